@@ -1,0 +1,144 @@
+//! What a fault is. Its life (journal, inject, read back, undo, verify) is the same for all: [`crate::life`].
+
+use crate::{Change, ChangeError, Footprint};
+use async_trait::async_trait;
+use loopdrill_model::{Capability, Cause, Evidence, FaultId, Loop};
+use loopdrill_target::{ClusterFacts, NodeError, Target};
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// What is known of a fault without any cluster.
+#[derive(Debug, Clone)]
+pub struct FaultSpec {
+    /// The canonical fault, such as `overlay-mtu`.
+    pub fault: &'static str,
+    /// Its variant, such as `df`.
+    pub variant: &'static str,
+    /// One line for `--list` and the scorecard.
+    pub title: &'static str,
+    /// The loop that must be blamed.
+    pub expected_loop: Loop,
+    /// The causes that are right answers; the loop is theirs.
+    pub expected_causes: &'static [Cause],
+    /// What the cluster must be able to do.
+    pub needs: &'static [Capability],
+}
+
+impl FaultSpec {
+    /// Fault and variant.
+    #[must_use]
+    pub fn id(&self) -> FaultId {
+        FaultId::new(self.fault, self.variant)
+    }
+}
+
+/// Why a step of a fault failed.
+#[derive(Debug, thiserror::Error)]
+pub enum FaultError {
+    /// The API server refused or did not answer.
+    #[error("{doing}: {source}")]
+    Api {
+        /// What was being done.
+        doing: String,
+        /// The API's answer.
+        source: Box<kube::Error>,
+    },
+    /// A node refused or did not answer.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// A change could not be planned, applied or read.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+    /// A condition did not come true in time.
+    #[error("{what} did not happen within {seconds} s: {last}")]
+    TimedOut {
+        /// What was waited for.
+        what: String,
+        /// For how long.
+        seconds: u64,
+        /// What was seen last.
+        last: String,
+    },
+    /// The cluster is not in the state that the fault needs.
+    #[error("{0}")]
+    Unfit(String),
+    /// The run was interrupted.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl FaultError {
+    /// Wraps an API error with what was being done.
+    pub fn api(doing: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
+        let doing = doing.into();
+        move |source| FaultError::Api { doing, source: Box::new(source) }
+    }
+}
+
+/// The surroundings of one drill.
+#[derive(Clone)]
+pub struct FaultContext {
+    /// The cluster.
+    pub target: Arc<Target>,
+    /// The drill.
+    pub id: FaultId,
+    /// The drill's own namespace. The engine has created it, labelled, and deletes it in the end.
+    pub namespace: String,
+    /// Cancelled by Ctrl-C: every wait must end then with [`FaultError::Interrupted`].
+    pub cancel: CancellationToken,
+}
+
+/// One fault in one variant, with its victim.
+///
+/// # Life
+/// `set_up` → `plan` → (the plan is journaled, applied, read back) → `provoke` → `symptom` until it shows →
+/// (the plan is undone and verified) → `symptom` until it is gone. The engine deletes the namespace.
+///
+/// # Implementations
+/// - MUST NOT change anything outside the drill's namespace except by a [`Change`] in the plan;
+/// - MUST wait on conditions with a deadline, and honour `cancel`;
+/// - MUST judge the symptom from the victim's own side.
+#[async_trait]
+pub trait Fault: Send + Sync {
+    /// What is known without a cluster.
+    fn spec(&self) -> &'static FaultSpec;
+
+    /// What it will touch in this cluster. Called only when `spec().needs` are met.
+    fn footprint(&self, cluster: &ClusterFacts) -> Footprint;
+
+    /// What it would do, in plain sentences, for `--dry-run`.
+    fn dry_run(&self, cluster: &ClusterFacts) -> Vec<String>;
+
+    /// Starts the victim and waits until it is healthy.
+    async fn set_up(&self, ctx: &FaultContext) -> Result<(), FaultError>;
+
+    /// Takes the snapshots and says what will be changed. Touches nothing.
+    async fn plan(&self, ctx: &FaultContext) -> Result<Vec<Change>, FaultError>;
+
+    /// Makes the victim run into the fault where it would not do so by itself soon (its pod is deleted, its
+    /// next pull begins). Acts on the victim only. Called once after the plan is in force.
+    async fn provoke(&self, _ctx: &FaultContext) -> Result<(), FaultError> {
+        Ok(())
+    }
+
+    /// One look at the victim: the symptom with its evidence, or `None` when the victim is well.
+    async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError>;
+
+    /// Lets the victim profit from the undo at once where it would wait for long by itself (a back-off of
+    /// minutes, say). Acts on the victim only. Called once after the undo is verified.
+    async fn relieve(&self, _ctx: &FaultContext) -> Result<(), FaultError> {
+        Ok(())
+    }
+}
+
+/// All faults in all variants, in the order in which they are reported.
+#[must_use]
+pub fn catalogue() -> Vec<Arc<dyn Fault>> {
+    let mut all: Vec<Arc<dyn Fault>> = Vec::new();
+    all.extend(crate::revoked_iam::variants());
+    all.extend(crate::request_fragmentation::variants());
+    all.extend(crate::overlay_mtu::variants());
+    all.extend(crate::cross_az_pvc::variants());
+    all.extend(crate::etcd_disk::variants());
+    all
+}

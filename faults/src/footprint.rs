@@ -1,0 +1,97 @@
+//! What a fault touches, declared once: the dry run prints it, the guard enforces it, and the dispatcher
+//! runs drills side by side whose footprints do not overlap.
+
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, fmt};
+
+/// Something of a cluster that two drills may need at the same time.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Resource {
+    /// The API server, etcd, the controllers.
+    ControlPlane,
+    /// That the node is up, schedulable and its kubelet works.
+    NodeLife(String),
+    /// The node's links and routes.
+    NodeNetwork(String),
+    /// The node's unrequested capacity.
+    NodeCapacity(String),
+    /// The lab's private registry and its credential.
+    Registry,
+    /// Volumes of a zone.
+    ZoneStorage(String),
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Resource::ControlPlane => f.write_str("the control plane"),
+            Resource::NodeLife(n) => write!(f, "node {n} (kubelet, scheduling)"),
+            Resource::NodeNetwork(n) => write!(f, "the network of node {n}"),
+            Resource::NodeCapacity(n) => write!(f, "the free capacity of node {n}"),
+            Resource::Registry => f.write_str("the private registry"),
+            Resource::ZoneStorage(z) => write!(f, "volumes of zone {z}"),
+        }
+    }
+}
+
+/// How a drill holds a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hold {
+    /// Needs it to be as it is.
+    Uses,
+    /// Changes it: nobody else may use it meanwhile.
+    Breaks,
+}
+
+/// What a drill touches.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Footprint(pub BTreeMap<Resource, Hold>);
+
+impl Footprint {
+    /// The drill needs `resource` as it is.
+    #[must_use]
+    pub fn uses(mut self, resource: Resource) -> Self {
+        self.0.entry(resource).or_insert(Hold::Uses);
+        self
+    }
+
+    /// The drill changes `resource`.
+    #[must_use]
+    pub fn breaks(mut self, resource: Resource) -> Self {
+        self.0.insert(resource, Hold::Breaks);
+        self
+    }
+
+    /// Whether two drills must not run at the same time.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.0.iter().any(|(resource, mine)| {
+            other.0.get(resource).is_some_and(|theirs| *mine == Hold::Breaks || *theirs == Hold::Breaks)
+        })
+    }
+
+    /// What is changed: the blast radius.
+    pub fn broken(&self) -> impl Iterator<Item = &Resource> {
+        self.0.iter().filter(|(_, hold)| **hold == Hold::Breaks).map(|(resource, _)| resource)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_share_and_breakers_do_not() {
+        let life = |n: &str| Resource::NodeLife(n.into());
+        let user = Footprint::default().uses(life("n1")).uses(Resource::ControlPlane);
+        let cordon = Footprint::default().breaks(life("n1"));
+        let other = Footprint::default().breaks(life("n2"));
+        assert!(!user.overlaps(&user.clone()));
+        assert!(user.overlaps(&cordon) && cordon.overlaps(&user));
+        assert!(!user.overlaps(&other) && !cordon.overlaps(&other));
+        assert!(cordon.overlaps(&cordon.clone()));
+        assert_eq!(user.clone().breaks(life("n1")).uses(life("n1")).broken().count(), 1);
+    }
+}

@@ -1,0 +1,1 @@
+//! Intents on disk before anything is touched.

@@ -1,0 +1,29 @@
+//! What can go wrong with a cluster on day 2, and how each thing is undone.
+//!
+//! A [`Fault`] plans a list of [`Change`]s; each carries the snapshot that its undo needs. [`life`]
+//! journals the plan, applies it, reads it back, takes it back and verifies that. So every fault has
+//! the same life, and none can land without its undo.
+//!
+//! | folder | what is in it |
+//! |---|---|
+//! | [`revoked_iam`], [`request_fragmentation`], [`overlay_mtu`], [`cross_az_pvc`], [`etcd_disk`] | the canonical faults with their variants and victims |
+//! | [`object`] | changes to API objects |
+//! | [`node`] | changes to a node, held on the node itself |
+
+mod change;
+pub mod cross_az_pvc;
+pub mod etcd_disk;
+mod fault;
+mod footprint;
+pub mod journal;
+pub mod life;
+pub mod node;
+pub mod object;
+pub mod overlay_mtu;
+pub mod request_fragmentation;
+pub mod revoked_iam;
+pub mod victim;
+
+pub use change::{Change, ChangeError, Means};
+pub use fault::{Fault, FaultContext, FaultError, FaultSpec, catalogue};
+pub use footprint::{Footprint, Hold, Resource};

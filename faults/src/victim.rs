@@ -1,0 +1,1 @@
+//! The victims: small workloads that show a symptom by themselves.

@@ -1,0 +1,7 @@
+//! The `loopdrill` binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    loopdrill_cli::main()
+}

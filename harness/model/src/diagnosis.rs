@@ -1,0 +1,90 @@
+//! What a detector says: which loop is to blame, why, and on what evidence.
+
+use crate::{Cause, Loop, Source};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// An object that a diagnosis or an event is about. Cluster-scoped objects have an empty namespace.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Subject {
+    /// `Pod`, `Node`, `PersistentVolumeClaim`, `Interface`, …
+    pub kind: String,
+    /// Empty for cluster-scoped objects.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub namespace: String,
+    /// The object's name.
+    pub name: String,
+}
+
+impl Subject {
+    /// A subject in a namespace; pass `""` for one that has none.
+    pub fn new(kind: impl Into<String>, namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { kind: kind.into(), namespace: namespace.into(), name: name.into() }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.namespace.as_str() {
+            "" => write!(f, "{}/{}", self.kind, self.name),
+            ns => write!(f, "{}/{}/{}", self.kind, ns, self.name),
+        }
+    }
+}
+
+/// One observed fact that supports a diagnosis or a gate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Which signal, for example `etcd_disk_wal_fsync_duration_seconds p99`.
+    pub signal: String,
+    /// The value with its unit, as a person would read it.
+    pub value: String,
+    /// When it was true.
+    pub at: Timestamp,
+    /// Who saw it.
+    pub source: Source,
+}
+
+/// One step of a domino: from the root cause to what people notice, in that order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChainLink {
+    /// The loop in which this step shows.
+    #[serde(rename = "loop")]
+    pub control_loop: Loop,
+    /// The cause or symptom in a few words.
+    pub what: String,
+    /// Where it shows.
+    pub subjects: Vec<Subject>,
+}
+
+/// A finding: one cause, what it touches, and why we believe it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Diagnosis {
+    /// The loop to blame.
+    #[serde(rename = "loop")]
+    pub control_loop: Loop,
+    /// The cause inside that loop; absent when a detector names only the loop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// What is affected, most important first.
+    pub subjects: Vec<Subject>,
+    /// 0 to 1. Diagnoses are listed by falling confidence.
+    pub confidence: f64,
+    /// The facts it rests on, decisive ones first.
+    pub evidence: Vec<Evidence>,
+    /// From root to symptom; empty when the cause shows in one loop only.
+    #[serde(default)]
+    pub chain: Vec<ChainLink>,
+    /// When the first of the evidence was true.
+    pub first_evidence_at: Timestamp,
+    /// When the diagnosis was made.
+    pub diagnosed_at: Timestamp,
+}
+
+/// The document a detector prints.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Diagnoses {
+    /// All present findings, by falling confidence.
+    pub diagnoses: Vec<Diagnosis>,
+}

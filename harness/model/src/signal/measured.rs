@@ -1,0 +1,156 @@
+//! What is counted, probed or asked for.
+
+use crate::Subject;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The API server's answer to a SubjectAccessReview.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "Kubernetes' own names")]
+pub struct AccessReview {
+    pub account: Subject,
+    pub verb: String,
+    pub group: String,
+    pub resource: String,
+    pub namespace: String,
+    pub allowed: bool,
+}
+
+/// How much a container wrote in one of its lives. Never the text itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Log {
+    /// The pod.
+    pub pod: Subject,
+    /// The pod's uid.
+    pub uid: String,
+    /// The container's name.
+    pub container: String,
+    /// Which life: the restart count before it.
+    pub restarts: u32,
+    /// Bytes written.
+    pub bytes: u64,
+}
+
+/// A counter or gauge of a metrics endpoint, in Prometheus' naming.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "Prometheus' own names")]
+pub struct Metric {
+    pub name: String,
+    pub labels: BTreeMap<String, String>,
+    pub value: f64,
+}
+
+/// A histogram of a metrics endpoint. Counts are cumulative over buckets and over time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Histogram {
+    /// Name without `_bucket`.
+    pub name: String,
+    /// Labels without `le`.
+    pub labels: BTreeMap<String, String>,
+    /// Upper bound and cumulative count, by rising bound, without `+Inf`.
+    pub buckets: Vec<(f64, u64)>,
+    /// Sum of all observations.
+    pub sum: f64,
+    /// Number of all observations.
+    pub count: u64,
+}
+
+/// What a node really uses now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Usage {
+    /// The node.
+    pub node: String,
+    /// Thousandths of a core, averaged over the last interval.
+    pub cpu_millis: u64,
+    /// Working set in bytes.
+    pub memory_bytes: u64,
+}
+
+/// What kind of link an interface is, from the kernel's own link info, never from its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkKind {
+    /// vxlan, geneve, ipip, gre, wireguard: packets are encapsulated here.
+    Overlay,
+    /// The device that encapsulated packets leave by: it carries the node's own address.
+    Underlay,
+    /// A pod's end, bridges and the rest.
+    Other,
+}
+
+/// Counters of one network interface of a node, as rtnetlink gives them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the kernel's own names")]
+pub struct Interface {
+    pub node: String,
+    pub name: String,
+    pub kind: LinkKind,
+    pub mtu: u32,
+    pub up: bool,
+    /// For a vxlan: whether `df set` is in force.
+    pub df: Option<bool>,
+    pub rx_packets: u64,
+    pub tx_packets: u64,
+    pub rx_dropped: u64,
+    pub tx_dropped: u64,
+    pub rx_errors: u64,
+    pub tx_errors: u64,
+}
+
+/// Counters of a node's IP and TCP layers (`/proc/net/snmp`, `/proc/net/netstat`) in its root namespace.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the kernel's own names")]
+pub struct IpCounters {
+    pub node: String,
+    pub frag_fails: u64,
+    pub icmp_out_dest_unreachs: u64,
+    pub tcp_out_segs: u64,
+    pub tcp_retrans_segs: u64,
+}
+
+/// Which way a probe takes between two nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProbePath {
+    /// From pod address to pod address, through the overlay when the nodes differ.
+    Overlay,
+    /// From node address to node address.
+    Underlay,
+    /// To the cluster's DNS.
+    Dns,
+}
+
+/// The answer to one probe: a payload of `bytes` sent with don't-fragment, and an answer of the same size.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Probe {
+    /// The node it starts on.
+    pub from: String,
+    /// The node it goes to. The same as `from` for a probe within a node.
+    pub to: String,
+    /// Which way it takes.
+    pub path: ProbePath,
+    /// Payload size.
+    pub bytes: u32,
+    /// What came back.
+    pub result: ProbeResult,
+}
+
+/// What came back of a probe.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProbeResult {
+    /// The whole payload, after so many microseconds.
+    Passed {
+        /// Round-trip time in microseconds.
+        micros: u64,
+    },
+    /// Nothing within the time limit.
+    Lost,
+    /// The kernel or a router said that the packet is too big: hosts adapt, this is no black hole.
+    TooBig {
+        /// The MTU it named.
+        mtu: u32,
+    },
+    /// Refused or unreachable, with the error.
+    Refused(String),
+}

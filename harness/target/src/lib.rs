@@ -1,0 +1,43 @@
+//! The cluster under drill, as faults, observers and detectors see it.
+//!
+//! This crate is the border between who provides a cluster (`loopdrill-lab`) and who uses one. Faults
+//! and observers both build on it and not on each other: an observer cannot ask what was injected.
+
+mod facts;
+mod nodes;
+
+pub use facts::{ClusterFacts, NodeFacts, RegistryFacts, StorageFacts};
+pub use nodes::{ExecOutput, NodeAccess, NodeError};
+
+use std::sync::Arc;
+
+/// The label on everything that a run creates; its value is the run's id. A sweep finds by it what no
+/// journal knows.
+pub const RUN_LABEL: &str = "loopdrill.dev/run";
+
+/// A cluster that may be drilled.
+#[derive(Clone)]
+pub struct Target {
+    /// The cluster's name: of the lab, of the kind cluster, or of the kubeconfig's context.
+    pub name: String,
+    /// A client for its API.
+    pub client: kube::Client,
+    /// Access to the nodes themselves, where there is any.
+    pub nodes: Option<Arc<dyn NodeAccess>>,
+    /// The image that holds this binary (`FROM scratch`, entrypoint `/loopdrill`), present on every node.
+    pub image: String,
+    /// The run's id, the value of [`RUN_LABEL`].
+    pub run: String,
+    /// What the cluster consists of and can do.
+    pub facts: Arc<ClusterFacts>,
+}
+
+impl Target {
+    /// The nodes themselves, or an error that says what is missing.
+    ///
+    /// # Errors
+    /// [`NodeError::NoAccess`] when the target is known by its API alone.
+    pub fn node_access(&self) -> Result<&Arc<dyn NodeAccess>, NodeError> {
+        self.nodes.as_ref().ok_or(NodeError::NoAccess)
+    }
+}
