@@ -33,6 +33,14 @@ pub enum ChangeError {
         /// The API's answer.
         source: Box<kube::Error>,
     },
+    /// It took too long.
+    #[error("{what} did not answer within {seconds} s")]
+    TimedOut {
+        /// What was to be changed.
+        what: String,
+        /// For how long.
+        seconds: u64,
+    },
     /// The node refused or did not answer.
     #[error(transparent)]
     Node(#[from] NodeError),

@@ -4,10 +4,12 @@
 //! and observers both build on it and not on each other: an observer cannot ask what was injected.
 
 mod facts;
+mod handle;
 mod nodes;
 
 pub use facts::{ClusterFacts, NodeFacts, RegistryFacts, StorageFacts};
-pub use nodes::{ExecOutput, NodeAccess, NodeError};
+pub use handle::ClusterHandle;
+pub use nodes::{ExecOutput, NodeAccess, NodeError, NodePipe};
 
 use std::sync::Arc;
 

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use std::pin::Pin;
-use tokio::io::AsyncWrite;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 /// What a command on a node left behind.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +32,15 @@ impl ExecOutput {
             stderr: stderr.trim().lines().rev().take(5).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("; "),
         })
     }
+}
+
+/// A command that runs on a node and is talked to.
+pub struct NodePipe {
+    /// Its standard input, which reads as closed on the node as soon as this, or this process, is gone. The
+    /// command must take that as its end.
+    pub stdin: Pin<Box<dyn AsyncWrite + Send>>,
+    /// Its standard output, which ends with the command or its node.
+    pub stdout: Pin<Box<dyn AsyncRead + Send>>,
 }
 
 /// Why something on a node did not work.
@@ -82,6 +91,10 @@ pub trait NodeAccess: Send + Sync {
     /// Runs `argv` on `node` and returns its standard input, which reads as closed on the node as soon as the
     /// returned writer, or this process, is gone.
     async fn exec_stdin(&self, node: &str, argv: &[&str]) -> Result<Pin<Box<dyn AsyncWrite + Send>>, NodeError>;
+
+    /// Runs `argv` on `node`, returning at once with its standard input and output, for commands that report for
+    /// as long as somebody listens. Standard error is dropped.
+    async fn exec_pipe(&self, node: &str, argv: &[&str]) -> Result<NodePipe, NodeError>;
 
     /// Stops the node's machine at once, as a power cut does.
     async fn power_off(&self, node: &str) -> Result<(), NodeError>;

@@ -1,0 +1,101 @@
+use super::*;
+use crate::object::ObjectChange;
+use proptest::prelude::*;
+use std::io::Seek as _;
+
+fn lab() -> ClusterHandle {
+    ClusterHandle::Lab { name: "t".into() }
+}
+
+fn drill() -> FaultId {
+    FaultId::new("overlay-mtu", "df")
+}
+
+fn change() -> Change {
+    Change::Object(ObjectChange::Stub)
+}
+
+fn write(dir: &Path, intents: usize, undone: usize) -> PathBuf {
+    let journal = Journal::open(dir, &lab(), "r1").expect("a clean start");
+    let announced = journal.intend(&drill(), vec![change(); intents]).expect("intents");
+    for p in announced.iter().take(undone) {
+        journal.undo_ended(&p.id, Ok(())).expect("undo noted");
+    }
+    journal.path().to_path_buf()
+}
+
+#[test]
+fn a_clean_run_leaves_no_file_and_a_dirty_one_refuses_the_next() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let journal = Journal::open(dir.path(), &lab(), "r1").expect("a clean start");
+    let path = journal.path().to_path_buf();
+    journal.close().expect("nothing is pending");
+    assert!(!path.exists());
+
+    write(dir.path(), 2, 1);
+    let error = Journal::open(dir.path(), &lab(), "r2").expect_err("one change is pending");
+    assert!(matches!(&error, JournalError::Dirty { left, .. } if left.len() == 1), "{error}");
+    assert!(error.to_string().contains("loopdrill undo"), "{error}");
+
+    let (journal, found) = Journal::recover(&path).expect("readable").expect("not empty");
+    assert_eq!((found.run.as_str(), found.cluster, found.damage.len()), ("r1", lab(), 0));
+    let pending = journal.pending();
+    assert_eq!(pending.len(), 1);
+    journal.undo_ended(&pending[0].id, Err("the node is down".into())).expect("noted");
+    assert_eq!(journal.pending().len(), 1, "a failed undo stays pending");
+    journal.undo_ended(&pending[0].id, Ok(())).expect("noted");
+    journal.close().expect("done");
+    Journal::open(dir.path(), &lab(), "r3").expect("clean again");
+}
+
+#[test]
+fn two_runs_at_once_are_refused() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let first = Journal::open(dir.path(), &lab(), "r1").expect("a clean start");
+    let error = Journal::open(dir.path(), &lab(), "r2").expect_err("held by the first");
+    assert!(matches!(error, JournalError::Busy { .. }), "{error}");
+    let error = Journal::recover(first.path()).expect_err("its run goes on");
+    assert!(matches!(error, JournalError::Busy { .. }), "{error}");
+}
+
+#[test]
+fn a_flipped_byte_is_found_and_the_good_lines_are_kept() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let path = write(dir.path(), 3, 0);
+    let text = fs::read_to_string(&path).expect("text");
+    let broken = text.replacen("-2\"", "-9\"", 1);
+    assert_ne!(text, broken);
+    fs::write(&path, broken).expect("written");
+    let error = Journal::open(dir.path(), &lab(), "r2").expect_err("damaged");
+    assert!(matches!(&error, JournalError::Damaged { line: 3, .. }), "{error}");
+    let (journal, found) = Journal::recover(&path).expect("readable in part").expect("not empty");
+    assert_eq!((journal.pending().len(), found.damage.len()), (2, 1));
+}
+
+proptest! {
+    /// Wherever a crash cuts the file, every intent whose line is whole is recovered, and nothing else.
+    #[test]
+    fn a_cut_anywhere_loses_only_what_was_not_announced(intents in 1usize..5, cut in 0usize..4000) {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let path = write(dir.path(), intents, 0);
+        let text = fs::read_to_string(&path).expect("text");
+        let cut = cut.min(text.len());
+        let whole = text[..cut].matches('\n').count();
+        let mut file = OpenOptions::new().write(true).open(&path).expect("open");
+        file.set_len(cut as u64).expect("cut");
+        file.rewind().expect("rewind");
+        match Journal::recover(&path).expect("a cut is no damage") {
+            None => prop_assert_eq!(whole, 0),
+            Some((journal, found)) => {
+                prop_assert_eq!(found.damage.len(), 0);
+                let pending = journal.pending();
+                prop_assert_eq!(pending.len(), whole - 1);
+                for p in pending {
+                    journal.undo_ended(&p.id, Ok(())).expect("noted");
+                }
+                drop(journal);
+                Journal::open(dir.path(), &lab(), "r2").expect("clean after the undo");
+            }
+        }
+    }
+}
