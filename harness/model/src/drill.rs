@@ -283,6 +283,9 @@ pub struct RunReport {
     pub started_at: Timestamp,
     /// When it ended.
     pub ended_at: Timestamp,
+    /// Whether a skip counts as a failure (`--require`).
+    #[serde(default)]
+    pub require: bool,
     /// One entry a drill.
     pub drills: Vec<DrillReport>,
     /// Findings that belong to no drill's scope: each one is a false alarm.
