@@ -115,6 +115,14 @@ pub trait Fault: Send + Sync {
     /// Takes the snapshots and says what will be changed. Touches nothing.
     async fn plan(&self, ctx: &FaultContext) -> Result<Vec<Change>, FaultError>;
 
+    /// What must hold beyond every single change before the fault counts as in force, with its evidence.
+    ///
+    /// # Errors
+    /// When it does not hold: the fault is not injected then.
+    async fn in_force(&self, _ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
+        Ok(Vec::new())
+    }
+
     /// Makes the victim run into the fault where it would not do so by itself soon (its pod is deleted, its
     /// next pull begins). Acts on the victim only. Called once after the plan is in force.
     async fn provoke(&self, _ctx: &FaultContext) -> Result<(), FaultError> {

@@ -20,6 +20,8 @@ pub enum Resource {
     Registry,
     /// Volumes of a zone.
     ZoneStorage(String),
+    /// Everything: who holds it runs alone.
+    Cluster,
 }
 
 impl fmt::Display for Resource {
@@ -31,6 +33,7 @@ impl fmt::Display for Resource {
             Resource::NodeCapacity(n) => write!(f, "the free capacity of node {n}"),
             Resource::Registry => f.write_str("the private registry"),
             Resource::ZoneStorage(z) => write!(f, "volumes of zone {z}"),
+            Resource::Cluster => f.write_str("the whole cluster"),
         }
     }
 }
@@ -67,7 +70,8 @@ impl Footprint {
     /// Whether two drills must not run at the same time.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
-        self.0.iter().any(|(resource, mine)| {
+        let alone = |f: &Self| f.0.contains_key(&Resource::Cluster);
+        alone(self) || alone(other) || self.0.iter().any(|(resource, mine)| {
             other.0.get(resource).is_some_and(|theirs| *mine == Hold::Breaks || *theirs == Hold::Breaks)
         })
     }

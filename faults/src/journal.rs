@@ -303,12 +303,12 @@ impl Journal {
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn close(self) -> Result<(), JournalError> {
-        let inner = self.inner.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if inner.pending.is_empty() {
-            fs::remove_file(&self.path).map_err(|source| JournalError::Io { path: self.path, doing: "remove", source })?;
+    pub fn close(&self) -> Result<(), JournalError> {
+        if !self.locked().pending.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let io = |source| JournalError::Io { path: self.path.clone(), doing: "remove", source };
+        fs::remove_file(&self.path).map_err(io)
     }
 
     /// The file, for messages.

@@ -87,4 +87,7 @@ pub struct Diagnosis {
 pub struct Diagnoses {
     /// All present findings, by falling confidence.
     pub diagnoses: Vec<Diagnosis>,
+    /// The newest signal that was taken into account. Absent when nothing was seen: then silence proves nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<Timestamp>,
 }

@@ -291,6 +291,9 @@ pub struct RunReport {
     /// Findings that belong to no drill's scope: each one is a false alarm.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stray_findings: Vec<Diagnosis>,
+    /// What could not be cleaned up, or broke on the way, outside any drill.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trouble: Vec<String>,
     /// How the process ends.
     pub exit: ExitStatus,
     /// Its exit code.
