@@ -1,1 +1,7 @@
-//! placeholder
+//! Detectors under test, all behind one plug and scored alike.
+
+mod detector;
+mod nothing;
+
+pub use detector::{DetectError, Detector};
+pub use nothing::Nothing;
