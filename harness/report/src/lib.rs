@@ -1,1 +1,39 @@
-//! placeholder
+//! Reports: folds over the event stream of a run.
+//!
+//! The stream ([`loopdrill_model::Event`]) is the one truth. Whatever a person or a machine gets to see of
+//! a run is a [`Fold`] over it, so no report can know something that another cannot, and a new report is
+//! one more fold. What is in the crate:
+//!
+//! | module | what is in it |
+//! |---|---|
+//! | `fold` | the trait, and [`Folds`], which feeds several at once |
+//! | `output` | the output directory: claimed by one run at a time, files appear whole or not at all |
+//! | `log` | `events.jsonl`, readable also after a kill |
+//! | `file` | `report.json` and `junit.xml` |
+//! | `scorecard` | the pure fold from a [`loopdrill_model::RunReport`] to what a scorecard says |
+//! | `console` | live view, plain lines, scorecard |
+//! | `diagnosis` | findings for people |
+
+mod console;
+mod diagnosis;
+mod file;
+mod fold;
+mod junit;
+mod log;
+mod output;
+mod say;
+mod scorecard;
+mod style;
+
+#[cfg(test)]
+mod sample;
+
+pub use console::{Console, ConsoleOptions, LineWriter};
+pub use diagnosis::{diagnoses_json, render_diagnoses, render_diagnosis};
+pub use file::{ReportFile, read};
+pub use fold::{Fold, Folds};
+pub use log::{EventLog, read_events};
+pub use output::{OutputDir, ReportError};
+pub use say::duration;
+pub use scorecard::{Mark, Row, Scorecard, Totals};
+pub use style::{Screen, Style};

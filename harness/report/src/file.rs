@@ -1,0 +1,131 @@
+//! Reports that are one file, written when the run is over.
+
+use crate::{Fold, OutputDir, ReportError, junit};
+use loopdrill_model::{Event, EventKind, RunReport};
+use serde::Deserialize;
+use std::{fs, path::Path, sync::Arc};
+
+/// How a run becomes the content of a file.
+type Render = fn(&RunReport) -> Result<Vec<u8>, String>;
+
+/// The fold that writes one file from the whole report of the run. A run that breaks off before its end
+/// leaves no such file: `events.jsonl` tells how far it came.
+pub struct ReportFile {
+    dir: Arc<OutputDir>,
+    name: &'static str,
+    render: Render,
+    failed: Option<ReportError>,
+}
+
+impl ReportFile {
+    /// `report.json`: the [`RunReport`], indented, keys in the order of its fields.
+    #[must_use]
+    pub fn json(dir: &Arc<OutputDir>) -> Self {
+        Self::new(dir, OutputDir::JSON, json)
+    }
+
+    /// `junit.xml`, for CI systems.
+    #[must_use]
+    pub fn junit(dir: &Arc<OutputDir>) -> Self {
+        Self::new(dir, OutputDir::JUNIT, junit::render)
+    }
+
+    /// The file `name`, with the content that `render` makes of the report.
+    #[must_use]
+    pub fn new(dir: &Arc<OutputDir>, name: &'static str, render: Render) -> Self {
+        Self { dir: Arc::clone(dir), name, render, failed: None }
+    }
+
+    fn write(&self, report: &RunReport) -> Result<(), ReportError> {
+        let content = (self.render)(report)
+            .map_err(|why| ReportError::Write { path: self.dir.path().join(self.name), why })?;
+        self.dir.write(self.name, &content)
+    }
+}
+
+impl Fold for ReportFile {
+    fn event(&mut self, event: &Event) {
+        if let EventKind::RunFinished { report, .. } = &event.kind {
+            self.failed = self.write(report).err();
+        }
+    }
+
+    fn finish(&mut self) -> Result<(), ReportError> {
+        self.failed.take().map_or(Ok(()), Err)
+    }
+}
+
+fn json(report: &RunReport) -> Result<Vec<u8>, String> {
+    let mut text = serde_json::to_vec_pretty(report).map_err(|e| e.to_string())?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+/// Reads a `report.json`.
+///
+/// # Errors
+/// [`ReportError::Read`], [`ReportError::Newer`] for the report of a newer build, [`ReportError::Garbled`]
+/// for anything that is no report.
+pub fn read(path: &Path) -> Result<RunReport, ReportError> {
+    #[derive(Deserialize)]
+    struct Format {
+        format: u32,
+    }
+    let text = fs::read(path).map_err(|source| ReportError::Read { path: path.into(), source })?;
+    let garbled =
+        |e: serde_json::Error| ReportError::Garbled { path: path.into(), what: "report", why: e.to_string() };
+    let Format { format } = serde_json::from_slice(&text).map_err(garbled)?;
+    if format > RunReport::FORMAT {
+        return Err(ReportError::Newer { path: path.into(), found: format, known: RunReport::FORMAT });
+    }
+    serde_json::from_slice(&text).map_err(garbled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let out = Arc::new(OutputDir::claim(dir.path()).expect("claimed"));
+        let report = sample::run();
+        let mut file = ReportFile::json(&out);
+        sample::events(&report).iter().for_each(|e| file.event(e));
+        file.finish().expect("written");
+        assert_eq!(read(&dir.path().join(OutputDir::JSON)).expect("readable"), report);
+    }
+
+    #[test]
+    fn a_run_that_breaks_off_leaves_no_report() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let out = Arc::new(OutputDir::claim(dir.path()).expect("claimed"));
+        let mut events = sample::events(&sample::run());
+        events.pop();
+        let mut file = ReportFile::json(&out);
+        events.iter().for_each(|e| file.event(e));
+        file.finish().expect("nothing to write");
+        assert!(!dir.path().join(OutputDir::JSON).exists());
+    }
+
+    #[test]
+    fn a_newer_report_and_garbage_are_told_apart() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("report.json");
+        // A newer build may have changed everything but the version.
+        fs::write(&path, r#"{"format": 2, "verdict": []}"#).expect("written");
+        let error = read(&path).expect_err("newer");
+        assert!(matches!(error, ReportError::Newer { found: 2, known: 1, .. }), "{error}");
+        for garbage in ["", "[]", "{\"format\": 1}", "{\"format\": -1}", "\u{0}"] {
+            fs::write(&path, garbage).expect("written");
+            assert!(matches!(read(&path), Err(ReportError::Garbled { .. })), "{garbage:?}");
+        }
+        assert!(matches!(read(dir.path()), Err(ReportError::Read { .. })));
+    }
+
+    #[test]
+    fn the_format_is_a_contract() {
+        insta::assert_json_snapshot!(sample::run());
+    }
+}

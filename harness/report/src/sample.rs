@@ -1,0 +1,287 @@
+//! Made-up runs for the tests of this crate.
+
+use jiff::SignedDuration;
+use loopdrill_model::{
+    Capability, Cause, ChainLink, Diagnosis, DrillReport, Event, EventKind, Evidence, ExitStatus, FaultId,
+    Gate, GateResult, Gates, Loop, Outcome, RunReport, Source, Subject, Timestamp, Timings, Versions,
+};
+use proptest::prelude::*;
+
+/// So many milliseconds into the run.
+pub(crate) fn at(ms: i64) -> Timestamp {
+    "2026-11-24T12:00:00Z".parse::<Timestamp>().expect("a timestamp") + SignedDuration::from_millis(ms)
+}
+
+pub(crate) fn skip() -> Outcome {
+    Outcome::Skipped(Capability::ZonalStorage)
+}
+
+fn evidence(signal: &str, value: &str, source: Source, ms: i64) -> Evidence {
+    Evidence { signal: signal.into(), value: value.into(), at: at(ms), source }
+}
+
+fn finding(cause: Cause, confidence: f64, e: Evidence, diagnosed: i64) -> Diagnosis {
+    Diagnosis {
+        control_loop: cause.control_loop(),
+        cause: Some(cause),
+        subjects: vec![Subject::new("Pod", "drill-x", "victim-0")],
+        confidence,
+        first_evidence_at: e.at,
+        evidence: vec![e],
+        chain: vec![],
+        diagnosed_at: at(diagnosed),
+    }
+}
+
+pub(crate) fn domino() -> Diagnosis {
+    let fsync = "etcd_disk_wal_fsync_duration_seconds p99";
+    let mut d = finding(
+        Cause::EtcdDiskBound,
+        0.97,
+        evidence(fsync, "4.1 s", Source::metrics("etcd/cp-1"), 1_000),
+        1_400,
+    );
+    d.subjects = (1..=6).map(|n| Subject::new("Node", "", format!("cp-{n}"))).collect();
+    d.evidence.push(evidence(
+        "lease",
+        "kube-scheduler lost it\n\u{1b}[2Jand restarted, with a message that is longer than a line of a terminal can be",
+        Source::api("leases"),
+        9_250,
+    ));
+    d.chain = vec![
+        ChainLink {
+            control_loop: Loop::ControlPlane,
+            what: "etcd waits for its disk".into(),
+            subjects: vec![Subject::new("Pod", "kube-system", "etcd-cp-1")],
+        },
+        ChainLink { control_loop: Loop::ControlPlane, what: "controllers restart".into(), subjects: vec![] },
+    ];
+    d
+}
+
+/// The gates up to `last` hold; the next one is missed when `missed`.
+fn gates(held: usize, missed: bool, start: i64) -> Gates {
+    let mut gates = Gates::default();
+    for (n, gate) in Gate::ALL.into_iter().enumerate().take(held + usize::from(missed)) {
+        let ok = n < held;
+        let when = start + 1_500 * i64::try_from(n).expect("five gates");
+        *gates.get_mut(gate) = GateResult {
+            ok,
+            at: Some(at(when)),
+            evidence: vec![evidence(
+                &format!("{gate} signal"),
+                if ok { "seen" } else { "not seen" },
+                Source::victim(),
+                when,
+            )],
+            note: (!ok).then(|| format!("nothing showed that the drill was {gate} within 60 s")),
+        };
+    }
+    gates
+}
+
+fn drill(fault: &str, variant: &str, expected: Option<Loop>, outcome: Outcome, start: i64) -> DrillReport {
+    let (held, missed) = match &outcome {
+        Outcome::Passed => (5, false),
+        Outcome::Failed(gate) => (Gate::ALL.iter().position(|g| g == gate).expect("a gate"), true),
+        Outcome::Resilient => (1, true),
+        Outcome::NotInjected | Outcome::Errored => (0, true),
+        Outcome::CleanupFailed => (4, true),
+        Outcome::Skipped(_) => (0, false),
+        Outcome::Interrupted => (2, false),
+    };
+    let reached = |n: usize, ms: i64| (held >= n).then(|| at(start + ms));
+    DrillReport {
+        fault: fault.into(),
+        variant: variant.into(),
+        expected_loop: expected,
+        gates: gates(held, missed, start),
+        outcome,
+        diagnosis: None,
+        other_findings: vec![],
+        timings: Timings {
+            injected_at: reached(1, 0),
+            first_evidence_at: reached(3, 400),
+            detected_at: reached(3, 740),
+            undone_at: reached(4, 5_000),
+            recovered_at: reached(5, 6_000),
+        },
+        error: None,
+    }
+}
+
+/// A run in which everything happens that can.
+pub(crate) fn run() -> RunReport {
+    let restarts = |ms| evidence("restarts with exit 1", "3", Source::api("pods"), ms);
+    let mut drills = vec![
+        drill("control", "quiet", None, Outcome::Passed, 0),
+        drill("revoked-iam", "rbac", Some(Loop::Identity), Outcome::Passed, 10_000),
+        drill("revoked-iam", "pull", Some(Loop::Identity), Outcome::NotInjected, 20_000),
+        drill("request-fragmentation", "fillers", Some(Loop::Compute), Outcome::Resilient, 30_000),
+        drill("overlay-mtu", "df", Some(Loop::Network), Outcome::Failed(Gate::Attributed), 40_000),
+        drill("overlay-mtu", "filtered-icmp", Some(Loop::Network), Outcome::Failed(Gate::Detected), 50_000),
+        drill("cross-az-pvc", "cordon", Some(Loop::Storage), skip(), 0),
+        drill("cross-az-pvc", "node-down", Some(Loop::Storage), Outcome::Errored, 60_000),
+        drill("etcd-disk", "write-iops", Some(Loop::ControlPlane), Outcome::CleanupFailed, 70_000),
+        drill("etcd-disk", "again", Some(Loop::ControlPlane), Outcome::Interrupted, 80_000),
+    ];
+    drills[1].diagnosis = Some(finding(Cause::RbacDenied, 0.94, restarts(10_400), 10_740));
+    drills[2].error = Some("the registry's htpasswd file on node lab-1 is empty".into());
+    drills[3].gates.manifested.note = Some("the pod fitted: a node was added by the autoscaler".into());
+    drills[4].diagnosis = Some(finding(
+        Cause::BackendSlow,
+        0.61,
+        evidence("504 responses", "12/s", Source::victim(), 40_400),
+        40_740,
+    ));
+    drills[4].other_findings = vec![finding(
+        Cause::OverlayMtu,
+        0.4,
+        evidence("tx_dropped of flannel.1", "+214", Source::node("lab-1"), 41_000),
+        41_100,
+    )];
+    drills[7].error =
+        Some("node lab-2 did not come back within 120 s: the container engine said no such container".into());
+    drills[8].diagnosis = Some(domino());
+    RunReport {
+        format: RunReport::FORMAT,
+        run: "k3x9".into(),
+        cluster: "lab-k3x9".into(),
+        detector: "builtin".into(),
+        versions: Versions {
+            loopdrill: "0.1.0".into(),
+            kubernetes: "v1.37.2".into(),
+            node_image: "loopdrill/node:v1.37.2".into(),
+            kernel: "6.12.1".into(),
+        },
+        capabilities: [
+            ("node-access".to_owned(), Ok(())),
+            ("zonal-storage".to_owned(), Err("no CSI driver reports topology".to_owned())),
+        ]
+        .into(),
+        started_at: at(-60_000),
+        ended_at: at(161_000),
+        require: false,
+        drills,
+        stray_findings: vec![finding(
+            Cause::DnsFailure,
+            0.55,
+            evidence("DNS probes lost", "2 of 20", Source::probe("lab-2"), 90_000),
+            90_900,
+        )],
+        trouble: vec!["container lab-old-1 of a dead run could not be removed: it is restarting".into()],
+        exit: ExitStatus::CleanupFailed,
+        exit_code: 5,
+    }
+}
+
+/// A run of one drill an outcome, whose exit status follows from them.
+pub(crate) fn with_outcomes(outcomes: &[Outcome], require: bool) -> RunReport {
+    let mut report = run();
+    report.require = require;
+    report.stray_findings.clear();
+    report.trouble.clear();
+    report.drills = outcomes
+        .iter()
+        .enumerate()
+        .map(|(n, o)| drill(&format!("fault-{n}"), "plain", Some(Loop::DRILLED[n % 5]), o.clone(), 0))
+        .collect();
+    report.exit = outcomes.iter().fold(ExitStatus::Ready, |worst, o| worst.worst(o.exit(require)));
+    report.exit_code = report.exit.code();
+    report
+}
+
+/// The stream that an engine would have written of `report`.
+pub(crate) fn events(report: &RunReport) -> Vec<Event> {
+    let ids: Vec<_> = report.drills.iter().map(|d| FaultId::new(&d.fault, &d.variant)).collect();
+    let whole = |ms, kind| Event { at: at(ms), drill: None, kind };
+    let mut events = vec![
+        whole(
+            -60_000,
+            EventKind::RunStarted {
+                format: EventKind::FORMAT,
+                run: report.run.clone(),
+                drills: ids.clone(),
+                detector: report.detector.clone(),
+            },
+        ),
+        whole(-59_000, EventKind::Progress { message: "starting 3 nodes".into() }),
+        whole(
+            -2_000,
+            EventKind::ClusterReady {
+                cluster: report.cluster.clone(),
+                versions: report.versions.clone(),
+                capabilities: report.capabilities.clone(),
+            },
+        ),
+    ];
+    for (id, drill) in ids.iter().zip(&report.drills) {
+        events.extend(drill_events(id, drill));
+    }
+    events
+        .push(whole(161_000, EventKind::RunFinished { exit: report.exit, report: Box::new(report.clone()) }));
+    events
+}
+
+fn drill_events(id: &FaultId, drill: &DrillReport) -> Vec<Event> {
+    let mut last = at(0);
+    let mut events = Vec::new();
+    let mut push = |when: Option<Timestamp>, kind| {
+        last = when.unwrap_or(last).max(last);
+        events.push(Event { at: last, drill: Some(id.clone()), kind });
+    };
+    if !matches!(drill.outcome, Outcome::Skipped(_)) {
+        push(None, EventKind::DrillStarted);
+    }
+    for gate in Gate::ALL {
+        let result = drill.gates.get(gate).clone();
+        if gate == Gate::Recovered && result.at.is_some() {
+            push(drill.timings.undone_at, EventKind::UndoStarted);
+            let error =
+                (drill.outcome == Outcome::CleanupFailed).then(|| "the limit is still there".to_owned());
+            push(drill.timings.undone_at, EventKind::UndoFinished { error });
+        }
+        if result.at.is_some() {
+            push(result.at, EventKind::GateAnswered { gate, result });
+        }
+        if gate == Gate::Manifested
+            && let Some(d) = &drill.diagnosis
+        {
+            push(Some(d.diagnosed_at), EventKind::Findings { diagnoses: vec![d.clone()] });
+        }
+    }
+    push(drill.timings.recovered_at, EventKind::DrillFinished { report: Box::new(drill.clone()) });
+    events
+}
+
+fn any_outcome() -> impl Strategy<Value = Outcome> {
+    prop_oneof![
+        Just(Outcome::Passed),
+        prop::sample::select(Gate::ALL.to_vec()).prop_map(Outcome::Failed),
+        Just(Outcome::Resilient),
+        Just(Outcome::NotInjected),
+        Just(Outcome::CleanupFailed),
+        Just(Outcome::Errored),
+        Just(skip()),
+        Just(Outcome::Interrupted),
+    ]
+}
+
+/// Any run whose exit status follows from its drills and false alarms, with texts as clusters may send them.
+pub(crate) fn any_run() -> impl Strategy<Value = RunReport> {
+    let outcomes = prop::collection::vec(any_outcome(), 0..8);
+    (outcomes, any::<bool>(), any::<bool>(), ".{0,80}").prop_map(|(outcomes, require, stray, text)| {
+        let mut report = with_outcomes(&outcomes, require);
+        for drill in &mut report.drills {
+            drill.gates.injected.note = Some(text.clone());
+            drill.diagnosis = Some(domino());
+            drill.error = Some(text.clone());
+        }
+        if stray {
+            report.stray_findings.push(domino());
+            report.exit = report.exit.worst(ExitStatus::NotReady);
+            report.exit_code = report.exit.code();
+        }
+        report
+    })
+}

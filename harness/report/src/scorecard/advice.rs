@@ -1,0 +1,88 @@
+//! What to do next.
+
+use super::{Row, Scorecard};
+use crate::say::count;
+use loopdrill_model::{ExitStatus, Gate, Outcome};
+
+/// The next step after a drill.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Advice {
+    /// In a sentence.
+    pub(crate) text: String,
+    /// The command for it, ready to be pasted.
+    pub(crate) command: Option<String>,
+}
+
+/// The next step after a drill that did not pass, or `None` when there is nothing to do.
+pub(crate) fn advice(row: &Row<'_>) -> Option<Advice> {
+    let alone = format!("loopdrill run --fault {} --variant {}", row.id.fault, row.id.variant);
+    let (text, command): (String, _) = match row.outcome {
+        Outcome::Passed | Outcome::Resilient => return None,
+        Outcome::Failed(Gate::Injected) | Outcome::NotInjected => {
+            ("as long as the fault is not in force, the drill proves nothing; remove what hinders it".into(), alone)
+        }
+        Outcome::Failed(Gate::Manifested) => (
+            "the fault was put in force and the victim did not show it: see whether something took it away, and \
+             keep the cluster to look at it"
+                .into(),
+            format!("{alone} --keep"),
+        ),
+        Outcome::Failed(Gate::Detected | Gate::Attributed) if row.expected_loop.is_none() => (
+            "nothing was injected here: find out what the detector saw before its other findings are trusted".into(),
+            alone,
+        ),
+        Outcome::Failed(Gate::Detected) => {
+            let blind = row.expected_loop.map_or("", |l| l.name());
+            (format!("the detector stayed silent through its budget: give it an alert on the {blind} loop"), alone)
+        }
+        Outcome::Failed(Gate::Attributed) => (
+            "the alarm rang and the wrong thing was blamed first: correct what maps this alert to its loop".into(),
+            alone,
+        ),
+        Outcome::Failed(Gate::Recovered) => (
+            "something did not return to what it was; an undo is safe to repeat and says what is left".into(),
+            "loopdrill undo".into(),
+        ),
+        Outcome::CleanupFailed => {
+            ("undo until nothing is left; no other run starts before".into(), "loopdrill undo".into())
+        }
+        Outcome::Errored => ("this is no verdict about the cluster: put the error right and repeat it".into(), alone),
+        Outcome::Skipped(_) => {
+            let text = "drill a cluster that has it; a lab has everything that this machine's kernel allows";
+            return Some(Advice { text: text.into(), command: None });
+        }
+        Outcome::Interrupted => ("repeat it".into(), alone),
+    };
+    Some(Advice { text, command: Some(command) })
+}
+
+/// The exit status in words.
+pub(crate) fn verdict(card: &Scorecard<'_>) -> String {
+    let t = card.totals;
+    match card.exit {
+        ExitStatus::Ready if t.drills == 0 => "ready: there was nothing to drill".into(),
+        ExitStatus::Ready if t.skipped == t.drills => {
+            "nothing was proven: every drill was skipped (--require makes that a failure)".into()
+        }
+        ExitStatus::Ready if t.skipped > 0 => format!(
+            "ready, as far as it was drilled: {} skipped (--require makes that a failure)",
+            count(t.skipped, "drill")
+        ),
+        ExitStatus::Ready => "ready: every fault was noticed, blamed right and undone, or absorbed".into(),
+        ExitStatus::NotReady if t.failed > 0 => {
+            format!("not ready: {} failed a gate", count(t.failed, "drill"))
+        }
+        ExitStatus::NotReady if t.false_alarms > 0 => "not ready: the detector raised false alarms".into(),
+        ExitStatus::NotReady if t.skipped > 0 => {
+            "not ready: drills were skipped and --require was given".into()
+        }
+        ExitStatus::NotReady => "not ready: see the trouble above".into(),
+        ExitStatus::Usage => "not run: usage or configuration".into(),
+        ExitStatus::NoCluster => "no verdict: the cluster could not be provided, or was lost".into(),
+        ExitStatus::NotInjected => {
+            format!("no verdict: {} could not be injected", count(t.not_injected, "fault"))
+        }
+        ExitStatus::CleanupFailed => "something could not be undone: run `loopdrill undo`".into(),
+        ExitStatus::Interrupted => "interrupted, and everything is cleaned up".into(),
+    }
+}
