@@ -1,5 +1,6 @@
 use super::*;
-use crate::object::ObjectChange;
+use crate::object::{Create, ObjectChange};
+use k8s_openapi::{api::core::v1::Namespace, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use proptest::prelude::*;
 use std::io::Seek as _;
 
@@ -12,7 +13,11 @@ fn drill() -> FaultId {
 }
 
 fn change() -> Change {
-    Change::Object(ObjectChange::Stub)
+    let namespace = Namespace {
+        metadata: ObjectMeta { name: Some("x".into()), ..ObjectMeta::default() },
+        ..Namespace::default()
+    };
+    Change::Object(ObjectChange::Create(Create::new(&namespace, "r1").expect("has a name")))
 }
 
 fn write(dir: &Path, intents: usize, undone: usize) -> PathBuf {

@@ -1,0 +1,129 @@
+//! An object that was not there is created; undo deletes exactly that one.
+
+use super::{
+    Manifest, ObjectRef,
+    ops::{Ops, is_going, uid_of},
+};
+use crate::ChangeError;
+use kube::{Client, Resource};
+use loopdrill_model::{Evidence, Source, Timestamp};
+use loopdrill_target::RUN_LABEL;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::{fmt, time::Duration};
+use tokio::time::{Instant, sleep};
+
+/// How long a created pod may take to run until its read-back says no.
+const POD_START: Duration = Duration::from_secs(30);
+
+/// An object that is created. Ours is told from a foreign one of the same name by the run's label.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Create {
+    /// Which object.
+    pub object: ObjectRef,
+    /// The run, as its label has it.
+    pub run: String,
+    /// Its content, label included.
+    pub manifest: Manifest,
+}
+
+impl fmt::Display for Create {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "create {}", self.object)
+    }
+}
+
+impl Create {
+    /// Will create `object`, labelled with `run`.
+    ///
+    /// # Errors
+    /// When `object` has no name or no serialised form.
+    pub fn new<K>(object: &K, run: &str) -> Result<Self, ChangeError>
+    where
+        K: Resource<DynamicType = ()> + Serialize,
+    {
+        let meta = object.meta();
+        let reference =
+            ObjectRef::of::<K>(meta.namespace.as_deref(), meta.name.as_deref().unwrap_or_default());
+        let foreign = |found: String| ChangeError::Foreign { what: reference.to_string(), found };
+        if reference.name.is_empty() {
+            return Err(foreign("an object without a name".into()));
+        }
+        let mut value = serde_json::to_value(object).map_err(|e| foreign(e.to_string()))?;
+        value["apiVersion"] = reference.api_version.clone().into();
+        value["kind"] = reference.kind.clone().into();
+        if !value["metadata"]["labels"].is_object() {
+            value["metadata"]["labels"] = json!({});
+        }
+        value["metadata"]["labels"][RUN_LABEL] = run.into();
+        Ok(Self { manifest: Manifest::of(&value), object: reference, run: run.into() })
+    }
+
+    fn is_ours(&self, found: &Value) -> bool {
+        let labels = found.get("metadata").and_then(|m| m.get("labels"));
+        labels.and_then(|l| l.get(RUN_LABEL)).and_then(Value::as_str) == Some(self.run.as_str())
+    }
+
+    pub(super) async fn apply(&self, client: &Client) -> Result<(), ChangeError> {
+        let ops = Ops::new(client, &self.object);
+        loop {
+            match ops.get().await? {
+                None if ops.create(self.manifest.value()).await? => return Ok(()),
+                None => {}
+                Some(found) if !self.is_ours(&found) => {
+                    return Err(ops.foreign("there is one of that name already that this run did not create"));
+                }
+                Some(found) if is_going(&found) => {}
+                Some(_) => return Ok(()),
+            }
+            ops.again("create").await?;
+        }
+    }
+
+    pub(super) async fn read_back(&self, client: &Client) -> Result<Option<Evidence>, ChangeError> {
+        let ops = Ops::new(client, &self.object);
+        let end = Instant::now() + POD_START;
+        loop {
+            let Some(found) = ops.get().await?.filter(|f| self.is_ours(f) && !is_going(f)) else {
+                return Ok(None);
+            };
+            match (self.object.kind.as_str(), phase(&found)) {
+                ("Pod", "Running") => return Ok(Some(self.evidence("is there and runs"))),
+                ("Pod", _) if Instant::now() >= end => return Ok(None),
+                ("Pod", _) => sleep(Duration::from_millis(200)).await,
+                _ => return Ok(Some(self.evidence("is there"))),
+            }
+        }
+    }
+
+    fn evidence(&self, value: &str) -> Evidence {
+        Evidence {
+            signal: self.object.to_string(),
+            value: value.into(),
+            at: Timestamp::now(),
+            source: Source::api(&self.object.plural),
+        }
+    }
+
+    pub(super) async fn undo(&self, client: &Client) -> Result<(), ChangeError> {
+        let ops = Ops::new(client, &self.object);
+        match ops.get().await? {
+            Some(found) if self.is_ours(&found) => ops.delete(uid_of(&found)).await,
+            // Never created, or gone; a foreign one stays.
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// What is left of ours. A foreign object of that name is not.
+    pub(super) async fn differences(&self, client: &Client) -> Result<Vec<String>, ChangeError> {
+        let found = Ops::new(client, &self.object).get().await?;
+        Ok(match found {
+            Some(found) if self.is_ours(&found) => vec![format!("{} is still there", self.object)],
+            Some(_) | None => vec![],
+        })
+    }
+}
+
+fn phase(object: &Value) -> &str {
+    object.pointer("/status/phase").and_then(Value::as_str).unwrap_or_default()
+}

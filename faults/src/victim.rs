@@ -1,1 +1,0 @@
-//! The victims: small workloads that show a symptom by themselves.

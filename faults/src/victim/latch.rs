@@ -1,0 +1,54 @@
+//! One memory of a victim: whether it was ever seen broken in this drill.
+
+use super::Look;
+use loopdrill_model::{Evidence, Source, Timestamp};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Turns [`Look`]s into the two answers of [`crate::Fault::symptom`].
+///
+/// Before the symptom has shown, a victim on its way says nothing: `None`, so that no half-started pod passes
+/// for a symptom. After it has shown, only a well victim says `None`, so that no half-started pod passes for
+/// a recovery.
+#[derive(Debug, Default)]
+pub struct Latch(AtomicBool);
+
+impl Latch {
+    /// Forgets what was seen: a new drill begins.
+    pub fn reset(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+
+    /// The symptom, by what is seen now and what was seen before.
+    pub fn judge(&self, look: Look) -> Option<Vec<Evidence>> {
+        match look {
+            Look::Broken(evidence) => {
+                self.0.store(true, Ordering::Relaxed);
+                Some(evidence)
+            }
+            Look::Settling(what) if self.0.load(Ordering::Relaxed) => Some(vec![Evidence {
+                signal: "victim not well yet".into(),
+                value: what,
+                at: Timestamp::now(),
+                source: Source::victim(),
+            }]),
+            Look::Settling(_) | Look::Well => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_victim_on_its_way_is_neither_broken_nor_recovered() {
+        let latch = Latch::default();
+        let settling = || Look::Settling("starting".into());
+        assert!(latch.judge(settling()).is_none());
+        assert!(latch.judge(Look::Broken(vec![])).is_some());
+        assert!(latch.judge(settling()).is_some());
+        assert!(latch.judge(Look::Well).is_none());
+        latch.reset();
+        assert!(latch.judge(settling()).is_none());
+    }
+}

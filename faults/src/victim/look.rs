@@ -1,0 +1,14 @@
+//! What one look at a victim shows.
+
+use loopdrill_model::Evidence;
+
+/// What one look at a victim shows.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Look {
+    /// It does its work.
+    Well,
+    /// It is on its way to one of the others; this is what was seen.
+    Settling(String),
+    /// It shows the fault's symptom.
+    Broken(Vec<Evidence>),
+}

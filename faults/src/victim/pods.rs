@@ -1,0 +1,149 @@
+//! Starting victims, finding their pods, and what their status says.
+
+use super::{Seen, VICTIM_LABEL, until};
+use crate::{FaultContext, FaultError};
+use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
+use kube::{
+    Api, Resource, ResourceExt,
+    api::{DeleteParams, ListParams, LogParams, Patch, PatchParams, PostParams},
+    core::NamespaceResourceScope,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::json;
+use std::{fmt::Debug, time::Duration};
+
+const ACCOUNT: Duration = Duration::from_secs(20);
+
+/// An API of the drill's namespace.
+pub(crate) fn api<K>(ctx: &FaultContext) -> Api<K>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+{
+    Api::namespaced(ctx.target.client.clone(), &ctx.namespace)
+}
+
+/// Creates `object` in the drill's namespace, once the namespace has its default account: pods that come
+/// sooner fail and are tried again, which would look like trouble to a detector.
+///
+/// # Errors
+/// When the API server refuses, or the account does not come.
+pub async fn create<K>(ctx: &FaultContext, object: &K) -> Result<K, FaultError>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + Debug
+        + Serialize
+        + DeserializeOwned,
+{
+    let accounts: Api<ServiceAccount> = api(ctx);
+    until(ctx, format!("the default account of namespace {}", ctx.namespace), ACCOUNT, || async {
+        let found = accounts.get_opt("default").await.map_err(FaultError::api("look for the account"))?;
+        Ok(found.map_or_else(|| Seen::NotYet("there is none".into()), |_| Seen::Yes(())))
+    })
+    .await?;
+    let doing = format!("create {} {}", K::kind(&()), object.name_any());
+    api(ctx).create(&PostParams::default(), object).await.map_err(FaultError::api(doing))
+}
+
+/// The pods of the workload `name`, those being deleted included.
+///
+/// # Errors
+/// When the API server does not tell.
+pub async fn pods_of(ctx: &FaultContext, name: &str) -> Result<Vec<Pod>, FaultError> {
+    let params = ListParams::default().labels(&format!("{VICTIM_LABEL}={name}"));
+    let doing = format!("list the pods of {name}");
+    Ok(api::<Pod>(ctx).list(&params).await.map_err(FaultError::api(doing))?.items)
+}
+
+/// Waits until `count` pods of the workload are ready, and none is left of others.
+///
+/// # Errors
+/// When they do not get ready in time; the error has what their status says.
+pub async fn wait_ready(
+    ctx: &FaultContext,
+    name: &str,
+    count: usize,
+    limit: Duration,
+) -> Result<Vec<Pod>, FaultError> {
+    until(ctx, format!("{count} ready pods of {name}"), limit, || async {
+        let pods = pods_of(ctx, name).await?;
+        match pods.len() == count && pods.iter().all(is_ready) {
+            true => Ok(Seen::Yes(pods)),
+            false if pods.is_empty() => Ok(Seen::NotYet("there is no pod".into())),
+            false => Ok(Seen::NotYet(pods.iter().map(describe).collect::<Vec<_>>().join("; "))),
+        }
+    })
+    .await
+}
+
+/// Deletes all pods of the workload; its controller brings new ones.
+///
+/// # Errors
+/// When the API server refuses.
+pub async fn delete_pods(ctx: &FaultContext, name: &str) -> Result<(), FaultError> {
+    let params = ListParams::default().labels(&format!("{VICTIM_LABEL}={name}"));
+    let doing = format!("delete the pods of {name}");
+    api::<Pod>(ctx)
+        .delete_collection(&DeleteParams::default(), &params)
+        .await
+        .map(drop)
+        .map_err(FaultError::api(doing))
+}
+
+/// Sets the number of pods of a Deployment or StatefulSet.
+///
+/// # Errors
+/// When the API server refuses.
+pub async fn scale<K>(ctx: &FaultContext, name: &str, replicas: u32) -> Result<(), FaultError>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
+{
+    let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
+    let doing = format!("scale {name} to {replicas}");
+    api::<K>(ctx).patch(name, &PatchParams::default(), &patch).await.map(drop).map_err(FaultError::api(doing))
+}
+
+/// The log of a pod's container; of its previous life on request.
+///
+/// # Errors
+/// When the API server or the kubelet does not tell.
+pub async fn log_of(ctx: &FaultContext, pod: &str, previous: bool) -> Result<String, FaultError> {
+    let params = LogParams { previous, limit_bytes: Some(4096), ..LogParams::default() };
+    api::<Pod>(ctx).logs(pod, &params).await.map_err(FaultError::api(format!("read the log of {pod}")))
+}
+
+/// Whether the pod is ready and stays.
+pub(crate) fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.iter().flat_map(|s| s.conditions.iter().flatten());
+    pod.metadata.deletion_timestamp.is_none()
+        && conditions.into_iter().any(|c| c.type_ == "Ready" && c.status == "True")
+}
+
+/// The scheduler's words about a pod that it could not place.
+#[must_use]
+pub fn unscheduled(pod: &Pod) -> Option<&str> {
+    let conditions = pod.status.iter().flat_map(|s| s.conditions.iter().flatten());
+    let condition = conditions.into_iter().find(|c| c.type_ == "PodScheduled" && c.status == "False")?;
+    (condition.reason.as_deref() == Some("Unschedulable"))
+        .then(|| condition.message.as_deref().unwrap_or_default())
+}
+
+/// What a pod's status says, in a few words.
+pub(crate) fn describe(pod: &Pod) -> String {
+    let status = pod.status.clone().unwrap_or_default();
+    let phase = status.phase.unwrap_or_else(|| "without phase".into());
+    let containers = status.container_statuses.unwrap_or_default();
+    let waiting = containers.iter().find_map(|c| {
+        let state = c.state.as_ref()?;
+        match (&state.waiting, &state.terminated) {
+            (Some(w), _) => Some(
+                [w.reason.clone(), w.message.clone()].into_iter().flatten().collect::<Vec<_>>().join(": "),
+            ),
+            (_, Some(t)) => Some(format!("exit code {}", t.exit_code)),
+            _ => None,
+        }
+    });
+    let why = waiting.or_else(|| unscheduled(pod).map(str::to_owned)).unwrap_or_else(|| "not ready".into());
+    let going = if pod.metadata.deletion_timestamp.is_some() { ", being deleted" } else { "" };
+    format!("pod {} is {phase}{going} ({why})", pod.name_any())
+}

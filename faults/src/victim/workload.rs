@@ -1,0 +1,223 @@
+//! What a victim's objects look like: one pod template with few choices, in a Deployment or alone.
+
+use super::super::FaultContext;
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::{Pod, PodSpec, PodTemplateSpec},
+};
+use loopdrill_target::RUN_LABEL;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+/// The port that a victim opens while it gets its work done.
+pub const READY_PORT: u16 = 8080;
+
+/// The label by which a victim's pods are found; its value is the workload's name.
+pub const VICTIM_LABEL: &str = "loopdrill.dev/victim";
+
+/// Where a victim's volume is mounted.
+const MOUNT: &str = "/data";
+
+/// The volume of a workload.
+#[derive(Debug, Clone)]
+pub enum Claim {
+    /// A claim that exists.
+    Named(String),
+    /// A claim of its own for each pod of a StatefulSet.
+    Template,
+}
+
+/// A victim: one container that runs a program of [`super::main`], without requests unless asked for, quick to
+/// end, and placed anywhere unless said otherwise.
+#[derive(Debug, Clone)]
+pub struct Workload {
+    name: String,
+    namespace: String,
+    run: String,
+    image: String,
+    pull: &'static str,
+    args: Vec<String>,
+    ready_port: bool,
+    spec: Map<String, Value>,
+    requests: Map<String, Value>,
+    mounts: Vec<Value>,
+}
+
+impl Workload {
+    /// The workload `name` in the drill's namespace that runs `args`, for example `["sleep"]`.
+    #[must_use]
+    pub fn new(ctx: &FaultContext, name: &str, args: &[&str]) -> Self {
+        let mut args: Vec<_> = args.iter().map(|a| (*a).to_owned()).collect();
+        args.insert(0, "victim".into());
+        Self {
+            name: name.into(),
+            namespace: ctx.namespace.clone(),
+            run: ctx.target.run.clone(),
+            image: ctx.target.image.clone(),
+            pull: "IfNotPresent",
+            args,
+            ready_port: false,
+            spec: Map::new(),
+            requests: Map::new(),
+            mounts: vec![],
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The program opens [`READY_PORT`] while it gets its work done.
+    #[must_use]
+    pub fn tells_readiness(mut self) -> Self {
+        self.ready_port = true;
+        self
+    }
+
+    /// May run on this node only.
+    #[must_use]
+    pub fn on_node(self, node: &str) -> Self {
+        self.required(&json!({"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]}))
+    }
+
+    /// May run in this zone only.
+    #[must_use]
+    pub fn in_zone(self, zone: &str) -> Self {
+        self.set("nodeSelector", json!({"topology.kubernetes.io/zone": zone}))
+    }
+
+    fn required(self, term: &Value) -> Self {
+        let affinity =
+            json!({"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}});
+        self.set("affinity", json!({"nodeAffinity": affinity}))
+    }
+
+    /// Runs as this ServiceAccount, with its token. Without it a victim has no token.
+    #[must_use]
+    pub fn account(self, name: &str) -> Self {
+        self.set("serviceAccountName", json!(name)).set("automountServiceAccountToken", json!(true))
+    }
+
+    /// Pulls `image` with the credential in the Secret `secret` at every start.
+    #[must_use]
+    pub fn pulled(mut self, image: &str, secret: &str) -> Self {
+        self.image = image.into();
+        self.pull = "Always";
+        self.set("imagePullSecrets", json!([{"name": secret}]))
+    }
+
+    /// Asks for that much of a core.
+    #[must_use]
+    pub fn cpu_millis(mut self, millis: u64) -> Self {
+        self.requests.insert("cpu".into(), json!(format!("{millis}m")));
+        self
+    }
+
+    /// Asks for that much memory.
+    #[must_use]
+    pub fn memory_bytes(mut self, bytes: u64) -> Self {
+        self.requests.insert("memory".into(), json!(bytes.to_string()));
+        self
+    }
+
+    /// Writes to this claim.
+    #[must_use]
+    pub fn volume(mut self, claim: &Claim) -> Self {
+        self.mounts.push(json!({"name": "data", "mountPath": MOUNT}));
+        match claim {
+            Claim::Template => self,
+            Claim::Named(name) => {
+                self.set("volumes", json!([{"name": "data", "persistentVolumeClaim": {"claimName": name}}]))
+            }
+        }
+    }
+
+    /// Leaves a node that is lost after that many seconds.
+    #[must_use]
+    pub fn leaves_lost_node_after(self, seconds: u32) -> Self {
+        let tolerate = |key: &str| json!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": seconds});
+        let both = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"].map(tolerate);
+        self.set("tolerations", json!(both))
+    }
+
+    fn set(mut self, key: &str, value: Value) -> Self {
+        self.spec.insert(key.into(), value);
+        self
+    }
+
+    fn labels(&self) -> Value {
+        json!({RUN_LABEL: self.run, VICTIM_LABEL: self.name})
+    }
+
+    fn container(&self) -> Value {
+        let mut container = json!({
+            "name": "victim", "image": self.image, "imagePullPolicy": self.pull, "args": self.args,
+            "resources": {"requests": self.requests}, "volumeMounts": self.mounts,
+        });
+        if self.ready_port {
+            container["readinessProbe"] =
+                json!({"tcpSocket": {"port": READY_PORT}, "periodSeconds": 1, "initialDelaySeconds": 1});
+        }
+        container
+    }
+
+    fn pod_spec(&self) -> PodSpec {
+        let mut spec = json!({
+            "automountServiceAccountToken": false, "enableServiceLinks": false,
+            "terminationGracePeriodSeconds": 2, "containers": [self.container()],
+        });
+        self.spec.iter().for_each(|(key, value)| spec[key] = value.clone());
+        typed(spec)
+    }
+
+    fn template(&self) -> PodTemplateSpec {
+        let metadata = typed(json!({"labels": self.labels()}));
+        PodTemplateSpec { metadata: Some(metadata), spec: Some(self.pod_spec()) }
+    }
+
+    /// A Deployment of that many pods.
+    #[must_use]
+    pub fn deployment(&self, replicas: u32) -> Deployment {
+        typed(json!({
+            "metadata": self.metadata(),
+            "spec": {
+                "replicas": replicas, "selector": {"matchLabels": {VICTIM_LABEL: self.name}},
+                "template": self.template(),
+            },
+        }))
+    }
+
+    /// A StatefulSet of that many pods, each with a claim of `bytes` on the cluster's default class.
+    #[must_use]
+    pub fn stateful_set(&self, replicas: u32, bytes: u64) -> k8s_openapi::api::apps::v1::StatefulSet {
+        typed(json!({
+            "metadata": self.metadata(),
+            "spec": {
+                "replicas": replicas, "selector": {"matchLabels": {VICTIM_LABEL: self.name}},
+                "serviceName": self.name, "template": self.template(),
+                "volumeClaimTemplates": [{
+                    "metadata": {"name": "data", "labels": self.labels()},
+                    "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": bytes.to_string()}}},
+                }],
+            },
+        }))
+    }
+
+    /// A pod alone.
+    #[must_use]
+    pub fn pod(&self) -> Pod {
+        Pod { metadata: typed(self.metadata()), spec: Some(self.pod_spec()), status: None }
+    }
+
+    fn metadata(&self) -> Value {
+        json!({"name": self.name, "namespace": self.namespace, "labels": self.labels()})
+    }
+}
+
+/// Reads an object that we wrote ourselves.
+pub(crate) fn typed<T: DeserializeOwned>(value: Value) -> T {
+    serde_json::from_value(value)
+        .expect("the JSON that we build here has the API's form; the tests build all of it")
+}
