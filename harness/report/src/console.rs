@@ -73,7 +73,10 @@ impl Console {
         match &mut self.progress {
             Progress::Live(live) => live.event(event, &mut self.teller),
             Progress::Plain(out) => {
-                if let Some(line) = self.teller.line(event) {
+                if matches!(event.kind, EventKind::RunFinished { .. }) {
+                    let _ = out.write_all(b"\n");
+                }
+                if let Some(line) = self.teller.line(event, None) {
                     // Progress that nobody can read is no reason to stop a drill.
                     let _ = out.write_all(format!("{line}\n").as_bytes());
                 }

@@ -1,5 +1,6 @@
 //! Where a report is shown: how wide, and with colours or without.
 
+use crate::Mark;
 use owo_colors::OwoColorize;
 use std::{env, io::IsTerminal};
 
@@ -38,6 +39,14 @@ impl Style {
         if self.colours { text.dimmed().to_string() } else { text.into() }
     }
 
+    pub(crate) fn mark(self, mark: Mark) -> String {
+        match mark {
+            Mark::Held => self.good(mark.sign()),
+            Mark::Missed => self.bad(mark.sign()),
+            Mark::Unreached => self.dim(mark.sign()),
+        }
+    }
+
     pub(crate) fn bold(self, text: &str) -> String {
         if self.colours { text.bold().to_string() } else { text.into() }
     }
@@ -63,11 +72,20 @@ impl Screen {
     /// a dumb one. Where it is no terminal, `COLUMNS` may give the width.
     #[must_use]
     pub fn stdout() -> Self {
-        let terminal = std::io::stdout().is_terminal();
+        Self::of(std::io::stdout().is_terminal(), &console::Term::stdout())
+    }
+
+    /// Standard error as it is, likewise.
+    #[must_use]
+    pub fn stderr() -> Self {
+        Self::of(std::io::stderr().is_terminal(), &console::Term::stderr())
+    }
+
+    fn of(terminal: bool, term: &console::Term) -> Self {
         let set = |name: &str| env::var_os(name).is_some_and(|v| !v.is_empty());
         let dumb = env::var_os("TERM").is_some_and(|t| t == "dumb");
         let columns = || env::var("COLUMNS").ok()?.parse().ok();
-        let size = || console::Term::stdout().size_checked().map(|(_, width)| usize::from(width));
+        let size = || term.size_checked().map(|(_, width)| usize::from(width));
         let width = if terminal { size().or_else(columns) } else { columns() };
         Self {
             width: width.unwrap_or(100).clamp(60, 160),

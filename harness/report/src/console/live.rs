@@ -1,7 +1,7 @@
 //! The live view: a line a running drill with its gates, what it waits for, and the time it has taken.
 
 use super::words::Teller;
-use crate::{Mark, say};
+use crate::{Mark, Screen, say};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use loopdrill_model::{Event, EventKind, FaultId, Gate};
 use std::{collections::BTreeMap, fmt, time::Duration};
@@ -49,7 +49,10 @@ impl Live {
                 let bar = self.run.get_or_insert_with(|| spinner(&self.bars));
                 bar.set_message(teller.say(event).unwrap_or_default());
             }
-            (_, EventKind::RunFinished { .. }) => self.clear(),
+            (_, EventKind::RunFinished { .. }) => {
+                self.clear();
+                let _ = self.bars.println("");
+            }
             (None, _) => {
                 self.run.take().inspect(ProgressBar::finish_and_clear);
                 self.above(event, teller);
@@ -75,13 +78,13 @@ impl Live {
 
     /// A line that stays.
     fn above(&mut self, event: &Event, teller: &mut Teller) {
-        if let Some(line) = teller.line(event) {
+        if let Some(line) = teller.line(event, Some(Screen::stderr().width)) {
             let _ = self.bars.println(line);
         }
     }
 
     fn drill(&mut self, id: &FaultId, event: &Event, teller: &mut Teller) {
-        let (bars, widest) = (&self.bars, self.widest);
+        let (bars, widest, style) = (&self.bars, self.widest, Screen::stderr().style);
         let line = self.drills.entry(id.clone()).or_insert_with(|| {
             let bar = spinner(bars);
             bar.set_prefix(say::pad(&id.to_string(), widest, false));
@@ -96,7 +99,7 @@ impl Live {
         } else if let Some(said) = teller.say(event) {
             line.doing = said;
         }
-        let marks = Gate::ALL.map(|g| line.marks.get(&g).map_or("·", |m| m.sign())).join(" ");
+        let marks = Gate::ALL.map(|g| line.marks.get(&g).map_or("·".into(), |m| style.mark(*m))).join(" ");
         line.bar.set_message(format!("{marks}  {}", line.doing));
     }
 }

@@ -9,6 +9,9 @@ use jiff::Timestamp;
 use loopdrill_model::{Diagnosis, DrillReport, Event, EventKind, FaultId, GateResult};
 use std::collections::BTreeMap;
 
+/// Columns of the time in front of a line.
+const TIME: usize = 11;
+
 /// Puts events into words. Remembers only what keeps it from repeating itself.
 #[derive(Default)]
 pub(super) struct Teller {
@@ -18,13 +21,21 @@ pub(super) struct Teller {
 }
 
 impl Teller {
-    /// The line for `event`, with the time since the run began; `None` where it says nothing new.
-    pub(super) fn line(&mut self, event: &Event) -> Option<String> {
+    /// The line for `event`, with the time since the run began; `None` where it says nothing new. With a `width`,
+    /// what does not fit goes to further lines below the text.
+    pub(super) fn line(&mut self, event: &Event, width: Option<usize>) -> Option<String> {
         let started = *self.started.get_or_insert(event.at);
         let said = self.say(event)?;
         let since = say::duration(event.at.duration_since(started));
         let who = event.drill.as_ref().map(|d| format!("{d}: ")).unwrap_or_default();
-        Some(format!("{}  {who}{said}", say::pad(&since, 12, true)))
+        let text = format!("{who}{said}");
+        let lines =
+            width.map_or_else(|| vec![text.clone()], |w| say::wrap(&text, w.saturating_sub(TIME + 2)));
+        Some(format!(
+            "{}  {}",
+            say::pad(&since, TIME, true),
+            lines.join(&format!("\n{}", " ".repeat(TIME + 2)))
+        ))
     }
 
     /// What `event` says, without time and drill.
@@ -103,7 +114,8 @@ mod tests {
     #[test]
     fn a_line_an_event_that_matters() {
         let mut teller = Teller::default();
-        let lines: Vec<_> = sample::events(&sample::run()).iter().filter_map(|e| teller.line(e)).collect();
+        let lines: Vec<_> =
+            sample::events(&sample::run()).iter().filter_map(|e| teller.line(e, None)).collect();
         insta::assert_snapshot!(lines.join("\n"));
     }
 

@@ -186,7 +186,7 @@ impl Columns {
 
     fn row(&self, row: &Row<'_>, screen: Screen) -> String {
         let s = screen.style;
-        let gates = row.marks.map(|(_, mark)| paint_mark(mark, s)).join(" ");
+        let gates = row.marks.map(|(_, mark)| s.mark(mark)).join(" ");
         let name = s.bold(&cut(&row.id.to_string(), self.drill));
         let outcome = paint_outcome(row.outcome)(s, &short(row.outcome));
         let mut out = self.line([&name, &gates, &outcome, &time(row.lag), &time(row.lead)]);
@@ -213,14 +213,6 @@ fn below(row: &Row<'_>) -> Option<String> {
     match row.outcome {
         Outcome::Skipped(what) => Some(format!("needs {what}")),
         _ => row.diagnosis?.evidence.first().map(|e| format!("{}: {} ({})", e.signal, e.value, e.source)),
-    }
-}
-
-fn paint_mark(mark: Mark, style: Style) -> String {
-    match mark {
-        Mark::Held => style.good(mark.sign()),
-        Mark::Missed => style.bad(mark.sign()),
-        Mark::Unreached => style.dim(mark.sign()),
     }
 }
 
