@@ -56,7 +56,8 @@ fn status(row: &Row<'_>, require: bool) -> TestCaseStatus {
         Outcome::Passed | Outcome::Resilient => return TestCaseStatus::success(),
         Outcome::Skipped(what) if !require => {
             let mut skipped = TestCaseStatus::skipped();
-            skipped.set_message(format!("needs {what}"));
+            let why = row.drill.error.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            skipped.set_message(format!("needs {what}{why}"));
             return skipped;
         }
         Outcome::Skipped(_) => (NonSuccessKind::Failure, "skipped"),

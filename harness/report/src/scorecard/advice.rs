@@ -60,9 +60,11 @@ pub(crate) fn advice(row: &Row<'_>) -> Option<Advice> {
 pub(crate) fn verdict(card: &Scorecard<'_>) -> String {
     let t = card.totals;
     match card.exit {
-        ExitStatus::Ready if t.drills == 0 => "ready: there was nothing to drill".into(),
-        ExitStatus::Ready if t.skipped == t.drills => {
-            "nothing was proven: every drill was skipped (--require makes that a failure)".into()
+        ExitStatus::Ready | ExitStatus::NotReady if t.drills == 0 => {
+            "nothing was proven: no drill was run".into()
+        }
+        ExitStatus::Ready | ExitStatus::NotReady if t.skipped == t.drills => {
+            "nothing was proven: every drill was skipped".into()
         }
         ExitStatus::Ready if t.skipped > 0 => format!(
             "ready, as far as it was drilled: {} skipped (--require makes that a failure)",

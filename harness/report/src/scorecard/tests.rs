@@ -50,6 +50,7 @@ fn a_verdict_is_never_rosier_than_the_run() {
     };
     assert!(said(&[Outcome::Passed], false).starts_with("ready: every fault"));
     assert!(said(&[sample::skip()], false).starts_with("nothing was proven"));
+    assert!(said(&[], false).starts_with("nothing was proven"));
     assert!(said(&[Outcome::Passed, sample::skip()], false).contains("1 drill skipped"));
     assert!(said(&[Outcome::Passed, sample::skip()], true).starts_with("not ready"));
     assert!(said(&[Outcome::Failed(Gate::Detected), Outcome::Passed], false).contains("1 drill failed"));

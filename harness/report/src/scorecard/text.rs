@@ -211,7 +211,10 @@ impl Columns {
 /// The one line below a row: what it needs, or the decisive evidence.
 fn below(row: &Row<'_>) -> Option<String> {
     match row.outcome {
-        Outcome::Skipped(what) => Some(format!("needs {what}")),
+        Outcome::Skipped(what) => {
+            let why = row.drill.error.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            Some(format!("needs {what}{why}"))
+        }
         _ => row.diagnosis?.evidence.first().map(|e| format!("{}: {} ({})", e.signal, e.value, e.source)),
     }
 }
