@@ -30,10 +30,12 @@ impl Mark {
     /// The mark of `result`.
     #[must_use]
     pub fn of(result: &GateResult) -> Self {
-        match (result.ok, result.at) {
+        // Something that never came has no time, but a word about it.
+        let answered = result.at.is_some() || result.note.is_some();
+        match (result.ok, answered) {
             (true, _) => Mark::Held,
-            (false, Some(_)) => Mark::Missed,
-            (false, None) => Mark::Unreached,
+            (false, true) => Mark::Missed,
+            (false, false) => Mark::Unreached,
         }
     }
 

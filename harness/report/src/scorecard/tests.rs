@@ -43,6 +43,13 @@ fn lag_and_lead_count_from_the_first_evidence() {
 }
 
 #[test]
+fn what_never_came_is_missed_and_not_unreached() {
+    let silent = GateResult { note: Some("the detector stayed silent".into()), ..GateResult::default() };
+    assert_eq!(Mark::of(&silent), Mark::Missed);
+    assert_eq!(Mark::of(&GateResult::default()), Mark::Unreached);
+}
+
+#[test]
 fn a_verdict_is_never_rosier_than_the_run() {
     let said = |outcomes: &[Outcome], require| {
         let report = sample::with_outcomes(outcomes, require);
