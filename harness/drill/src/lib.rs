@@ -1,1 +1,22 @@
-//! placeholder
+//! The engine: runs drills against one cluster and asks the five gates of each.
+//!
+//! A [`Session`] owns what all drills of a process share: the cluster, the detector under test, the journal,
+//! the arbiter of footprints and the event stream. [`run`] puts a selection of faults through a session;
+//! the `cargo test` suites put single ones through it.
+
+mod arbiter;
+mod control;
+mod drill;
+mod events;
+mod findings;
+mod namespace;
+mod options;
+mod run;
+mod session;
+
+pub use arbiter::{Arbiter, Permit};
+pub use control::CONTROL;
+pub use events::{EventSender, EventStream, event_stream};
+pub use options::{Budgets, Options, Selection, SelectionError};
+pub use run::{announce, run, undo_journal};
+pub use session::{Session, SessionError};

@@ -1,0 +1,163 @@
+//! The drill that injects nothing: a detector that cries wolf on a healthy cluster fails it, and so does one
+//! that sees nothing at all.
+
+use crate::{
+    Session,
+    findings::{Scope, key},
+};
+use k8s_openapi::api::core::v1::Node;
+use kube::{Api, api::ListParams};
+use loopdrill_faults::{Footprint, Resource};
+use loopdrill_model::{
+    Diagnosis, DrillReport, EventKind, Evidence, FaultId, Gate, GateResult, Gates, Outcome, Source,
+    Timestamp, Timings,
+};
+use std::{collections::BTreeSet, time::Duration};
+use tokio::time::{Instant, sleep_until, timeout};
+
+/// The control drill's name among the faults.
+pub const CONTROL: &str = "control";
+
+/// How long findings from before our time may take to fade.
+const QUIET: Duration = Duration::from_secs(15);
+
+/// Watches the cluster for a while and expects no finding.
+pub(crate) async fn run(session: &Session) -> DrillReport {
+    let id = FaultId::new(CONTROL, "none");
+    let footprint = Footprint::default().breaks(Resource::Cluster);
+    let _permit = session.arbiter.acquire(footprint.clone()).await;
+    session.events.drill(&id, EventKind::DrillStarted);
+    session.scopes.enter(&id, Scope::of("", &footprint));
+    let mut control = Control { session, id: id.clone(), gates: Gates::default(), findings: Vec::new() };
+    let outcome = control.watch().await;
+    session.scopes.leave(&id);
+    DrillReport {
+        fault: id.fault,
+        variant: id.variant,
+        expected_loop: None,
+        gates: control.gates,
+        outcome,
+        diagnosis: control.findings.first().cloned(),
+        other_findings: control.findings.into_iter().skip(1).collect(),
+        timings: Timings::default(),
+        error: None,
+    }
+}
+
+struct Control<'a> {
+    session: &'a Session,
+    id: FaultId,
+    gates: Gates,
+    findings: Vec<Diagnosis>,
+}
+
+impl Control<'_> {
+    async fn watch(&mut self) -> Outcome {
+        let fact = fact("changes made", "none".into(), Source::other("journal"));
+        self.answer(Gate::Injected, true, vec![fact], None);
+        self.wait_for_quiet().await;
+        let began = Timestamp::now();
+        self.collect(Instant::now() + self.session.options.budgets.control).await;
+        if self.session.cancel.is_cancelled() {
+            return Outcome::Interrupted;
+        }
+        match ready_nodes(self.session).await {
+            Ok(evidence) => self.answer(Gate::Manifested, true, vec![evidence], None),
+            Err(why) => self.answer(Gate::Manifested, false, Vec::new(), Some(why)),
+        }
+        self.judge(began);
+        self.gates.first_failure().map_or(Outcome::Passed, Outcome::Failed)
+    }
+
+    fn judge(&mut self, began: Timestamp) {
+        match self.session.findings.borrow().as_of {
+            Some(at) if at >= began => {
+                let saw = Evidence {
+                    at,
+                    ..fact("newest signal", "taken into account".into(), Source::other("detector"))
+                };
+                self.answer(Gate::Detected, true, vec![saw], None);
+            }
+            _ => {
+                let note = "the detector saw nothing of the cluster: its silence proves nothing";
+                self.answer(Gate::Detected, false, Vec::new(), Some(note.into()));
+            }
+        }
+        let note =
+            self.findings.first().map(|d| format!("a finding on a healthy cluster: {}", d.control_loop));
+        let silent = self.findings.is_empty();
+        let quiet = fact("findings", self.findings.len().to_string(), Source::other("detector"));
+        self.answer(Gate::Attributed, silent, vec![quiet.clone()], note.clone());
+        self.answer(Gate::Recovered, silent, vec![quiet], note);
+    }
+
+    /// Findings that are there before anything was touched are the cluster's own trouble. They are
+    /// remembered, so that no drill is blamed for them, and the control drill tells of them.
+    async fn wait_for_quiet(&mut self) {
+        let mut findings = self.session.findings.clone();
+        let deadline = Instant::now() + QUIET;
+        while !findings.borrow_and_update().diagnoses.is_empty() && Instant::now() < deadline {
+            tokio::select! {
+                _ = findings.changed() => {}
+                () = sleep_until(deadline) => {}
+                () = self.session.cancel.cancelled() => return,
+            }
+        }
+        self.session.scopes.tolerate(&findings.borrow().diagnoses);
+    }
+
+    async fn collect(&mut self, until: Instant) {
+        let mut findings = self.session.findings.clone();
+        let mut seen = BTreeSet::new();
+        while Instant::now() < until && !self.session.cancel.is_cancelled() {
+            for d in &findings.borrow_and_update().diagnoses {
+                if seen.insert(key(d)) {
+                    self.findings.push(d.clone());
+                }
+            }
+            let changed = async {
+                if findings.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            };
+            tokio::select! {
+                () = changed => {}
+                () = sleep_until(until) => {}
+                () = self.session.cancel.cancelled() => {}
+            }
+        }
+    }
+
+    fn answer(&mut self, gate: Gate, ok: bool, evidence: Vec<Evidence>, note: Option<String>) {
+        let result = GateResult { ok, at: Some(Timestamp::now()), evidence, note };
+        *self.gates.get_mut(gate) = result.clone();
+        self.session.events.drill(&self.id, EventKind::GateAnswered { gate, result });
+    }
+}
+
+/// The cluster's own word that it is well.
+async fn ready_nodes(session: &Session) -> Result<Evidence, String> {
+    let api = Api::<Node>::all(session.target.client.clone());
+    let params = ListParams::default();
+    let nodes = timeout(Duration::from_secs(10), api.list(&params))
+        .await
+        .map_err(|_| "the API server did not list its nodes within 10 s".to_string())?
+        .map_err(|e| format!("the API server does not list its nodes: {e}"))?;
+    let unready: Vec<_> = nodes
+        .iter()
+        .filter(|n| {
+            let conditions = n.status.iter().flat_map(|s| s.conditions.iter().flatten());
+            !conditions.into_iter().any(|c| c.type_ == "Ready" && c.status == "True")
+        })
+        .filter_map(|n| n.metadata.name.clone())
+        .collect();
+    if unready.is_empty() && !nodes.items.is_empty() {
+        Ok(fact("nodes ready", nodes.items.len().to_string(), Source::api("nodes")))
+    } else {
+        Err(format!("nodes are not ready: {}", unready.join(", ")))
+    }
+}
+
+fn fact(signal: &str, value: String, source: Source) -> Evidence {
+    Evidence { signal: signal.into(), value, at: Timestamp::now(), source }
+}

@@ -1,0 +1,148 @@
+//! Which of the detector's findings count for which drill.
+
+use loopdrill_faults::{Footprint, Resource};
+use loopdrill_model::{Cause, Diagnosis, FaultId, Loop};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+/// Where a drill's effects may show: its namespace, the nodes it breaks, the control plane.
+#[derive(Debug, Clone)]
+pub(crate) struct Scope {
+    namespace: String,
+    nodes: BTreeSet<String>,
+    everything: bool,
+}
+
+impl Scope {
+    pub(crate) fn of(namespace: &str, footprint: &Footprint) -> Self {
+        let mut scope = Self { namespace: namespace.into(), nodes: BTreeSet::new(), everything: false };
+        for broken in footprint.broken() {
+            match broken {
+                Resource::NodeLife(n) | Resource::NodeNetwork(n) | Resource::NodeCapacity(n) => {
+                    scope.nodes.insert(n.clone());
+                }
+                Resource::ControlPlane | Resource::Cluster => scope.everything = true,
+                Resource::Registry | Resource::ZoneStorage(_) => {}
+            }
+        }
+        scope
+    }
+
+    /// Whether a finding is about something that this drill touches.
+    pub(crate) fn holds(&self, d: &Diagnosis) -> bool {
+        self.everything
+            || d.subjects.iter().any(|s| {
+                let node = s.name.split('/').next().unwrap_or_default();
+                s.namespace == self.namespace || (s.namespace.is_empty() && self.nodes.contains(node))
+            })
+    }
+
+    /// Whether effects may show anywhere on the nodes it breaks.
+    fn breaks_nodes(&self) -> bool {
+        !self.nodes.is_empty()
+    }
+}
+
+/// What makes a finding the same finding.
+pub(crate) type Key = (Loop, Option<Cause>, Vec<String>);
+
+pub(crate) fn key(d: &Diagnosis) -> Key {
+    (d.control_loop, d.cause, d.subjects.iter().map(ToString::to_string).collect())
+}
+
+/// The scopes of the drills that run now, and the findings that belong to none.
+#[derive(Debug, Default)]
+pub(crate) struct Scopes(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    active: BTreeMap<FaultId, Scope>,
+    known: BTreeSet<Key>,
+    strays: Vec<Diagnosis>,
+}
+
+impl Scopes {
+    pub(crate) fn enter(&self, drill: &FaultId, scope: Scope) {
+        self.lock().active.insert(drill.clone(), scope);
+    }
+
+    pub(crate) fn leave(&self, drill: &FaultId) {
+        self.lock().active.remove(drill);
+    }
+
+    /// Findings that were there before anything was touched are the cluster's own trouble, not false alarms.
+    pub(crate) fn tolerate(&self, present: &[Diagnosis]) {
+        self.lock().known.extend(present.iter().map(key));
+    }
+
+    /// Sorts out the findings that no running drill can have caused.
+    pub(crate) fn judge(&self, present: &[Diagnosis]) {
+        let mut inner = self.lock();
+        for d in present {
+            let explained = inner.active.values().any(|s| s.holds(d) || s.breaks_nodes());
+            if !explained && inner.known.insert(key(d)) {
+                inner.strays.push(d.clone());
+            }
+        }
+    }
+
+    pub(crate) fn strays(&self) -> Vec<Diagnosis> {
+        self.lock().strays.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use loopdrill_model::{Subject, Timestamp};
+
+    fn finding(kind: &str, namespace: &str, name: &str) -> Diagnosis {
+        Diagnosis {
+            control_loop: Loop::Network,
+            cause: Some(Cause::OverlayMtu),
+            subjects: vec![Subject::new(kind, namespace, name)],
+            confidence: 0.9,
+            evidence: Vec::new(),
+            chain: Vec::new(),
+            first_evidence_at: Timestamp::UNIX_EPOCH,
+            diagnosed_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn a_scope_holds_its_namespace_and_its_broken_nodes() {
+        let footprint = Footprint::default()
+            .breaks(Resource::NodeNetwork("n1".into()))
+            .uses(Resource::NodeLife("n2".into()));
+        let scope = Scope::of("ns", &footprint);
+        assert!(scope.holds(&finding("Pod", "ns", "p")));
+        assert!(!scope.holds(&finding("Pod", "other", "n1")));
+        assert!(scope.holds(&finding("Node", "", "n1")));
+        assert!(scope.holds(&finding("Interface", "", "n1/overlay")));
+        assert!(!scope.holds(&finding("Node", "", "n2")));
+    }
+
+    #[test]
+    fn a_finding_nobody_can_have_caused_is_a_stray_once() {
+        let scopes = Scopes::default();
+        let drill = FaultId::new("f", "v");
+        scopes.tolerate(&[finding("Pod", "old", "p")]);
+        scopes.enter(&drill, Scope::of("ns", &Footprint::default()));
+        let present = [finding("Pod", "old", "p"), finding("Pod", "ns", "p"), finding("Pod", "new", "p")];
+        scopes.judge(&present);
+        scopes.judge(&present);
+        assert_eq!(
+            scopes.strays().iter().map(|d| d.subjects[0].namespace.as_str()).collect::<Vec<_>>(),
+            ["new"]
+        );
+        scopes.leave(&drill);
+        scopes.judge(&present);
+        assert_eq!(scopes.strays().len(), 2);
+    }
+}

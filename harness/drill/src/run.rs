@@ -1,0 +1,48 @@
+//! A whole run, and the undo of a run that died.
+
+use crate::{Session, session::run_started};
+use futures::future::join_all;
+use loopdrill_faults::{
+    Fault, Means,
+    journal::{Journal, JournalError},
+    life::{self, Leftover},
+};
+use loopdrill_model::{FaultId, RunReport};
+use std::sync::Arc;
+
+/// Runs the control drill first and alone where it is asked for, then all `faults`, side by side where their
+/// footprints allow, and finishes the session.
+#[tracing::instrument(skip_all)]
+pub async fn run(session: Session, faults: Vec<Arc<dyn Fault>>, control: bool) -> RunReport {
+    if control {
+        session.control().await;
+    }
+    join_all(faults.into_iter().map(|fault| session.drill(fault))).await;
+    session.finish().await
+}
+
+/// Tells the event stream which drills a run will do; the first event.
+pub fn announce(
+    events: &crate::EventSender,
+    run: &str,
+    faults: &[Arc<dyn Fault>],
+    control: bool,
+    detector: &str,
+) {
+    let mut drills: Vec<FaultId> = Vec::new();
+    if control {
+        drills.push(FaultId::new(crate::CONTROL, "none"));
+    }
+    drills.extend(faults.iter().map(|f| f.spec().id()));
+    events.run(run_started(run, drills, detector));
+}
+
+/// Undoes everything that `journal` lists, and closes it when nothing is left.
+///
+/// # Errors
+/// When the journal cannot be closed; what could not be undone is returned.
+pub async fn undo_journal(means: &Means, journal: &Journal) -> Result<Vec<Leftover>, JournalError> {
+    let left = life::undo(means, journal, &journal.pending()).await;
+    journal.close()?;
+    Ok(left)
+}

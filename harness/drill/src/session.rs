@@ -1,0 +1,306 @@
+//! What all drills of a process share: cluster, detector, journal, arbiter, event stream.
+
+use crate::{Arbiter, EventSender, Options, control, drill, findings::Scopes, namespace};
+use loopdrill_detect::{DetectError, Detector};
+use loopdrill_faults::{
+    Fault, Means,
+    journal::{Journal, JournalError, Pending},
+    life,
+};
+use loopdrill_model::{
+    Diagnoses, Diagnosis, DrillReport, EventKind, ExitStatus, FaultId, Outcome, RunReport, Timestamp,
+    Versions,
+};
+use loopdrill_target::{ClusterHandle, Target};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    sync::{oneshot, watch},
+    task::{JoinHandle, JoinSet},
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+/// How long a detector may take until it sees the cluster.
+const DETECTOR_START: Duration = Duration::from_secs(60);
+
+/// Why a session could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The journal is dirty, busy or unreadable.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The detector under test could not be started.
+    #[error("the detector {name} did not start: {why}")]
+    Detector {
+        /// Its name.
+        name: String,
+        /// Why.
+        why: String,
+    },
+}
+
+impl SessionError {
+    /// What it means for the exit code.
+    #[must_use]
+    pub fn exit(&self) -> ExitStatus {
+        match self {
+            // A dirty journal means that something is left behind; that is for the user to put right.
+            SessionError::Journal(_) => ExitStatus::Usage,
+            SessionError::Detector { .. } => ExitStatus::NoCluster,
+        }
+    }
+}
+
+/// One process's work on one cluster.
+pub struct Session {
+    pub(crate) target: Arc<Target>,
+    pub(crate) means: Means,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) findings: watch::Receiver<Diagnoses>,
+    pub(crate) events: EventSender,
+    pub(crate) arbiter: Arc<Arbiter>,
+    pub(crate) scopes: Arc<Scopes>,
+    pub(crate) options: Options,
+    pub(crate) cancel: CancellationToken,
+    reports: Mutex<Vec<DrillReport>>,
+    cleanups: Mutex<JoinSet<Result<(), String>>>,
+    detector: Running,
+    started_at: Timestamp,
+}
+
+struct Running {
+    name: String,
+    stop: CancellationToken,
+    task: JoinHandle<Result<(), DetectError>>,
+    judge: JoinHandle<()>,
+}
+
+impl Session {
+    /// Opens the journal and starts the detector; returns when it sees the cluster.
+    ///
+    /// # Errors
+    /// See [`SessionError`]. Nothing was touched then.
+    pub async fn start(
+        target: Arc<Target>,
+        handle: &ClusterHandle,
+        detector: Arc<dyn Detector>,
+        options: Options,
+        events: EventSender,
+        cancel: CancellationToken,
+    ) -> Result<Self, SessionError> {
+        let started_at = Timestamp::now();
+        let journal = Arc::new(Journal::open(&options.state_dir, handle, &target.run)?);
+        let facts = &target.facts;
+        events.run(EventKind::ClusterReady {
+            cluster: target.name.clone(),
+            versions: versions(&target),
+            capabilities: capabilities(&target),
+        });
+        tracing::debug!(nodes = facts.nodes.len(), "cluster is known");
+        events.progress(format!("starting the {} detector", detector.name()));
+        let scopes = Arc::new(Scopes::default());
+        let (running, findings) = start_detector(detector, &target, &scopes).await?;
+        let means = Means { client: Ok(target.client.clone()), nodes: target.nodes.clone() };
+        Ok(Self {
+            target,
+            means,
+            journal,
+            findings,
+            events,
+            arbiter: Arc::default(),
+            scopes,
+            options,
+            cancel,
+            reports: Mutex::default(),
+            cleanups: Mutex::default(),
+            detector: running,
+            started_at,
+        })
+    }
+
+    /// Runs one drill as soon as its footprint allows, and returns when it is undone and judged.
+    pub async fn drill(&self, fault: Arc<dyn Fault>) -> DrillReport {
+        self.note(drill::run(self, fault).await)
+    }
+
+    /// Runs the drill that injects nothing.
+    pub async fn control(&self) -> DrillReport {
+        self.note(control::run(self).await)
+    }
+
+    /// Findings that belong to no drill, so far: false alarms.
+    #[must_use]
+    pub fn stray_findings(&self) -> Vec<Diagnosis> {
+        self.scopes.strays()
+    }
+
+    /// Removes what is left, stops the detector and closes the journal. The report says how it all went.
+    pub async fn finish(self) -> RunReport {
+        let mut trouble: Vec<String> = Vec::new();
+        self.events.progress("removing what the drills created");
+        let mut cleanups = std::mem::take(&mut *self.cleanups.lock().unwrap_or_else(PoisonError::into_inner));
+        while let Some(result) = cleanups.join_next().await {
+            trouble.extend(result.map_err(|e| e.to_string()).and_then(|r| r).err());
+        }
+        let leftovers = life::undo(&self.means, &self.journal, &self.journal.pending()).await;
+        trouble.extend(leftovers.into_iter().map(|l| format!("{}: {}", l.change, l.why)));
+        trouble.extend(namespace::sweep(&self.target).await.err());
+        self.detector.stop.cancel();
+        let stopped = self.detector.task.await.map_err(|e| e.to_string());
+        trouble.extend(stopped.and_then(|r| r.map_err(|e| e.to_string())).err());
+        self.detector.judge.abort();
+        trouble.extend(self.journal.close().err().map(|e| e.to_string()));
+
+        let drills = self.reports.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let strays = self.scopes.strays();
+        let exit = exit_status(&drills, &strays, &trouble, self.options.require);
+        let report = RunReport {
+            format: RunReport::FORMAT,
+            run: self.target.run.clone(),
+            cluster: self.target.name.clone(),
+            detector: self.detector.name,
+            versions: versions(&self.target),
+            capabilities: capabilities(&self.target),
+            require: self.options.require,
+            started_at: self.started_at,
+            ended_at: Timestamp::now(),
+            drills,
+            stray_findings: strays,
+            trouble,
+            exit,
+            exit_code: exit.code(),
+        };
+        self.events.run(EventKind::RunFinished { exit, report: Box::new(report.clone()) });
+        report
+    }
+
+    /// Removes a drill's namespace while other drills go on; [`Session::finish`] waits for it.
+    pub(crate) fn remove_namespace_later(&self, pending: Pending) {
+        let (means, journal) = (self.means.clone(), Arc::clone(&self.journal));
+        let work = async move { namespace::remove(&means, &journal, pending).await };
+        self.cleanups.lock().unwrap_or_else(PoisonError::into_inner).spawn(work);
+    }
+
+    fn note(&self, report: DrillReport) -> DrillReport {
+        let drill = FaultId::new(&report.fault, &report.variant);
+        self.events.drill(&drill, EventKind::DrillFinished { report: Box::new(report.clone()) });
+        self.reports.lock().unwrap_or_else(PoisonError::into_inner).push(report.clone());
+        report
+    }
+}
+
+async fn start_detector(
+    detector: Arc<dyn Detector>,
+    target: &Arc<Target>,
+    scopes: &Arc<Scopes>,
+) -> Result<(Running, watch::Receiver<Diagnoses>), SessionError> {
+    let name = detector.name().to_string();
+    let failed = |why: String| SessionError::Detector { name: name.clone(), why };
+    let (out, findings) = watch::channel(Diagnoses::default());
+    let (ready, is_ready) = oneshot::channel();
+    let stop = CancellationToken::new();
+    let mut task = tokio::spawn(detector.run(Arc::clone(target), out, ready, stop.clone()));
+    let started = tokio::select! {
+        ready = timeout(DETECTOR_START, is_ready) => match ready {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err("it ended before it was ready".to_string()),
+            Err(_) => Err(format!("it was not ready within {} s", DETECTOR_START.as_secs())),
+        },
+        ended = &mut task => Err(match ended {
+            Ok(Ok(())) => "it ended at once".to_string(),
+            Ok(Err(e)) => e.to_string(),
+            Err(e) => e.to_string(),
+        }),
+    };
+    if let Err(why) = started {
+        stop.cancel();
+        return Err(failed(why));
+    }
+    let judge = tokio::spawn(judge(findings.clone(), Arc::clone(scopes)));
+    Ok((Running { name, stop, task, judge }, findings))
+}
+
+/// Sorts every new set of findings into scopes, so that none is missed between two drills.
+async fn judge(mut findings: watch::Receiver<Diagnoses>, scopes: Arc<Scopes>) {
+    loop {
+        scopes.judge(&findings.borrow_and_update().diagnoses);
+        if findings.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+fn exit_status(
+    drills: &[DrillReport],
+    strays: &[Diagnosis],
+    trouble: &[String],
+    require: bool,
+) -> ExitStatus {
+    let mut exit = drills.iter().map(|d| d.outcome.exit(require)).fold(ExitStatus::Ready, ExitStatus::worst);
+    if drills.is_empty()
+        || drills.iter().all(|d| matches!(d.outcome, Outcome::Skipped(_)))
+        || !strays.is_empty()
+    {
+        exit = exit.worst(ExitStatus::NotReady);
+    }
+    if !trouble.is_empty() {
+        exit = exit.worst(ExitStatus::CleanupFailed);
+    }
+    exit
+}
+
+fn versions(target: &Target) -> Versions {
+    Versions {
+        loopdrill: env!("CARGO_PKG_VERSION").into(),
+        kubernetes: target.facts.kubernetes.clone(),
+        node_image: target.facts.node_image.clone(),
+        kernel: target.facts.kernel.clone(),
+    }
+}
+
+fn capabilities(target: &Target) -> BTreeMap<String, Result<(), String>> {
+    target.facts.capabilities.iter().map(|(c, r)| (c.to_string(), r.clone())).collect()
+}
+
+/// The first event of a stream.
+pub(crate) fn run_started(run: &str, drills: Vec<FaultId>, detector: &str) -> EventKind {
+    EventKind::RunStarted { format: EventKind::FORMAT, run: run.into(), drills, detector: detector.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use loopdrill_model::{Gate, Gates};
+
+    fn drill(outcome: Outcome) -> DrillReport {
+        DrillReport {
+            fault: "f".into(),
+            variant: "v".into(),
+            expected_loop: None,
+            gates: Gates::default(),
+            outcome,
+            diagnosis: None,
+            other_findings: Vec::new(),
+            timings: loopdrill_model::Timings::default(),
+            error: None,
+        }
+    }
+
+    #[test]
+    fn the_worst_outcome_decides_and_skips_alone_are_not_green() {
+        let skipped = || drill(Outcome::Skipped(loopdrill_model::Capability::TwoZones));
+        let exit = |drills: &[DrillReport], require| exit_status(drills, &[], &[], require);
+        assert_eq!(exit(&[drill(Outcome::Passed), skipped()], false), ExitStatus::Ready);
+        assert_eq!(exit(&[drill(Outcome::Passed), skipped()], true), ExitStatus::NotReady);
+        assert_eq!(exit(&[skipped()], false), ExitStatus::NotReady, "nothing was proven");
+        assert_eq!(exit(&[], false), ExitStatus::NotReady, "nothing was proven");
+        let mixed =
+            [drill(Outcome::NotInjected), drill(Outcome::Failed(Gate::Detected)), drill(Outcome::Passed)];
+        assert_eq!(exit(&mixed, false), ExitStatus::NotInjected);
+        assert_eq!(exit_status(&mixed, &[], &["left".into()], false), ExitStatus::CleanupFailed);
+    }
+}

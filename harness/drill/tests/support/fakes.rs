@@ -1,0 +1,199 @@
+//! A fault that creates one object, a victim that is ill while the object is there, and a detector that looks.
+
+use super::api::Api;
+use async_trait::async_trait;
+use k8s_openapi::api::core::v1::ConfigMap;
+use loopdrill_detect::{DetectError, Detector};
+use loopdrill_drill::{Budgets, EventStream, Options, Session, SessionError, event_stream};
+use loopdrill_faults::{
+    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Resource,
+    object::{Create, ObjectChange},
+};
+use loopdrill_model::{Capability, Cause, Diagnoses, Diagnosis, Evidence, Loop, Source, Subject, Timestamp};
+use loopdrill_target::{ClusterFacts, ClusterHandle, Target};
+use std::{path::Path, sync::Arc, time::Duration};
+use tokio::sync::{oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+/// Name of the object that is the fault.
+pub(crate) const FAULT: &str = "the-fault";
+
+/// What the victim does.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum VictimIs {
+    Ill,
+    Immune,
+    /// Ill, and stays so after the undo.
+    Scarred,
+    NeverReady,
+}
+
+pub(crate) struct FakeFault {
+    pub(crate) api: Api,
+    pub(crate) victim: VictimIs,
+    pub(crate) needs_storage: bool,
+}
+
+const fn spec(needs: &'static [Capability]) -> FaultSpec {
+    FaultSpec {
+        fault: "fake",
+        variant: "one",
+        title: "an object that should not be there",
+        expected_loop: Loop::Identity,
+        expected_causes: &[Cause::RbacDenied],
+        needs,
+    }
+}
+
+static PLAIN: FaultSpec = spec(&[]);
+static DEMANDING: FaultSpec = spec(&[Capability::ZonalStorage]);
+
+#[async_trait]
+impl Fault for FakeFault {
+    fn spec(&self) -> &'static FaultSpec {
+        if self.needs_storage { &DEMANDING } else { &PLAIN }
+    }
+
+    fn footprint(&self, _: &ClusterFacts) -> Footprint {
+        Footprint::default().uses(Resource::ControlPlane)
+    }
+
+    fn dry_run(&self, _: &ClusterFacts) -> Vec<String> {
+        vec!["create one object".into()]
+    }
+
+    async fn set_up(&self, ctx: &FaultContext) -> Result<(), FaultError> {
+        if self.victim == VictimIs::NeverReady {
+            ctx.cancel.cancelled().await;
+            return Err(FaultError::Interrupted);
+        }
+        Ok(())
+    }
+
+    async fn plan(&self, ctx: &FaultContext) -> Result<Vec<Change>, FaultError> {
+        let mut object = ConfigMap::default();
+        object.metadata.name = Some(FAULT.into());
+        object.metadata.namespace = Some(ctx.namespace.clone());
+        Ok(vec![Change::Object(ObjectChange::Create(Create::new(&object, &ctx.target.run)?))])
+    }
+
+    async fn symptom(&self, _: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {
+        let ill = match self.victim {
+            VictimIs::Immune | VictimIs::NeverReady => false,
+            VictimIs::Ill => self.api.has(FAULT),
+            VictimIs::Scarred => true,
+        };
+        Ok(ill.then(|| vec![evidence()]))
+    }
+}
+
+fn evidence() -> Evidence {
+    Evidence { signal: "fake".into(), value: "1".into(), at: Timestamp::now(), source: Source::victim() }
+}
+
+/// What the detector says while the fault is there.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum DetectorSays {
+    TheTruth,
+    Nothing,
+    AnotherLoop,
+    /// The truth, below a wrong answer of higher confidence.
+    TheTruthBelow,
+    /// A finding about something that no drill touches.
+    AStray,
+}
+
+pub(crate) struct FakeDetector {
+    pub(crate) api: Api,
+    pub(crate) says: DetectorSays,
+    /// Sees nothing of the cluster at all.
+    pub(crate) blind: bool,
+}
+
+impl FakeDetector {
+    fn findings(&self) -> Vec<Diagnosis> {
+        let found = |l: Loop, cause, namespace: String, confidence| Diagnosis {
+            control_loop: l,
+            cause: Some(cause),
+            subjects: vec![Subject::new("Pod", namespace, "victim")],
+            confidence,
+            evidence: vec![evidence()],
+            chain: Vec::new(),
+            first_evidence_at: Timestamp::now(),
+            diagnosed_at: Timestamp::UNIX_EPOCH,
+        };
+        let ns = || "drill-fake-one-r1".to_string();
+        let truth = || found(Loop::Identity, Cause::RbacDenied, ns(), 0.8);
+        let wrong = || found(Loop::Network, Cause::OverlayMtu, ns(), 0.9);
+        match self.says {
+            DetectorSays::AStray => {
+                vec![found(Loop::Storage, Cause::ProvisioningFailed, "elsewhere".into(), 0.9)]
+            }
+            _ if !self.api.has(FAULT) => Vec::new(),
+            DetectorSays::Nothing => Vec::new(),
+            DetectorSays::TheTruth => vec![truth()],
+            DetectorSays::AnotherLoop => vec![wrong()],
+            DetectorSays::TheTruthBelow => vec![truth(), wrong()],
+        }
+    }
+}
+
+#[async_trait]
+impl Detector for FakeDetector {
+    fn name(&self) -> &str {
+        "fake"
+    }
+
+    async fn run(
+        self: Arc<Self>,
+        _: Arc<Target>,
+        out: watch::Sender<Diagnoses>,
+        ready: oneshot::Sender<()>,
+        stop: CancellationToken,
+    ) -> Result<(), DetectError> {
+        let _ = ready.send(());
+        let mut tick = tokio::time::interval(Duration::from_millis(10));
+        loop {
+            tokio::select! {
+                _ = tick.tick() => {}
+                () = stop.cancelled() => return Ok(()),
+            }
+            let as_of = (!self.blind).then(Timestamp::now);
+            out.send_replace(Diagnoses { diagnoses: self.findings(), as_of });
+        }
+    }
+}
+
+/// A session over the cluster in memory, with budgets of a second or two.
+pub(crate) async fn session(
+    api: &Api,
+    detector: FakeDetector,
+    state_dir: &Path,
+    cancel: CancellationToken,
+) -> Result<(Session, EventStream), SessionError> {
+    let target = Target {
+        name: "memory".into(),
+        client: api.client(),
+        nodes: None,
+        image: "none".into(),
+        run: "r1".into(),
+        facts: Arc::default(),
+    };
+    let budget = Duration::from_millis(1500);
+    let options = Options {
+        budgets: Budgets {
+            set_up: budget,
+            manifest: budget,
+            detect: budget,
+            recover: budget,
+            control: Duration::from_millis(200),
+        },
+        require: false,
+        state_dir: state_dir.into(),
+    };
+    let handle = ClusterHandle::Context { kubeconfig: None, name: "memory".into() };
+    let (events, stream) = event_stream();
+    let session =
+        Session::start(Arc::new(target), &handle, Arc::new(detector), options, events, cancel).await?;
+    Ok((session, stream))
+}
