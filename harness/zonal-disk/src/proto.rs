@@ -1,0 +1,15 @@
+//! What the driver says on the wire: messages by hand with the public field numbers, services by `build.rs`.
+//!
+//! Only what the driver reads or answers is declared. Unknown fields are skipped when a message is decoded; so
+//! are all `secrets` maps, which therefore cannot reach a log.
+
+pub(crate) mod csi;
+pub(crate) mod registration;
+
+#[expect(unreachable_pub, reason = "generated code is public inside this private module")]
+pub(crate) mod services {
+    include!(concat!(env!("OUT_DIR"), "/csi.v1.Identity.rs"));
+    include!(concat!(env!("OUT_DIR"), "/csi.v1.Controller.rs"));
+    include!(concat!(env!("OUT_DIR"), "/csi.v1.Node.rs"));
+    include!(concat!(env!("OUT_DIR"), "/pluginregistration.Registration.rs"));
+}
