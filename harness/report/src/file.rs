@@ -1,6 +1,6 @@
 //! Reports that are one file, written when the run is over.
 
-use crate::{Fold, OutputDir, ReportError, junit};
+use crate::{Fold, OutputDir, ReportError, Scorecard, Screen, junit};
 use loopdrill_model::{Event, EventKind, RunReport};
 use serde::Deserialize;
 use std::{fs, path::Path, sync::Arc};
@@ -28,6 +28,14 @@ impl ReportFile {
     #[must_use]
     pub fn junit(dir: &Arc<OutputDir>) -> Self {
         Self::new(dir, OutputDir::JUNIT, junit::render)
+    }
+
+    /// `scorecard.txt`: what the console prints, to be kept with a CI job.
+    #[must_use]
+    pub fn scorecard(dir: &Arc<OutputDir>) -> Self {
+        Self::new(dir, OutputDir::SCORECARD, |report| {
+            Ok(Scorecard::from(report).text(Screen::plain()).into_bytes())
+        })
     }
 
     /// The file `name`, with the content that `render` makes of the report.
@@ -84,7 +92,7 @@ pub fn read(path: &Path) -> Result<RunReport, ReportError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample;
+    use crate::{Folds, sample};
 
     #[test]
     fn what_is_written_is_read_again() {
@@ -107,6 +115,18 @@ mod tests {
         events.iter().for_each(|e| file.event(e));
         file.finish().expect("nothing to write");
         assert!(!dir.path().join(OutputDir::JSON).exists());
+    }
+
+    #[test]
+    fn the_scorecard_is_kept_as_it_is_printed() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let out = Arc::new(OutputDir::claim(dir.path()).expect("claimed"));
+        let report = sample::run();
+        let mut folds = Folds::default().with(ReportFile::scorecard(&out));
+        sample::events(&report).iter().for_each(|e| folds.event(e));
+        assert!(folds.finish().is_empty());
+        let kept = fs::read_to_string(dir.path().join(OutputDir::SCORECARD)).expect("readable");
+        assert_eq!(kept, Scorecard::from(&report).text(Screen::plain()));
     }
 
     #[test]

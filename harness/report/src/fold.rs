@@ -22,7 +22,8 @@ pub trait Fold: Send {
 pub struct Folds(Vec<Box<dyn Fold>>);
 
 impl Folds {
-    /// What `loopdrill run` writes: `events.jsonl`, `report.json` and `junit.xml` in `dir`, and the console.
+    /// What `loopdrill run` writes: `events.jsonl`, `report.json`, `junit.xml` and `scorecard.txt` in `dir`, and
+    /// the console.
     #[must_use]
     pub fn standard(dir: &Arc<OutputDir>, console: Console) -> Self {
         // The console comes last: when it names the files, they are there.
@@ -30,6 +31,7 @@ impl Folds {
             .with(EventLog::new(dir))
             .with(ReportFile::json(dir))
             .with(ReportFile::junit(dir))
+            .with(ReportFile::scorecard(dir))
             .with(console)
     }
 

@@ -9,7 +9,7 @@
 //! | `fold` | the trait, and [`Folds`], which feeds several at once |
 //! | `output` | the output directory: claimed by one run at a time, files appear whole or not at all |
 //! | `log` | `events.jsonl`, readable also after a kill |
-//! | `file` | `report.json` and `junit.xml` |
+//! | `file` | `report.json`, `junit.xml` and `scorecard.txt` |
 //! | `scorecard` | the pure fold from a [`loopdrill_model::RunReport`] to what a scorecard says |
 //! | `console` | live view, plain lines, scorecard |
 //! | `diagnosis` | findings for people |

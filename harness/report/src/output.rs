@@ -88,6 +88,8 @@ impl OutputDir {
     pub const JSON: &'static str = "report.json";
     /// Name of the report for CI systems.
     pub const JUNIT: &'static str = "junit.xml";
+    /// Name of the scorecard, as the console prints it.
+    pub const SCORECARD: &'static str = "scorecard.txt";
 
     /// Creates `path` where needed, makes it ours and removes what an earlier run left in it.
     ///
@@ -111,7 +113,7 @@ impl OutputDir {
             Err(TryLockError::Error(source)) => return Err(ReportError::Directory { path, source }),
         }
         events.set_len(0).map_err(refused)?;
-        for stale in [Self::JSON, Self::JUNIT] {
+        for stale in [Self::JSON, Self::JUNIT, Self::SCORECARD] {
             match fs::remove_file(path.join(stale)) {
                 Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(refused(e)),
                 _ => {}
