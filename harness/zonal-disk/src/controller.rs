@@ -50,15 +50,18 @@ impl Controller {
         let node = required("node_id", &request.node_id)?.to_owned();
         supported(request.volume_capability.as_ref())?;
         if request.readonly {
-            return Err(Status::invalid_argument("a zonal disk cannot be attached read-only; mount it read-only"));
+            return Err(Status::invalid_argument(
+                "a zonal disk cannot be attached read-only; mount it read-only",
+            ));
         }
         // The disk before the node: who asks for a disk that is gone learns that first.
         let wanted = id.clone();
         self.with(move |shelf| shelf.find(&wanted)).await?;
         let found = self.nodes.zone(&node).await.map_err(|e| Status::unavailable(e.to_string()))?;
-        let zone = found
-            .ok_or_else(|| Status::not_found(format!("node {node} does not exist")))?
-            .ok_or_else(|| Status::failed_precondition(format!("node {node} has no label {}", crate::ZONE_LABEL)))?;
+        let zone =
+            found.ok_or_else(|| Status::not_found(format!("node {node} does not exist")))?.ok_or_else(
+                || Status::failed_precondition(format!("node {node} has no label {}", crate::ZONE_LABEL)),
+            )?;
         self.with(move |shelf| shelf.attach(&id, &node, &zone)).await
     }
 
@@ -85,7 +88,9 @@ impl Controller {
             0
         } else {
             let token = &request.starting_token;
-            token.parse().map_err(|_| Status::aborted(format!("starting_token {token:?} is not one of this driver's")))?
+            token.parse().map_err(|_| {
+                Status::aborted(format!("starting_token {token:?} is not one of this driver's"))
+            })?
         };
         let max = match usize::try_from(request.max_entries) {
             Ok(0) => usize::MAX,
@@ -94,11 +99,17 @@ impl Controller {
         };
         let disks = self.with(Shelf::list).await?;
         if start > disks.len() {
-            return Err(Status::aborted(format!("starting_token {start} is beyond the last of {} disks", disks.len())));
+            return Err(Status::aborted(format!(
+                "starting_token {start} is beyond the last of {} disks",
+                disks.len()
+            )));
         }
         let next = start.saturating_add(max);
         let next_token = if next < disks.len() { next.to_string() } else { String::new() };
-        Ok(csi::ListVolumesResponse { entries: disks.into_iter().skip(start).take(max).map(listed).collect(), next_token })
+        Ok(csi::ListVolumesResponse {
+            entries: disks.into_iter().skip(start).take(max).map(listed).collect(),
+            next_token,
+        })
     }
 }
 
@@ -111,7 +122,11 @@ impl controller_server::Controller for Controller {
         let request = request.into_inner();
         let name = request.name.clone();
         let result = self.create(request).await;
-        answer("CreateVolume", &name, result.map(|disk| csi::CreateVolumeResponse { volume: Some(volume(disk)) }))
+        answer(
+            "CreateVolume",
+            &name,
+            result.map(|disk| csi::CreateVolumeResponse { volume: Some(volume(disk)) }),
+        )
     }
 
     async fn delete_volume(
@@ -143,7 +158,11 @@ impl controller_server::Controller for Controller {
         let subject = format!("{} on {}", required("volume_id", &volume_id)?, node_id);
         let node = (!node_id.is_empty()).then_some(node_id);
         let result = self.with(move |shelf| shelf.detach(&volume_id, node.as_deref())).await;
-        answer("ControllerUnpublishVolume", &subject, result.map(|()| csi::ControllerUnpublishVolumeResponse {}))
+        answer(
+            "ControllerUnpublishVolume",
+            &subject,
+            result.map(|()| csi::ControllerUnpublishVolumeResponse {}),
+        )
     }
 
     async fn validate_volume_capabilities(

@@ -39,8 +39,9 @@ impl identity_server::Identity for Identity {
         &self,
         _: Request<csi::GetPluginCapabilitiesRequest>,
     ) -> Result<Response<csi::GetPluginCapabilitiesResponse>, Status> {
-        let capabilities = [PluginServiceType::ControllerService, PluginServiceType::VolumeAccessibilityConstraints]
-            .map(|t| csi::PluginCapability { service: Some(csi::PluginService { r#type: t.into() }) });
+        let capabilities =
+            [PluginServiceType::ControllerService, PluginServiceType::VolumeAccessibilityConstraints]
+                .map(|t| csi::PluginCapability { service: Some(csi::PluginService { r#type: t.into() }) });
         Ok(Response::new(csi::GetPluginCapabilitiesResponse { capabilities: capabilities.into() }))
     }
 

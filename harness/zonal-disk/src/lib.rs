@@ -46,8 +46,10 @@ pub const IMMEDIATE_CLASS: &str = "zonal-immediate";
 pub const SHELF_DIR: &str = "/mnt/zonal-disks";
 
 /// The images of the sidecars, which a lab provides on its control plane.
-pub const SIDECAR_IMAGES: [&str; 2] =
-    ["registry.k8s.io/sig-storage/csi-provisioner:v6.4.0", "registry.k8s.io/sig-storage/csi-attacher:v4.13.0"];
+pub const SIDECAR_IMAGES: [&str; 2] = [
+    "registry.k8s.io/sig-storage/csi-provisioner:v6.4.0",
+    "registry.k8s.io/sig-storage/csi-attacher:v4.13.0",
+];
 
 /// The label that says in which zone a node, a disk or a pod is.
 pub const ZONE_LABEL: &str = "topology.kubernetes.io/zone";

@@ -35,8 +35,8 @@ fn replace(value: &mut Value, image: &str) {
 mod tests {
     use super::*;
     use crate::{
-        CONTROLLER_DEPLOYMENT, DRIVER, IMMEDIATE_CLASS, NAMESPACE, NODE_DAEMON_SET, SHELF_DIR, SIDECAR_IMAGES,
-        WAIT_CLASS, ZONE_LABEL,
+        CONTROLLER_DEPLOYMENT, DRIVER, IMMEDIATE_CLASS, NAMESPACE, NODE_DAEMON_SET, SHELF_DIR,
+        SIDECAR_IMAGES, WAIT_CLASS, ZONE_LABEL,
     };
     use k8s_openapi::api::{
         apps::v1::{DaemonSet, Deployment},
@@ -51,14 +51,16 @@ mod tests {
     }
 
     fn pods() -> Vec<PodSpec> {
-        let deployments = objects::<Deployment>("Deployment").into_iter().filter_map(|d| d.spec?.template.spec);
-        let daemons = objects::<DaemonSet>("DaemonSet").into_iter().filter_map(|d| d.spec?.template.spec);
+        let deployments =
+            objects::<Deployment>("Deployment").into_iter().filter_map(|d| d.spec.template.spec);
+        let daemons = objects::<DaemonSet>("DaemonSet").into_iter().filter_map(|d| d.spec.template.spec);
         deployments.chain(daemons).collect()
     }
 
     #[test]
     fn every_image_is_ours_or_a_sidecar() {
-        let mut images: Vec<_> = pods().into_iter().flat_map(|p| p.containers).filter_map(|c| c.image).collect();
+        let mut images: Vec<_> =
+            pods().into_iter().flat_map(|p| p.containers).filter_map(|c| c.image).collect();
         images.sort();
         let mut expected = vec![SIDECAR_IMAGES[1], SIDECAR_IMAGES[0], "some/image:1", "some/image:1"];
         expected.sort_unstable();
@@ -68,7 +70,8 @@ mod tests {
 
     #[test]
     fn names_are_those_that_the_crate_tells() {
-        let names: Vec<_> = manifests("x").iter().map(|o| format!("{}/{}", o["kind"], o["metadata"]["name"])).collect();
+        let names: Vec<_> =
+            manifests("x").iter().map(|o| format!("{}/{}", o["kind"], o["metadata"]["name"])).collect();
         for (kind, name) in [
             ("Namespace", NAMESPACE),
             ("CSIDriver", DRIVER),
@@ -91,7 +94,11 @@ mod tests {
         let bindings: Vec<_> = classes
             .iter()
             .map(|c| {
-                let default = c.metadata.annotations.as_ref().and_then(|a| a.get("storageclass.kubernetes.io/is-default-class"));
+                let default = c
+                    .metadata
+                    .annotations
+                    .as_ref()
+                    .and_then(|a| a.get("storageclass.kubernetes.io/is-default-class"));
                 (c.metadata.name.as_deref(), c.volume_binding_mode.as_deref(), default.map(String::as_str))
             })
             .collect();

@@ -40,7 +40,8 @@ impl Mounts for Kernel {
     }
 
     fn is_mounted(&self, target: &Path) -> io::Result<bool> {
-        let table = fs::read("/proc/self/mountinfo")?;
+        // The table of the thread that mounts, wherever it is.
+        let table = fs::read("/proc/thread-self/mountinfo")?;
         Ok(table.split(|&b| b == b'\n').filter_map(mount_point).any(|p| p == target))
     }
 
@@ -112,11 +113,7 @@ mod tests {
         fs::create_dir(&source).expect("source");
         fs::create_dir(&target).expect("target");
         fs::write(source.join("file"), "bytes").expect("file");
-        // /proc/self would show the namespace of the process; this thread has one of its own.
-        let mounted = || {
-            let table = fs::read("/proc/thread-self/mountinfo").expect("mountinfo");
-            table.split(|&b| b == b'\n').filter_map(mount_point).any(|p| p == target)
-        };
+        let mounted = || Kernel.is_mounted(&target).expect("mountinfo");
         assert!(!mounted() && !Kernel.shows(&target, &source).expect("metadata"));
         Kernel.bind(&source, &target).expect("bind");
         assert!(mounted() && Kernel.shows(&target, &source).expect("metadata"));

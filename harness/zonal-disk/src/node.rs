@@ -54,7 +54,10 @@ impl Node {
         supported(request.volume_capability.as_ref())?;
         let data = self.zone.data(id, &self.name)?;
         if !self.shows(staging, &data)? {
-            return Err(Status::failed_precondition(format!("disk {id} is not staged at {}", staging.display())));
+            return Err(Status::failed_precondition(format!(
+                "disk {id} is not staged at {}",
+                staging.display()
+            )));
         }
         self.bind(staging, target)?;
         if request.readonly {
@@ -118,7 +121,14 @@ impl Node {
     }
 
     /// Does the work off the runtime's workers: a mount may take its time.
-    async fn run<R, T>(&self, rpc: &str, subject: String, request: Request<R>, work: fn(&Self, &R) -> Result<(), Status>, done: T) -> Result<Response<T>, Status>
+    async fn run<R, T>(
+        &self,
+        rpc: &str,
+        subject: String,
+        request: Request<R>,
+        work: fn(&Self, &R) -> Result<(), Status>,
+        done: T,
+    ) -> Result<Response<T>, Status>
     where
         R: Send + 'static,
     {
@@ -161,7 +171,8 @@ impl node_server::Node for Node {
         request: Request<csi::NodeUnpublishVolumeRequest>,
     ) -> Result<Response<csi::NodeUnpublishVolumeResponse>, Status> {
         let id = request.get_ref().volume_id.clone();
-        self.run("NodeUnpublishVolume", id, request, Self::unpublish, csi::NodeUnpublishVolumeResponse {}).await
+        self.run("NodeUnpublishVolume", id, request, Self::unpublish, csi::NodeUnpublishVolumeResponse {})
+            .await
     }
 
     async fn node_get_capabilities(
@@ -187,7 +198,11 @@ impl node_server::Node for Node {
 
 fn path<'a>(field: &str, value: &'a str) -> Result<&'a Path, Status> {
     let path = Path::new(required(field, value)?);
-    if path.is_absolute() { Ok(path) } else { Err(Status::invalid_argument(format!("{field} must be absolute"))) }
+    if path.is_absolute() {
+        Ok(path)
+    } else {
+        Err(Status::invalid_argument(format!("{field} must be absolute")))
+    }
 }
 
 fn internal<'a>(what: &'a str, path: &'a Path) -> impl FnOnce(io::Error) -> Status + use<'a> {

@@ -25,7 +25,8 @@ pub(crate) struct ApiNodes(pub(crate) kube::Client);
 impl Nodes for ApiNodes {
     async fn zone(&self, node: &str) -> Result<Option<Option<String>>, LookupError> {
         let nodes = kube::Api::<Node>::all(self.0.clone());
-        let found = nodes.get_metadata_opt(node).await.map_err(|source| LookupError { node: node.into(), source })?;
+        let found =
+            nodes.get_metadata_opt(node).await.map_err(|source| LookupError { node: node.into(), source })?;
         Ok(found.map(|n| n.metadata.labels.and_then(|mut labels| labels.remove(crate::ZONE_LABEL))))
     }
 }

@@ -6,7 +6,11 @@
 pub(crate) mod csi;
 pub(crate) mod registration;
 
-#[expect(unreachable_pub, reason = "generated code is public inside this private module")]
+#[expect(
+    unreachable_pub,
+    clippy::allow_attributes,
+    reason = "generated code, public inside this private module"
+)]
 pub(crate) mod services {
     include!(concat!(env!("OUT_DIR"), "/csi.v1.Identity.rs"));
     include!(concat!(env!("OUT_DIR"), "/csi.v1.Controller.rs"));

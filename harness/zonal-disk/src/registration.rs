@@ -104,7 +104,8 @@ mod tests {
         assert_eq!(info.endpoint, "/plugins/csi.sock");
         assert_eq!(info.supported_versions, ["1.0.0"]);
 
-        let verdict = |plugin_registered, error: &str| RegistrationStatus { plugin_registered, error: error.into() };
+        let verdict =
+            |plugin_registered, error: &str| RegistrationStatus { plugin_registered, error: error.into() };
         kubelet.notify_registration_status(verdict(true, "")).await.expect("notified");
         assert!(refusals.try_recv().is_err());
         kubelet.notify_registration_status(verdict(false, "no such version")).await.expect("notified");

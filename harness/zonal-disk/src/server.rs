@@ -9,8 +9,9 @@ use crate::{
     proto::{
         csi::ProbeRequest,
         services::{
-            controller_server::ControllerServer, identity_client::IdentityClient, identity_server::IdentityServer,
-            node_server::NodeServer, registration_server::RegistrationServer,
+            controller_server::ControllerServer, identity_client::IdentityClient,
+            identity_server::IdentityServer, node_server::NodeServer,
+            registration_server::RegistrationServer,
         },
     },
     registration::{self, Registration},
@@ -125,7 +126,8 @@ pub(crate) async fn node(place: NodePlace<'_>) -> Result<(), ServerError> {
 /// Asks the driver behind `socket` whether it is ready.
 pub(crate) async fn probe(socket: &Path) -> Result<(), ServerError> {
     let answer = IdentityClient::new(connect(socket).await?).probe(ProbeRequest {}).await;
-    let answer = answer.map_err(|s| ServerError::Answer { path: socket.into(), message: s.message().into() })?;
+    let answer =
+        answer.map_err(|s| ServerError::Answer { path: socket.into(), message: s.message().into() })?;
     match answer.into_inner().ready {
         Some(ready) if !ready.value => Err(ServerError::NotReady),
         _ => Ok(()),

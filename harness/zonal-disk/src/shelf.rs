@@ -34,7 +34,9 @@ pub(crate) struct Disk {
 /// Why something cannot be done with a disk.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ShelfError {
-    #[error("{what} {name:?} must be 1 to 128 letters, digits, '.', '_' or '-' and start with a letter or digit")]
+    #[error(
+        "{what} {name:?} must be 1 to 128 letters, digits, '.', '_' or '-' and start with a letter or digit"
+    )]
     Name { what: &'static str, name: String },
     #[error("disk {0} does not exist")]
     Unknown(String),
@@ -161,7 +163,8 @@ impl Shelf {
     fn write(&self, disk: &Disk) -> Result<(), ShelfError> {
         let path = self.directory(disk).join(STATE);
         let new = path.with_extension("new");
-        let text = serde_json::to_vec(disk).map_err(|source| ShelfError::Corrupt { path: path.clone(), source })?;
+        let text =
+            serde_json::to_vec(disk).map_err(|source| ShelfError::Corrupt { path: path.clone(), source })?;
         let replace = || {
             fs::write(&new, text)?;
             fs::File::open(&new)?.sync_all()?;
@@ -214,7 +217,9 @@ pub(crate) fn check_name(what: &'static str, name: &str) -> Result<(), ShelfErro
 fn read(directory: &Path) -> Result<Option<Disk>, ShelfError> {
     let path = directory.join(STATE);
     match fs::read(&path) {
-        Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|source| ShelfError::Corrupt { path, source }),
+        Ok(text) => {
+            serde_json::from_slice(&text).map(Some).map_err(|source| ShelfError::Corrupt { path, source })
+        }
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
         Err(source) => Err(ShelfError::Io { path, source }),
     }

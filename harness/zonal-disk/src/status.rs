@@ -38,20 +38,29 @@ pub(crate) fn unsupported(capability: &csi::VolumeCapability) -> Option<String> 
     let mode = capability.access_mode.as_ref().map_or(csi::Mode::Unknown, csi::AccessMode::mode);
     match (&capability.access_type, mode) {
         (None, _) => Some("the access type is missing".into()),
-        (Some(csi::AccessType::Block(_)), _) => Some("a zonal disk has a file system; volumeMode Block is not supported".into()),
+        (Some(csi::AccessType::Block(_)), _) => {
+            Some("a zonal disk has a file system; volumeMode Block is not supported".into())
+        }
         (Some(csi::AccessType::Mount(mount)), _) if !mount.mount_flags.is_empty() => {
             Some(format!("mount options are not supported: {}", mount.mount_flags.join(",")))
         }
         (_, csi::Mode::Unknown) => Some("the access mode is missing".into()),
-        (_, csi::Mode::MultiNodeReaderOnly | csi::Mode::MultiNodeSingleWriter | csi::Mode::MultiNodeMultiWriter) => {
-            Some("a zonal disk can be attached to one node at a time; use ReadWriteOnce or ReadWriteOncePod".into())
-        }
+        (
+            _,
+            csi::Mode::MultiNodeReaderOnly
+            | csi::Mode::MultiNodeSingleWriter
+            | csi::Mode::MultiNodeMultiWriter,
+        ) => Some(
+            "a zonal disk can be attached to one node at a time; use ReadWriteOnce or ReadWriteOncePod"
+                .into(),
+        ),
         _ => None,
     }
 }
 
 /// The one capability of a request, when the driver supports it.
 pub(crate) fn supported(capability: Option<&csi::VolumeCapability>) -> Result<(), Status> {
-    let capability = capability.ok_or_else(|| Status::invalid_argument("the volume capability is missing"))?;
+    let capability =
+        capability.ok_or_else(|| Status::invalid_argument("the volume capability is missing"))?;
     unsupported(capability).map_or(Ok(()), |why| Err(Status::invalid_argument(why)))
 }

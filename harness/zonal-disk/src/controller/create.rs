@@ -40,14 +40,20 @@ fn check_wishes(request: &csi::CreateVolumeRequest) -> Result<(), Status> {
         return Err(Status::invalid_argument(why));
     }
     if request.volume_content_source.is_some() {
-        return Err(Status::invalid_argument("a zonal disk starts empty; clones and snapshots are not supported"));
+        return Err(Status::invalid_argument(
+            "a zonal disk starts empty; clones and snapshots are not supported",
+        ));
     }
-    let mut unknown: Vec<_> = request.parameters.keys().filter(|k| !k.starts_with(METADATA_PREFIX)).cloned().collect();
+    let mut unknown: Vec<_> =
+        request.parameters.keys().filter(|k| !k.starts_with(METADATA_PREFIX)).cloned().collect();
     unknown.sort();
     if unknown.is_empty() {
         Ok(())
     } else {
-        Err(Status::invalid_argument(format!("the class has parameters that the driver does not know: {}", unknown.join(", "))))
+        Err(Status::invalid_argument(format!(
+            "the class has parameters that the driver does not know: {}",
+            unknown.join(", ")
+        )))
     }
 }
 
@@ -70,7 +76,10 @@ fn capacity(range: &csi::CapacityRange) -> Result<i64, Status> {
 fn choose_zone(place: &csi::TopologyRequirement) -> Result<String, Status> {
     let mut zones = place.preferred.iter().chain(&place.requisite).filter_map(zone_of);
     zones.next().map(str::to_owned).ok_or_else(|| {
-        Status::resource_exhausted(format!("no zone to create the disk in: no requirement names {}", crate::ZONE_LABEL))
+        Status::resource_exhausted(format!(
+            "no zone to create the disk in: no requirement names {}",
+            crate::ZONE_LABEL
+        ))
     })
 }
 
