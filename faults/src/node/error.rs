@@ -34,7 +34,7 @@ pub(crate) enum StepError {
     Command {
         /// What was run.
         command: String,
-        /// The end of its standard error, or why it could not be started.
+        /// The start of its standard error, or why it could not be started.
         why: String,
     },
     /// Anything that the node lacks.
@@ -113,5 +113,5 @@ pub(crate) fn run(argv: &[&str], stdin: Option<&str>) -> Result<String, StepErro
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let stderr = String::from_utf8_lossy(&output.stderr);
-    Err(fail(format!("{} ({})", stderr.trim().lines().last().unwrap_or("no message"), output.status)))
+    Err(fail(format!("{} ({})", stderr.trim().lines().next().unwrap_or("no message"), output.status)))
 }

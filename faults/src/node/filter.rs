@@ -78,11 +78,11 @@ pub(super) fn read(tool: FilterTool, tag: &str) -> Result<Option<String>, StepEr
 fn nft_table(tag: &str) -> String {
     let chain = |name: &str| {
         format!(
-            "chain {name} {{ type filter hook {name} priority -300; policy accept; \
-             icmp type destination-unreachable icmp code 4 counter drop; }}"
+            "chain {name} {{\n type filter hook {name} priority -300; policy accept;\n \
+             icmp type destination-unreachable icmp code 4 counter drop\n}}\n"
         )
     };
-    format!("table ip {tag} {{ {} {} }}\n", chain("output"), chain("forward"))
+    format!("table ip {tag} {{\n{}{}}}\n", chain("output"), chain("forward"))
 }
 
 /// Sums the counters of the drop rules. `None` when there are fewer than the two rules.

@@ -66,7 +66,6 @@ pub(super) fn start(id: &str, held: &Held) -> Result<(), StepError> {
     }
     // The service manager has restored already; its own message says less than the holder's.
     let why = fs::read_to_string(error_file(id)).unwrap_or_default();
-    let _ = fs::remove_file(error_file(id));
     undo(id, held)?;
     match started {
         Err(StepError::Command { command, .. }) if !why.is_empty() => {
@@ -101,10 +100,11 @@ pub(super) fn hold(id: &str) -> Result<(), StepError> {
 pub(super) fn restore(id: &str) -> Result<(), StepError> {
     let _lock = lock()?;
     let _ = fs::remove_file(socket_file(id));
-    match read_state(id)? {
-        Some(held) => restore_verified(id, &held),
-        None => Ok(()),
+    if let Some(held) = read_state(id)? {
+        restore_verified(id, &held)?;
     }
+    let _ = fs::remove_dir(RUN);
+    Ok(())
 }
 
 /// Ends the unit and restores by the harness's own copy of the change.
@@ -114,7 +114,7 @@ pub(super) fn undo(id: &str, held: &Held) -> Result<(), StepError> {
     }
     let _lock = lock()?;
     restore_verified(id, held)?;
-    let _ = fs::remove_file(error_file(id));
+    tidy(id);
     Ok(())
 }
 
@@ -202,12 +202,19 @@ fn socket_file(id: &str) -> PathBuf {
     Path::new(RUN).join(format!("{id}.socket"))
 }
 
-/// Two restorations at once (the stop command and an undo) must not mix.
+/// Two restorations at once (the stop command and an undo) must not mix. The lock is on this binary itself, so
+/// that no file is left behind.
 fn lock() -> Result<Flock<File>, StepError> {
-    fs::create_dir_all(RUN).map_err(StepError::io(RUN))?;
-    let path = Path::new(RUN).join("lock");
-    let file = File::create(&path).map_err(StepError::io(&path))?;
-    Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| StepError::io(&path)(errno.into()))
+    let path = "/proc/self/exe";
+    let file = File::open(path).map_err(StepError::io(path))?;
+    Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| StepError::io(path)(errno.into()))
+}
+
+/// What the holder left beside its state: its socket, its last words, and their folder.
+fn tidy(id: &str) {
+    let _ = fs::remove_file(socket_file(id));
+    let _ = fs::remove_file(error_file(id));
+    let _ = fs::remove_dir(RUN);
 }
 
 fn write_state(id: &str, held: &Held) -> Result<(), StepError> {

@@ -20,7 +20,7 @@ pub(in crate::node) fn snapshot(name: &str, on: bool) -> Result<Before, StepErro
 pub(in crate::node) fn get(name: &str) -> Result<Option<u8>, StepError> {
     netlink(async |handle| {
         let found = link(&handle, name).await?;
-        Ok(found.as_ref().and_then(vxlan_of).map(|info| df_of(info)))
+        Ok(found.as_ref().and_then(vxlan_of).map(df_of))
     })
 }
 
