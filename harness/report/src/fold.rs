@@ -22,17 +22,20 @@ pub trait Fold: Send {
 pub struct Folds(Vec<Box<dyn Fold>>);
 
 impl Folds {
-    /// What `loopdrill run` writes: `events.jsonl`, `report.json`, `junit.xml` and `scorecard.txt` in `dir`, and
-    /// the console.
+    /// What a run writes to `dir`: `events.jsonl`, `report.json`, `junit.xml` and `scorecard.txt`.
     #[must_use]
-    pub fn standard(dir: &Arc<OutputDir>, console: Console) -> Self {
-        // The console comes last: when it names the files, they are there.
+    pub fn files(dir: &Arc<OutputDir>) -> Self {
         Self::default()
             .with(EventLog::new(dir))
             .with(ReportFile::json(dir))
             .with(ReportFile::junit(dir))
             .with(ReportFile::scorecard(dir))
-            .with(console)
+    }
+
+    /// The files in `dir`, and the console after them: when it names the directory, they are there.
+    #[must_use]
+    pub fn standard(dir: &Arc<OutputDir>, console: Console) -> Self {
+        Self::files(dir).with(console)
     }
 
     /// One report more.
