@@ -20,6 +20,8 @@ pub enum Resource {
     Registry,
     /// Volumes of a zone.
     ZoneStorage(String),
+    /// The class that claims without one get.
+    DefaultStorageClass,
     /// Everything: who holds it runs alone.
     Cluster,
 }
@@ -33,6 +35,7 @@ impl fmt::Display for Resource {
             Resource::NodeCapacity(n) => write!(f, "the free capacity of node {n}"),
             Resource::Registry => f.write_str("the private registry"),
             Resource::ZoneStorage(z) => write!(f, "volumes of zone {z}"),
+            Resource::DefaultStorageClass => f.write_str("the default StorageClass"),
             Resource::Cluster => f.write_str("the whole cluster"),
         }
     }

@@ -1,8 +1,27 @@
-//! stub
+//! Cross-AZ PVC: the volume is pinned to one zone and the pod may only run in another.
+//!
+//! | variant | why the pod cannot be where its volume is |
+//! |---|---|
+//! | [`cordon`] | the zone's nodes are cordoned |
+//! | [`node_failure`] | the zone's nodes are dead: kubelet stopped, or machine off; the volume is still attached there |
+//! | [`immediate`] | the default class binds `Immediate` and provisions in the wrong zone |
+//!
+//! In the first two the victim's data must be there again after the undo.
+
+pub mod cordon;
+pub mod immediate;
+pub mod node_failure;
+mod writer;
+
 use crate::Fault;
 use std::sync::Arc;
 
-/// stub
+/// All variants.
+#[must_use]
 pub fn variants() -> Vec<Arc<dyn Fault>> {
-    vec![]
+    vec![
+        Arc::new(cordon::Cordon::default()),
+        Arc::new(node_failure::NodeFailure::default()),
+        Arc::new(immediate::Immediate::default()),
+    ]
 }

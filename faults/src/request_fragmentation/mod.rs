@@ -1,8 +1,175 @@
-//! stub
-use crate::Fault;
-use std::sync::Arc;
+//! Request fragmentation: enough free requests in sum, too little on every single node.
+//!
+//! Fillers that do nothing take so much of every node's requests that each keeps three quarters of what the
+//! victim asks for. The victim then scales up, and its second pod stays Pending on a cluster that is idle.
 
-/// stub
+mod capacity;
+mod quantity;
+
+use crate::{
+    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Resource,
+    object::{Create, ObjectChange},
+    victim::{
+        Latch, Look, Workload, create, describe, is_ready, pods_of, scale, seen, unscheduled, wait_ready,
+    },
+};
+use async_trait::async_trait;
+use capacity::{Free, Room};
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
+use loopdrill_model::{Capability, Cause, Evidence, Loop, Source, Timestamp};
+use loopdrill_target::{ClusterFacts, NodeFacts};
+use std::{sync::Arc, time::Duration};
+
+const NAME: &str = "asker";
+const START: Duration = Duration::from_secs(60);
+
+static SPEC: FaultSpec = FaultSpec {
+    fault: "request-fragmentation",
+    variant: "fillers",
+    title: "free requests suffice in sum and on no single node, and a pod stays Pending",
+    expected_loop: Loop::Compute,
+    expected_causes: &[Cause::Fragmentation],
+    needs: &[Capability::WorkerNodes(2)],
+};
+
+/// How much CPU the victim asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VictimRequest {
+    /// That much.
+    CpuMillis(u64),
+    /// So many thousandths of what the smallest node can give.
+    PerMille(u64),
+}
+
+impl Default for VictimRequest {
+    /// So little that nodes end up more than 95 % requested, as fragmented nodes are.
+    fn default() -> Self {
+        VictimRequest::PerMille(60)
+    }
+}
+
+impl VictimRequest {
+    fn millis(self, facts: &ClusterFacts) -> u64 {
+        match self {
+            VictimRequest::CpuMillis(millis) => millis,
+            VictimRequest::PerMille(share) => {
+                let smallest = places(facts).map(|n| n.allocatable.cpu_millis).min().unwrap_or_default();
+                (smallest * share / 1000).max(20)
+            }
+        }
+    }
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Fragmentation {
+    request: VictimRequest,
+    latch: Latch,
+}
+
+/// All variants.
+#[must_use]
 pub fn variants() -> Vec<Arc<dyn Fault>> {
-    vec![]
+    vec![Arc::new(Fragmentation::default())]
+}
+
+/// Nodes on which the victim may run, a control plane without taints included.
+fn places(facts: &ClusterFacts) -> impl Iterator<Item = &NodeFacts> {
+    facts.nodes.iter().filter(|n| n.schedulable)
+}
+
+impl Fragmentation {
+    /// The fault with a victim that asks for that much.
+    #[must_use]
+    pub fn new(request: VictimRequest) -> Self {
+        Self { request, latch: Latch::default() }
+    }
+
+    fn request(&self, ctx: &FaultContext) -> u64 {
+        self.request.millis(&ctx.target.facts)
+    }
+
+    fn look(&self, pods: &[Pod]) -> Look {
+        let staying = || pods.iter().filter(|p| p.metadata.deletion_timestamp.is_none());
+        let refused = staying().filter_map(unscheduled).find(|why| why.contains("Insufficient cpu"));
+        match refused {
+            Some(why) => Look::Broken(vec![seen("the scheduler's answer", why)]),
+            None if pods.is_empty() => Look::Settling("there is no pod".into()),
+            None => match staying().find(|p| !is_ready(p)) {
+                Some(pod) => Look::Settling(describe(pod)),
+                None => Look::Well,
+            },
+        }
+    }
+}
+
+#[async_trait]
+impl Fault for Fragmentation {
+    fn spec(&self) -> &'static FaultSpec {
+        &SPEC
+    }
+
+    fn footprint(&self, cluster: &ClusterFacts) -> Footprint {
+        let footprint = Footprint::default().uses(Resource::ControlPlane);
+        places(cluster).fold(footprint, |f, n| {
+            f.breaks(Resource::NodeCapacity(n.name.clone())).uses(Resource::NodeLife(n.name.clone()))
+        })
+    }
+
+    fn dry_run(&self, cluster: &ClusterFacts) -> Vec<String> {
+        let request = self.request.millis(cluster);
+        let names: Vec<_> = places(cluster).map(|n| n.name.as_str()).collect();
+        vec![
+            format!("start a workload that requests {request}m CPU"),
+            format!(
+                "create an idle filler pod on each of {} that leaves {}m CPU unrequested there",
+                names.join(", "),
+                capacity::keep(request)
+            ),
+            "scale the workload up by one".into(),
+            "undo: delete the fillers".into(),
+        ]
+    }
+
+    async fn set_up(&self, ctx: &FaultContext) -> Result<(), FaultError> {
+        self.latch.reset();
+        let workload = Workload::new(ctx, NAME, &["sleep"]).cpu_millis(self.request(ctx));
+        create(ctx, &workload.deployment(1)).await?;
+        wait_ready(ctx, NAME, 1, START).await.map(drop)
+    }
+
+    async fn plan(&self, ctx: &FaultContext) -> Result<Vec<Change>, FaultError> {
+        let request = self.request(ctx);
+        let room = Room::now(&ctx.target.client).await?;
+        let fillers = room.fillers(request).map_err(FaultError::Unfit)?;
+        let filler = |(index, Free { node, millis }): (usize, Free)| {
+            let filler =
+                Workload::new(ctx, &format!("filler-{index}"), &["sleep"]).on_node(&node).cpu_millis(millis);
+            Ok(Change::Object(ObjectChange::Create(Create::new(&filler.pod(), &ctx.target.run)?)))
+        };
+        fillers.into_iter().enumerate().map(filler).collect()
+    }
+
+    async fn in_force(&self, ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
+        let request = self.request(ctx);
+        let room = Room::now(&ctx.target.client).await?;
+        match room.is_fragmented(request) {
+            true => Ok(vec![Evidence {
+                signal: "unrequested CPU".into(),
+                value: format!("{room}, request {request}m"),
+                at: Timestamp::now(),
+                source: Source::api("pods"),
+            }]),
+            false => Err(FaultError::Unfit(format!("a request of {request}m CPU is not fragmented: {room}"))),
+        }
+    }
+
+    async fn provoke(&self, ctx: &FaultContext) -> Result<(), FaultError> {
+        scale::<Deployment>(ctx, NAME, 2).await
+    }
+
+    async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {
+        let pods = pods_of(ctx, NAME).await?;
+        Ok(self.latch.judge(self.look(&pods)))
+    }
 }

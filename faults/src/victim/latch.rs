@@ -1,7 +1,7 @@
 //! One memory of a victim: whether it was ever seen broken in this drill.
 
-use super::Look;
-use loopdrill_model::{Evidence, Source, Timestamp};
+use super::{Look, look::seen};
+use loopdrill_model::Evidence;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Turns [`Look`]s into the two answers of [`crate::Fault::symptom`].
@@ -18,6 +18,12 @@ impl Latch {
         self.0.store(false, Ordering::Relaxed);
     }
 
+    /// Whether the symptom has shown.
+    #[must_use]
+    pub fn has_shown(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
     /// The symptom, by what is seen now and what was seen before.
     pub fn judge(&self, look: Look) -> Option<Vec<Evidence>> {
         match look {
@@ -25,12 +31,7 @@ impl Latch {
                 self.0.store(true, Ordering::Relaxed);
                 Some(evidence)
             }
-            Look::Settling(what) if self.0.load(Ordering::Relaxed) => Some(vec![Evidence {
-                signal: "victim not well yet".into(),
-                value: what,
-                at: Timestamp::now(),
-                source: Source::victim(),
-            }]),
+            Look::Settling(what) if self.has_shown() => Some(vec![seen("victim not well yet", what)]),
             Look::Settling(_) | Look::Well => None,
         }
     }

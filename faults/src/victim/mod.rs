@@ -8,6 +8,7 @@ mod api_caller;
 mod disk_writer;
 mod latch;
 mod look;
+pub mod place;
 mod pods;
 mod ready;
 mod wait;
@@ -19,6 +20,11 @@ pub use look::Look;
 pub use pods::{create, delete_pods, log_of, pods_of, scale, unscheduled, wait_ready};
 pub use wait::{Seen, until};
 pub use workload::{Claim, READY_PORT, VICTIM_LABEL, Workload};
+pub(crate) use {
+    look::seen,
+    pods::{api, describe, is_ready, newest},
+    workload::{metadata, typed},
+};
 
 use std::{future::Future, process::ExitCode};
 use tokio::signal::unix::{SignalKind, signal};
@@ -34,8 +40,13 @@ pub fn main(args: &[String]) -> ExitCode {
             Some(dir) => run(disk_writer::write_forever(dir.clone())),
             None => refuse("disk-writer needs the folder to write to"),
         },
+        Some("payload-server") => run(crate::overlay_mtu::serve_backend(READY_PORT)),
+        Some("http-front") => match args.get(1) {
+            Some(backend) => run(crate::overlay_mtu::serve_front(backend.clone())),
+            None => refuse("http-front needs the name of its backend"),
+        },
         Some(other) => refuse(&format!("there is no victim program {other:?}")),
-        None => refuse("a victim program must be named: sleep, api-caller or disk-writer"),
+        None => refuse("a victim program must be named: sleep, api-caller, disk-writer, payload-server or http-front"),
     }
 }
 

@@ -112,6 +112,12 @@ pub async fn log_of(ctx: &FaultContext, pod: &str, previous: bool) -> Result<Str
     api::<Pod>(ctx).logs(pod, &params).await.map_err(FaultError::api(format!("read the log of {pod}")))
 }
 
+/// The pod that counts: the newest one that is not being deleted.
+pub(crate) fn newest(pods: &[Pod]) -> Option<&Pod> {
+    let staying = pods.iter().filter(|p| p.metadata.deletion_timestamp.is_none());
+    staying.max_by_key(|p| p.metadata.creation_timestamp.clone())
+}
+
 /// Whether the pod is ready and stays.
 pub(crate) fn is_ready(pod: &Pod) -> bool {
     let conditions = pod.status.iter().flat_map(|s| s.conditions.iter().flatten());

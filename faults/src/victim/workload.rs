@@ -1,6 +1,6 @@
 //! What a victim's objects look like: one pod template with few choices, in a Deployment or alone.
 
-use super::super::FaultContext;
+use crate::FaultContext;
 use k8s_openapi::api::{
     apps::v1::Deployment,
     core::v1::{Pod, PodSpec, PodTemplateSpec},
@@ -214,6 +214,11 @@ impl Workload {
     fn metadata(&self) -> Value {
         json!({"name": self.name, "namespace": self.namespace, "labels": self.labels()})
     }
+}
+
+/// The metadata of any other object of a victim.
+pub(crate) fn metadata(ctx: &FaultContext, name: &str) -> Value {
+    json!({"name": name, "namespace": ctx.namespace, "labels": {RUN_LABEL: ctx.target.run}})
 }
 
 /// Reads an object that we wrote ourselves.

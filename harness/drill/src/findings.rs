@@ -24,7 +24,7 @@ impl Scope {
                     scope.nodes.insert(n.clone());
                 }
                 Resource::ControlPlane | Resource::Cluster => scope.everything = true,
-                Resource::Registry | Resource::ZoneStorage(_) => {}
+                Resource::Registry | Resource::ZoneStorage(_) | Resource::DefaultStorageClass => {}
             }
         }
         scope

@@ -1,0 +1,82 @@
+//! The nodes of the volume's zone are cordoned, as for a maintenance; the pod is deleted and cannot come back.
+
+use super::writer::{NAME, look, lost, set_up};
+use crate::{
+    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Resource,
+    object::{ObjectChange, Patch},
+    victim::{Latch, delete_pods},
+};
+use async_trait::async_trait;
+use k8s_openapi::api::core::v1::Node;
+use loopdrill_model::{Capability, Cause, Evidence, Loop};
+use loopdrill_target::ClusterFacts;
+use serde_json::{Value, json};
+
+static SPEC: FaultSpec = FaultSpec {
+    fault: "cross-az-pvc",
+    variant: "cordon",
+    title: "the nodes of a volume's zone are cordoned, and its pod stays Pending beside free nodes",
+    expected_loop: Loop::Storage,
+    expected_causes: &[Cause::VolumeZoneMismatch],
+    needs: &[Capability::TwoZones, Capability::ZonalStorage],
+};
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Cordon {
+    latch: Latch,
+}
+
+/// What drills that take the zone's nodes away touch.
+pub(super) fn footprint(facts: &ClusterFacts) -> Footprint {
+    let footprint = Footprint::default().uses(Resource::ControlPlane);
+    let Ok((zone, workers)) = lost(facts) else { return footprint };
+    let footprint = footprint.uses(Resource::ZoneStorage(zone.into()));
+    workers.into_iter().fold(footprint, |f, n| f.breaks(Resource::NodeLife(n.into())))
+}
+
+#[async_trait]
+impl Fault for Cordon {
+    fn spec(&self) -> &'static FaultSpec {
+        &SPEC
+    }
+
+    fn footprint(&self, cluster: &ClusterFacts) -> Footprint {
+        footprint(cluster)
+    }
+
+    fn dry_run(&self, cluster: &ClusterFacts) -> Vec<String> {
+        let (zone, workers) = lost(cluster).unwrap_or(("of the volume", vec![]));
+        vec![
+            format!("start a workload that writes to a volume in zone {zone} and may run anywhere"),
+            format!(
+                "cordon the nodes of zone {zone} ({}), and delete the workload's pod",
+                workers.join(", ")
+            ),
+            "undo: uncordon them".into(),
+        ]
+    }
+
+    async fn set_up(&self, ctx: &FaultContext) -> Result<(), FaultError> {
+        set_up(ctx, &self.latch).await
+    }
+
+    async fn plan(&self, ctx: &FaultContext) -> Result<Vec<Change>, FaultError> {
+        let cordoned: [(&[&str], Option<Value>); 1] = [(&["spec", "unschedulable"], Some(json!(true)))];
+        let (client, run) = (&ctx.target.client, &ctx.target.run);
+        let mut plan = Vec::new();
+        for node in lost(&ctx.target.facts)?.1 {
+            let patch = Patch::plan::<Node>(client, None, node, run, &cordoned).await?;
+            plan.push(Change::Object(ObjectChange::Patch(patch)));
+        }
+        Ok(plan)
+    }
+
+    async fn provoke(&self, ctx: &FaultContext) -> Result<(), FaultError> {
+        delete_pods(ctx, NAME).await
+    }
+
+    async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {
+        Ok(self.latch.judge(look(ctx, &self.latch).await?))
+    }
+}

@@ -1,0 +1,112 @@
+//! The nodes of the volume's zone die; the replacement of the evicted pod finds its volume in a zone without
+//! a living node, still attached to the dead one.
+//!
+//! The victim is a Deployment: its old pod stays Terminating on the dead node, as pods do, and the
+//! ReplicaSet makes a new one beside it. Nobody deletes anything by hand.
+
+use super::{
+    cordon::footprint,
+    writer::{NAME, look, lost, set_up, volume_of},
+};
+use crate::{
+    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint,
+    node::{Limits, NodeChange, Step},
+    victim::{Latch, Look, seen},
+};
+use async_trait::async_trait;
+use k8s_openapi::api::{core::v1::Node, storage::v1::VolumeAttachment};
+use kube::{Api, ResourceExt, api::ListParams};
+use loopdrill_model::{Capability, Cause, Evidence, Loop};
+use loopdrill_target::ClusterFacts;
+
+static SPEC: FaultSpec = FaultSpec {
+    fault: "cross-az-pvc",
+    variant: "node-failure",
+    title: "the kubelet of a volume's zone dies, and the evicted pod's replacement stays Pending",
+    expected_loop: Loop::Storage,
+    expected_causes: &[Cause::VolumeZoneMismatch],
+    needs: &[
+        Capability::TwoZones,
+        Capability::ZonalStorage,
+        Capability::NodeAccess,
+        Capability::NodeServiceManager,
+    ],
+};
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct NodeFailure {
+    latch: Latch,
+}
+
+/// What still attaches the writer's volume, and to which node.
+async fn attachments(ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
+    let volume = volume_of(ctx, NAME).await?.name_any();
+    let all: Api<VolumeAttachment> = Api::all(ctx.target.client.clone());
+    let all = all.list(&ListParams::default()).await.map_err(FaultError::api("list the attachments"))?;
+    let mine =
+        all.items.into_iter().filter(|a| a.spec.source.persistent_volume_name.as_ref() == Some(&volume));
+    Ok(mine.map(|a| seen("the volume is attached to", a.spec.node_name)).collect())
+}
+
+/// The first node of the zone that is not Ready.
+async fn dead_node(ctx: &FaultContext) -> Result<Option<String>, FaultError> {
+    let nodes: Api<Node> = Api::all(ctx.target.client.clone());
+    for name in lost(&ctx.target.facts)?.1 {
+        let node = nodes.get(name).await.map_err(FaultError::api(format!("read node {name}")))?;
+        let mut conditions = node.status.iter().flat_map(|s| s.conditions.iter().flatten());
+        if !conditions.any(|c| c.type_ == "Ready" && c.status == "True") {
+            return Ok(Some(name.into()));
+        }
+    }
+    Ok(None)
+}
+
+#[async_trait]
+impl Fault for NodeFailure {
+    fn spec(&self) -> &'static FaultSpec {
+        &SPEC
+    }
+
+    fn footprint(&self, cluster: &ClusterFacts) -> Footprint {
+        footprint(cluster)
+    }
+
+    fn dry_run(&self, cluster: &ClusterFacts) -> Vec<String> {
+        let (zone, workers) = lost(cluster).unwrap_or(("of the volume", vec![]));
+        vec![
+            format!("start a workload that writes to a volume in zone {zone} and may run anywhere"),
+            format!("stop the kubelet on the nodes of zone {zone} ({})", workers.join(", ")),
+            "undo: start it again; the nodes start it by themselves when we are gone".into(),
+        ]
+    }
+
+    async fn set_up(&self, ctx: &FaultContext) -> Result<(), FaultError> {
+        set_up(ctx, &self.latch).await
+    }
+
+    async fn plan(&self, ctx: &FaultContext) -> Result<Vec<Change>, FaultError> {
+        let nodes = ctx.target.node_access()?;
+        let mut plan = Vec::new();
+        for node in lost(&ctx.target.facts)?.1 {
+            let stop = Step::StopUnit { unit: "kubelet.service".into() };
+            plan.push(Change::Node(NodeChange::plan(nodes, node, vec![stop], Limits::default()).await?));
+        }
+        Ok(plan)
+    }
+
+    async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {
+        let look = match look(ctx, &self.latch).await? {
+            Look::Broken(mut evidence) => {
+                evidence.extend(attachments(ctx).await?);
+                Look::Broken(evidence)
+            }
+            Look::Well if self.latch.has_shown() => match dead_node(ctx).await? {
+                Some(node) => Look::Settling(format!("node {node} is not Ready yet")),
+                None => Look::Well,
+            },
+            other => other,
+        };
+        Ok(self.latch.judge(look))
+    }
+}

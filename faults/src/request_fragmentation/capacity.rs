@@ -1,0 +1,221 @@
+//! What is free on which node, counted as the scheduler counts it.
+
+use super::quantity::millis;
+use crate::FaultError;
+use k8s_openapi::{
+    api::core::v1::{Container, Node, Pod, PodSpec},
+    apimachinery::pkg::api::resource::Quantity,
+};
+use kube::{Api, Client, ResourceExt, api::ListParams};
+use std::{collections::BTreeMap, fmt};
+
+/// Unrequested CPU of a node, or how much of it a filler takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Free {
+    pub(super) node: String,
+    pub(super) millis: u64,
+}
+
+/// The unrequested CPU of every node on which an ordinary pod may run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Room(Vec<Free>);
+
+/// How much a node keeps: less than the request, and enough in sum on two nodes already.
+pub(super) fn keep(request: u64) -> u64 {
+    request * 3 / 4
+}
+
+impl Room {
+    pub(super) async fn now(client: &Client) -> Result<Self, FaultError> {
+        let all = ListParams::default();
+        let nodes: Api<Node> = Api::all(client.clone());
+        let pods: Api<Pod> = Api::all(client.clone());
+        let nodes = nodes.list(&all).await.map_err(FaultError::api("list the nodes"))?;
+        let pods = pods.list(&all).await.map_err(FaultError::api("list all pods"))?;
+        Ok(Self::of(&nodes.items, &pods.items))
+    }
+
+    fn of(nodes: &[Node], pods: &[Pod]) -> Self {
+        let mut requested = BTreeMap::<&str, u64>::new();
+        for pod in pods.iter().filter(|p| counts(p)) {
+            let spec = pod.spec.as_ref();
+            if let Some(node) = spec.and_then(|s| s.node_name.as_deref()) {
+                *requested.entry(node).or_default() += spec.map_or(0, requested_millis);
+            }
+        }
+        let free = nodes.iter().filter(|n| takes_pods(n)).map(|n| {
+            let name = n.name_any();
+            let allocatable = n.status.as_ref().and_then(|s| s.allocatable.as_ref()).map_or(0, cpu);
+            let taken = requested.get(name.as_str()).copied().unwrap_or_default();
+            Free { millis: allocatable.saturating_sub(taken), node: name }
+        });
+        Self(free.collect())
+    }
+
+    fn sum(&self) -> u64 {
+        self.0.iter().map(|f| f.millis).sum()
+    }
+
+    fn most(&self) -> u64 {
+        self.0.iter().map(|f| f.millis).max().unwrap_or_default()
+    }
+
+    /// Whether `request` fits in sum and on no node.
+    pub(super) fn is_fragmented(&self, request: u64) -> bool {
+        self.most() < request && request <= self.sum()
+    }
+
+    /// The fillers that make it so.
+    pub(super) fn fillers(&self, request: u64) -> Result<Vec<Free>, String> {
+        let keep = keep(request);
+        let full = self.0.iter().filter(|f| f.millis >= request);
+        let fillers: Vec<_> = full.map(|f| Free { node: f.node.clone(), millis: f.millis - keep }).collect();
+        let after = self.0.iter().map(|f| Free {
+            millis: if f.millis >= request { keep } else { f.millis },
+            node: f.node.clone(),
+        });
+        if fillers.is_empty() {
+            return Err(format!(
+                "no node has {request}m CPU unrequested: {self}; free some, or ask for less"
+            ));
+        }
+        match Room(after.collect()).is_fragmented(request) {
+            true => Ok(fillers),
+            false => Err(format!(
+                "{request}m CPU cannot be fragmented over these nodes: {self}; two nodes with that much are needed"
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Room {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Free { node, millis } in &self.0 {
+            write!(f, "{millis}m on {node}, ")?;
+        }
+        write!(f, "{}m in sum", self.sum())
+    }
+}
+
+/// A pod that is over takes nothing.
+fn counts(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|s| s.phase.as_deref());
+    !matches!(phase, Some("Succeeded" | "Failed"))
+}
+
+/// Ready, not cordoned, and without a taint that keeps an ordinary pod away.
+fn takes_pods(node: &Node) -> bool {
+    let spec = node.spec.clone().unwrap_or_default();
+    let mut conditions = node.status.iter().flat_map(|s| s.conditions.iter().flatten());
+    let kept_away = spec.taints.iter().flatten().any(|t| t.effect == "NoSchedule" || t.effect == "NoExecute");
+    !spec.unschedulable.unwrap_or(false)
+        && !kept_away
+        && conditions.any(|c| c.type_ == "Ready" && c.status == "True")
+}
+
+fn cpu(resources: &BTreeMap<String, Quantity>) -> u64 {
+    resources.get("cpu").and_then(|q| millis(&q.0)).unwrap_or_default()
+}
+
+fn request(container: &Container) -> u64 {
+    let resources = container.resources.as_ref();
+    resources.and_then(|r| r.requests.as_ref()).map_or(0, cpu)
+}
+
+/// The CPU that the scheduler counts for a pod: containers and sidecars run together, other init containers
+/// before them and one after another.
+fn requested_millis(spec: &PodSpec) -> u64 {
+    let overhead = spec.overhead.as_ref().map_or(0, cpu);
+    let pod_level =
+        spec.resources.as_ref().and_then(|r| r.requests.as_ref()).filter(|r| r.contains_key("cpu"));
+    if let Some(requests) = pod_level {
+        return cpu(requests) + overhead;
+    }
+    let (mut sidecars, mut start) = (0, 0);
+    for init in spec.init_containers.iter().flatten() {
+        if init.restart_policy.as_deref() == Some("Always") {
+            sidecars += request(init);
+            start = start.max(sidecars);
+        } else {
+            start = start.max(sidecars + request(init));
+        }
+    }
+    let together = sidecars + spec.containers.iter().map(request).sum::<u64>();
+    together.max(start) + overhead
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::victim::typed;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    fn room(free: &[u64]) -> Room {
+        Room(free.iter().enumerate().map(|(i, m)| Free { node: format!("n{i}"), millis: *m }).collect())
+    }
+
+    proptest! {
+        #[test]
+        fn fillers_fragment_or_say_why_not(free in prop::collection::vec(0_u64..4000, 0..6), request in 20_u64..2000) {
+            let before = room(&free);
+            if let Ok(fillers) = before.fillers(request) {
+                let mut after = before;
+                for filler in fillers {
+                    let node = after.0.iter_mut().find(|f| f.node == filler.node).expect("a node of the room");
+                    prop_assert!(filler.millis <= node.millis);
+                    node.millis -= filler.millis;
+                }
+                prop_assert!(after.is_fragmented(request), "{}", after);
+            }
+        }
+
+        #[test]
+        fn two_nodes_with_room_are_enough(a in 1000_u64..4000, b in 1000_u64..4000, request in 20_u64..1000) {
+            prop_assert!(room(&[a, b]).fillers(request).is_ok());
+        }
+    }
+
+    #[test]
+    fn one_node_or_a_full_cluster_is_refused_with_figures() {
+        assert!(room(&[2000]).fillers(100).expect_err("one node").contains("2000m on n0"));
+        assert!(room(&[10, 20]).fillers(100).expect_err("full").contains("30m in sum"));
+    }
+
+    #[test]
+    fn requests_count_as_the_scheduler_counts_them() {
+        let c = |cpu: &str| json!({"name": "c", "resources": {"requests": {"cpu": cpu}}});
+        let side = |cpu: &str| json!({"name": "s", "restartPolicy": "Always", "resources": {"requests": {"cpu": cpu}}});
+        let spec = |containers: Value, init: Value| {
+            requested_millis(&typed(json!({"containers": containers, "initContainers": init})))
+        };
+        assert_eq!(spec(json!([c("100m"), c("0.2")]), json!([])), 300);
+        assert_eq!(spec(json!([c("100m")]), json!([c("1"), c("500m")])), 1000);
+        assert_eq!(spec(json!([c("100m")]), json!([side("50m"), c("60m")])), 150);
+        assert_eq!(spec(json!([c("100m")]), json!([side("50m"), c("500m")])), 550);
+        let level = json!({"containers": [c("1")], "resources": {"requests": {"cpu": "2"}}, "overhead": {"cpu": "5m"}});
+        assert_eq!(requested_millis(&typed(level)), 2005);
+    }
+
+    #[test]
+    fn only_nodes_that_take_pods_count() {
+        let node = |name: &str, spec: Value, ready: &str| -> Node {
+            typed(json!({"metadata": {"name": name}, "spec": spec, "status": {
+                "allocatable": {"cpu": "2"}, "conditions": [{"type": "Ready", "status": ready}],
+            }}))
+        };
+        let tainted = json!({"taints": [{"key": "k", "effect": "NoSchedule"}]});
+        let nodes = [
+            node("good", json!({"taints": [{"key": "k", "effect": "PreferNoSchedule"}]}), "True"),
+            node("tainted", tainted, "True"),
+            node("cordoned", json!({"unschedulable": true}), "True"),
+            node("dead", json!({}), "Unknown"),
+        ];
+        let pod = |phase: &str| -> Pod {
+            typed(json!({"spec": {"nodeName": "good", "containers": [
+                {"name": "c", "resources": {"requests": {"cpu": "300m"}}}]}, "status": {"phase": phase}}))
+        };
+        let room = Room::of(&nodes, &[pod("Running"), pod("Succeeded")]);
+        assert_eq!(room, Room(vec![Free { node: "good".into(), millis: 1700 }]));
+    }
+}
