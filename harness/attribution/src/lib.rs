@@ -1,1 +1,71 @@
-//! placeholder
+//! Attribution: signals in, diagnosis out.
+//!
+//! [`World`] folds [`Observation`](loopdrill_model::Observation)s into what is known of a cluster;
+//! [`judge`] reads it and says which control loop is to blame for what is broken. There is no clock and
+//! no I/O in here: time is the time of the newest observation, so the same observations give the same
+//! answer, today or from a recording.
+//!
+//! | module | what it proves |
+//! |---|---|
+//! | [`identity`] | an account lost what it needs; a registry rejects a credential |
+//! | [`compute`] | no node has room, none is allowed, a node is down, a container outgrew its memory |
+//! | [`network`] | what the links between nodes lose, and of which size |
+//! | [`storage`] | a volume is where the pod may not go, or is not there at all |
+//! | [`control_plane`] | etcd waits for its disk; the API server drowns |
+//! | [`workload`] | the application itself is to blame |
+//! | [`rank`] | which findings are only the symptoms of another |
+//!
+//! # Invariants
+//! - Only mechanisms count: no rule looks at what somebody named a pod, a node or a namespace.
+//! - Rules are independent of each other and of the order of observations within a window; only [`rank`]
+//!   compares findings.
+//! - A rule needs evidence to speak. Missing signals lower a confidence or silence a rule.
+
+mod compute;
+mod control_plane;
+mod crash;
+mod finding;
+mod identity;
+mod network;
+mod placement;
+mod rank;
+mod storage;
+mod text;
+mod workload;
+mod world;
+
+pub use world::World;
+
+use finding::Findings;
+use loopdrill_model::Diagnosis;
+
+/// What a world amounts to at its own time.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Judgement {
+    /// The findings, by falling confidence, with symptoms folded into their causes.
+    pub diagnoses: Vec<Diagnosis>,
+    /// Something looks wrong and is too young to be called so: judge again soon, even if nothing else
+    /// is observed.
+    pub unsettled: bool,
+}
+
+/// Judges the world at its own time.
+#[must_use]
+pub fn judge(world: &World) -> Judgement {
+    let mut found = Findings::new(world);
+    let pending = placement::pending_pods(world);
+    identity::look(world, &mut found);
+    compute::look(world, &pending, &mut found);
+    network::look(world, &mut found);
+    storage::look(world, &pending, &mut found);
+    control_plane::look(world, &mut found);
+    workload::look(world, &mut found);
+    let unsettled = found.held_back();
+    Judgement { diagnoses: rank::rank(world, found.into_vec()), unsettled }
+}
+
+/// The findings of [`judge`] alone.
+#[must_use]
+pub fn diagnose(world: &World) -> Vec<Diagnosis> {
+    judge(world).diagnoses
+}

@@ -1,0 +1,317 @@
+//! Control plane: etcd waits for its disk, or clients ask too much, or there is too little CPU.
+
+use crate::{
+    finding::{Finding, Findings, link, node_subject},
+    world::{HistogramSeries, World, age, float},
+};
+use loopdrill_model::{Cause, ChainLink, Source, Subject, Timestamp};
+use std::collections::BTreeMap;
+
+/// etcd's own threshold for trouble.
+const SLOW_FSYNC: f64 = 0.1;
+/// Seconds over which fsyncs are judged: long enough for a few of them, short enough to clear soon.
+const WINDOW: u64 = 5;
+/// Share of the window that must have been spent waiting for the disk.
+const BUSY: f64 = 0.4;
+/// Seconds without any fsync that are a stall, where there were some all the time before.
+const STALL: f64 = 3.0;
+/// Latency of the API server that nobody should see, in seconds.
+const SLOW_REQUEST: f64 = 1.0;
+
+pub(crate) fn look(world: &World, found: &mut Findings<'_>) {
+    let members = members(world);
+    for member in &members {
+        if let Some(finding) = disk_bound(world, member) {
+            found.add("etcd", finding);
+        }
+    }
+    let healthy = !members.is_empty() && members.iter().all(|m| m.now.is_none());
+    api(world, members.is_empty(), healthy, found);
+    webhooks(world, found);
+}
+
+/// One member of etcd, as its log's fsyncs show it.
+struct Member<'w> {
+    source: &'w Source,
+    /// How slow it is now, when it is.
+    now: Option<Slow>,
+    /// Times within which it was slow, the newest last.
+    episodes: Vec<(Timestamp, Timestamp)>,
+}
+
+/// Why a member is called slow.
+enum Slow {
+    /// 99 % of the fsyncs of the window are below this; so many were slower than the limit; share of time.
+    Fsyncs { p99: f64, slow: u64, all: u64, busy: f64 },
+    /// Nothing was written for so long, and requests wait.
+    Stalled { seconds: f64, before: f64, waiting: Option<f64> },
+}
+
+fn members(world: &World) -> Vec<Member<'_>> {
+    let histograms = world.telemetry.histogram("etcd_disk_wal_fsync_duration_seconds");
+    let fresh = histograms.filter(|(_, h)| h.series.last().is_some_and(|(t, _)| world.age(*t) < 60.0));
+    fresh
+        .map(|(key, h)| Member {
+            source: &key.source,
+            now: slow(h, world.now(), WINDOW).or_else(|| stalled(world, &key.source, h)),
+            episodes: episodes(h),
+        })
+        .collect()
+}
+
+fn back(t: Timestamp, seconds: u64) -> Timestamp {
+    t.checked_sub(std::time::Duration::from_secs(seconds)).unwrap_or(t)
+}
+
+fn slow(h: &HistogramSeries, at: Timestamp, window: u64) -> Option<Slow> {
+    let gain = h.gain(back(at, window), at);
+    let (p99, slow) = (gain.quantile(0.99)?, gain.above(SLOW_FSYNC));
+    let busy = gain.sum / float(window);
+    (p99 > SLOW_FSYNC && slow >= 2 && busy >= BUSY).then_some(Slow::Fsyncs {
+        p99,
+        slow,
+        all: gain.count,
+        busy,
+    })
+}
+
+fn stalled(world: &World, source: &Source, h: &HistogramSeries) -> Option<Slow> {
+    let (latest, _) = h.series.last()?;
+    let progress = h.last_progress()?;
+    let seconds = age(*latest, progress);
+    if world.age(*latest) > 10.0 || seconds < STALL {
+        return None;
+    }
+    let before =
+        float(h.gain(back(progress, 60), progress).count) / age(progress, h.series.born_at).clamp(1.0, 60.0);
+    let mut pending =
+        world.telemetry.metric("etcd_server_proposals_pending").filter(|(k, _)| k.source == *source);
+    let waiting = pending.next().and_then(|(_, s)| s.last()).map(|(_, v)| *v);
+    let waits = match waiting {
+        Some(n) => n > 0.0,
+        None => api_latency(world).is_some_and(|p99| p99 > SLOW_REQUEST),
+    };
+    (waits && before >= 1.0).then_some(Slow::Stalled { seconds, before, waiting })
+}
+
+/// When this member was slow, by all samples that are kept. Pauses of a few seconds join.
+fn episodes(h: &HistogramSeries) -> Vec<(Timestamp, Timestamp)> {
+    let mut episodes: Vec<(Timestamp, Timestamp)> = Vec::new();
+    for (at, _) in h.series.iter().filter(|(at, _)| slow(h, *at, WINDOW).is_some()) {
+        match episodes.last_mut() {
+            Some(last) if age(*at, last.1) <= 15.0 => last.1 = *at,
+            _ => episodes.push((*at, *at)),
+        }
+    }
+    episodes
+}
+
+/// Times within which etcd was slow, a little widened: what went wrong then is explained by that.
+pub(crate) fn slow_times(world: &World) -> Vec<(Timestamp, Timestamp)> {
+    let episodes =
+        world.telemetry.histogram("etcd_disk_wal_fsync_duration_seconds").flat_map(|(_, h)| episodes(h));
+    episodes.map(|(from, to)| (back(from, 10), to)).collect()
+}
+
+fn disk_bound(world: &World, member: &Member<'_>) -> Option<Finding> {
+    let slow = member.now.as_ref()?;
+    let current = member.episodes.last().filter(|(_, to)| world.age(*to) < 20.0);
+    let (confidence, value, since) = match slow {
+        Slow::Fsyncs { p99, slow, all, busy } => (
+            0.95,
+            format!(
+                "{:.0} ms over {WINDOW} s; {slow} of {all} above 100 ms, {:.0} % of the time",
+                p99 * 1000.0,
+                busy * 100.0
+            ),
+            world.now(),
+        ),
+        Slow::Stalled { seconds, before, waiting } => (
+            0.85,
+            format!(
+                "none for {seconds:.0} s after {before:.1}/s{}",
+                waiting.map_or(String::new(), |n| format!(", {n:.0} proposals wait"))
+            ),
+            back(world.now(), 3),
+        ),
+    };
+    let since = current.map_or(since, |(from, _)| *from);
+    let mut finding = Finding::new(Cause::EtcdDiskBound, confidence, since)
+        .about([Subject::new("Component", "", "etcd")])
+        .about(node_of(member.source).map(node_subject))
+        .proven_by("etcd_disk_wal_fsync_duration_seconds p99", value, world.now(), member.source);
+    let commits = world.telemetry.gain(
+        "etcd_disk_backend_commit_duration_seconds",
+        |_| true,
+        world.ago(WINDOW),
+        world.now(),
+    );
+    if let Some(p99) = commits.quantile(0.99) {
+        let value = format!("{:.0} ms", p99 * 1000.0);
+        finding = finding.proven_by(
+            "etcd_disk_backend_commit_duration_seconds p99",
+            value,
+            world.now(),
+            member.source,
+        );
+    }
+    finding = with_api(world, finding);
+    Some(finding.leading_to(chain(world, since)))
+}
+
+/// The node after the slash of `metrics:etcd/NODE`.
+fn node_of(source: &Source) -> Option<&str> {
+    source.as_str().split_once('/').map(|(_, node)| node)
+}
+
+/// What slow etcd did to others, as far as the API shows it.
+fn chain(world: &World, since: Timestamp) -> Vec<ChainLink> {
+    let lost: Vec<_> = world
+        .handovers
+        .iter()
+        .filter(|(at, _)| age(*at, since) >= 0.0)
+        .map(|(_, lease)| lease.clone())
+        .collect();
+    if lost.is_empty() {
+        return Vec::new();
+    }
+    let root =
+        link(Cause::EtcdDiskBound, "etcd waits for its disk", vec![Subject::new("Component", "", "etcd")]);
+    vec![root, link(Cause::EtcdDiskBound, "leader-elected controllers lose their leases", lost)]
+}
+
+fn with_api(world: &World, mut finding: Finding) -> Finding {
+    let source = Source::metrics("apiserver");
+    if let Some(p99) = api_latency(world) {
+        if p99 > SLOW_REQUEST {
+            finding.confidence += 0.02;
+            finding.add_subject(Subject::new("Component", "", "kube-apiserver"));
+        }
+        let value = format!("{:.0} ms over 10 s", p99 * 1000.0);
+        finding = finding.proven_by("apiserver_request_duration_seconds p99", value, world.now(), &source);
+    }
+    if let Some((now, before)) = traffic(world) {
+        let value = format!("{now:.0}/s, before {before:.0}/s");
+        finding = finding.proven_by("apiserver_request_total", value, world.now(), &source);
+    }
+    finding
+}
+
+/// Requests that end by themselves: neither watches nor streams, nor lists of unknown length.
+fn is_short(labels: &BTreeMap<String, String>) -> bool {
+    !matches!(
+        labels.get("verb").map(String::as_str),
+        Some("WATCH" | "WATCHLIST" | "CONNECT" | "LIST" | "PROXY")
+    ) && !matches!(
+        labels.get("subresource").map(String::as_str),
+        Some("log" | "exec" | "attach" | "portforward" | "proxy")
+    )
+}
+
+/// 99 % of the short requests of the last seconds took less.
+fn api_latency(world: &World) -> Option<f64> {
+    let gain =
+        world.telemetry.gain("apiserver_request_duration_seconds", is_short, world.ago(10), world.now());
+    gain.quantile(0.99).filter(|_| gain.count >= 5)
+}
+
+/// Requests a second: in the last ten seconds, and in the two minutes before.
+fn traffic(world: &World) -> Option<(f64, f64)> {
+    let all = |_: &BTreeMap<String, String>| true;
+    let born = world.telemetry.metric("apiserver_request_total").map(|(_, s)| s.born_at).min()?;
+    let known = (world.age(born) - 10.0).min(120.0);
+    if known < 15.0 {
+        return None;
+    }
+    let now = world.telemetry.increase("apiserver_request_total", all, world.ago(10), world.now()) / 10.0;
+    let before =
+        world.telemetry.increase("apiserver_request_total", all, world.ago(130), world.ago(10)) / known;
+    Some((now, before))
+}
+
+/// The API server's own view, where etcd is hidden or healthy.
+fn api(world: &World, hidden: bool, healthy: bool, found: &mut Findings<'_>) {
+    let Some((now, before)) = traffic(world) else { return };
+    let grown = now > 50.0 && now > 3.0 * before;
+    let p99 = api_latency(world);
+    let is_slow = p99.is_some_and(|p| p > SLOW_REQUEST);
+    let latency = p99.map_or("unknown".to_owned(), |p| format!("{:.0} ms over 10 s", p * 1000.0));
+    let rate = format!("{now:.0}/s, before {before:.0}/s");
+    let source = Source::metrics("apiserver");
+    let base = |cause, confidence| {
+        Finding::new(cause, confidence, world.ago(5))
+            .about([Subject::new("Component", "", "kube-apiserver")])
+            .proven_by("apiserver_request_duration_seconds p99", latency.clone(), world.now(), &source)
+            .proven_by("apiserver_request_total", rate.clone(), world.now(), &source)
+    };
+    let refused = rejected(world);
+    if grown && (is_slow || refused >= 5.0) {
+        let mut finding = base(Cause::ApiOverload, if healthy { 0.88 } else { 0.7 });
+        if refused > 0.0 {
+            let value = format!("+{refused:.0} in 10 s");
+            let signal = "apiserver_flowcontrol_rejected_requests_total";
+            finding = finding.proven_by(signal, value, world.now(), &source);
+        }
+        found.add("api", finding);
+    } else if hidden && is_slow && !grown && world.watched_for() > 60.0 && slow_before(world) {
+        found.add("etcd", base(Cause::EtcdDiskBound, 0.62).about([Subject::new("Component", "", "etcd")]));
+    } else if healthy && p99.is_some_and(|p| p > 2.0 * SLOW_REQUEST) && !grown {
+        starved(world, base(Cause::ControlPlaneStarved, 0.6), found);
+    }
+}
+
+fn rejected(world: &World) -> f64 {
+    let (from, to) = (world.ago(10), world.now());
+    let rejected =
+        world.telemetry.increase("apiserver_flowcontrol_rejected_requests_total", |_| true, from, to);
+    let too_many = |l: &BTreeMap<String, String>| l.get("code").is_some_and(|c| c == "429");
+    rejected.max(world.telemetry.increase("apiserver_request_total", too_many, from, to))
+}
+
+/// Whether the short requests of the ten seconds before these were slow, too.
+fn slow_before(world: &World) -> bool {
+    let gain =
+        world.telemetry.gain("apiserver_request_duration_seconds", is_short, world.ago(20), world.ago(10));
+    gain.count >= 5 && gain.quantile(0.99).is_some_and(|p| p > SLOW_REQUEST)
+}
+
+/// Slow without traffic, with a healthy disk: is there CPU at all where the control plane runs?
+fn starved(world: &World, finding: Finding, found: &mut Findings<'_>) {
+    if world.watched_for() < 60.0 || !slow_before(world) {
+        return;
+    }
+    let role = "node-role.kubernetes.io/control-plane";
+    for node in world.nodes.iter().filter(|n| n.labels.contains_key(role)) {
+        let Some(series) = world.telemetry.usage.get(&node.name) else { continue };
+        let all = float(node.allocatable.cpu_millis.max(1));
+        let recent: Vec<_> = series.iter().rev().take_while(|(t, _)| world.age(*t) < 30.0).collect();
+        if recent.len() < 2 || recent.iter().any(|(_, u)| float(u.cpu_millis) < 0.95 * all) {
+            continue;
+        }
+        let source = Source::metrics(&format!("kubelet/{}", node.name));
+        let value = format!("{:.0} % for 30 s", 100.0 * float(recent[0].1.cpu_millis) / all);
+        let finding = finding.clone().about([node_subject(&node.name)]).proven_by(
+            format!("CPU of {}", node.name),
+            value,
+            recent[0].0,
+            &source,
+        );
+        found.add("api", finding);
+    }
+}
+
+/// Webhooks that the API server cannot call.
+fn webhooks(world: &World, found: &mut Findings<'_>) {
+    let failed =
+        |l: &BTreeMap<String, String>| l.get("error_type").is_some_and(|e| e == "calling_webhook_error");
+    let name = "apiserver_admission_webhook_rejection_count";
+    let more = world.telemetry.increase(name, failed, world.ago(30), world.now());
+    if more < 1.0 {
+        return;
+    }
+    let source = Source::metrics("apiserver");
+    let finding = Finding::new(Cause::WebhookBlocked, 0.85, world.ago(5))
+        .about([Subject::new("Component", "", "kube-apiserver")])
+        .proven_by(name, format!("+{more:.0} in 30 s, the webhook cannot be called"), world.now(), &source);
+    found.add("webhook", finding);
+}

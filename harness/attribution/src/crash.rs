@@ -1,0 +1,75 @@
+//! Containers that end when they should not.
+
+use crate::world::{Seen, World};
+use loopdrill_model::{Timestamp, signal::*};
+
+/// A container whose last end was no success, or that ends again and again.
+#[derive(Debug, Clone)]
+pub(crate) struct Crash<'w> {
+    pub(crate) pod: &'w Seen<Pod>,
+    pub(crate) container: &'w Container,
+    pub(crate) end: &'w Terminated,
+    /// How often it has ended.
+    pub(crate) deaths: u32,
+    /// When it last ended, in the observer's time.
+    pub(crate) ended_at: Timestamp,
+    /// When that it crashes was first seen.
+    pub(crate) since: Timestamp,
+}
+
+/// Seconds for which a container that runs again is still remembered as crashing.
+const RECENT: f64 = 30.0;
+
+impl Crash<'_> {
+    /// It ended because it used too much memory.
+    pub(crate) fn out_of_memory(&self) -> bool {
+        self.end.reason == "OOMKilled"
+    }
+
+    /// It never ran: the runtime could not start it.
+    pub(crate) fn never_ran(&self) -> bool {
+        matches!(self.end.reason.as_str(), "StartError" | "ContainerCannotRun" | "RunContainerError")
+    }
+
+    /// It was killed from outside.
+    pub(crate) fn killed(&self) -> bool {
+        matches!(self.end.exit_code, 137 | 143)
+    }
+
+    /// `exit 1 (Error), 3 times`.
+    pub(crate) fn describe(&self) -> String {
+        let times = if self.deaths == 1 { "once".into() } else { format!("{} times", self.deaths) };
+        format!("exit {} ({}), {times}", self.end.exit_code, self.end.reason)
+    }
+}
+
+/// All containers that are down by themselves, or came back so recently that it may be a loop.
+pub(crate) fn crashes(world: &World) -> Vec<Crash<'_>> {
+    let alive = |p: &&Seen<Pod>| !p.deleting && p.phase != "Succeeded";
+    world
+        .pods
+        .iter()
+        .filter(alive)
+        .flat_map(|pod| pod.containers.iter().filter_map(move |c| crash(world, pod, c)))
+        .collect()
+}
+
+fn crash<'w>(world: &World, pod: &'w Seen<Pod>, c: &'w Container) -> Option<Crash<'w>> {
+    let (end, down) = match (&c.state, &c.last) {
+        (ContainerState::Terminated(end), _) if !(c.init && end.exit_code == 0) => (end, true),
+        (ContainerState::Waiting { .. }, Some(last)) => (last, true),
+        (ContainerState::Running { .. }, Some(last)) => (last, false),
+        _ => return None,
+    };
+    // A container of a pod that ends with success is done, not crashed.
+    if end.exit_code == 0 && c.restarts == 0 {
+        return None;
+    }
+    let since = pod.since(&format!("crashed/{}", c.name));
+    let ended_at = end.finished_at.map_or(since, |t| world.local(t));
+    if !down && world.age(ended_at) > RECENT {
+        return None;
+    }
+    let deaths = c.restarts + u32::from(down).max(u32::from(c.restarts == 0));
+    Some(Crash { pod, container: c, end, deaths, ended_at, since })
+}

@@ -1,0 +1,269 @@
+//! Identity: an account lost what it needs, a token is not accepted, a registry rejects a credential.
+
+use crate::{
+    crash::{Crash, crashes},
+    finding::{Finding, Findings, excerpt, pod_subject},
+    text,
+    world::{Loss, Seen, World},
+};
+use loopdrill_model::{Cause, Source, Subject, Timestamp, signal::*};
+
+pub(crate) fn look(world: &World, found: &mut Findings<'_>) {
+    revoked_rights(world, found);
+    bad_tokens(world, found);
+    failed_pulls(world, found);
+}
+
+/// What an account lost, with the API server's answer to whether it may.
+struct Denial {
+    what: String,
+    binding: Option<Subject>,
+    lost_at: Timestamp,
+    restored_at: Option<Timestamp>,
+    /// The API server says no.
+    confirmed: Option<Timestamp>,
+}
+
+/// Seconds by which a crash may seem to precede the loss that caused it: the cluster's clock counts whole
+/// seconds, and a watch needs its time.
+const ROUNDING: f64 = 2.0;
+/// Seconds after a right came back in which a process may still die of having lacked it.
+const AFTERMATH: f64 = 5.0;
+
+/// Why this crash may have happened: its account was denied something at that time. Also when that is over.
+pub(crate) fn explained_by_past_denial(world: &World, crash: &Crash<'_>) -> bool {
+    let pod = crash.pod;
+    denials(world, &pod.namespace, &pod.service_account).iter().any(|d| {
+        let after_loss = crate::world::age(crash.ended_at, d.lost_at) >= -ROUNDING;
+        let before_return =
+            d.restored_at.is_none_or(|back| crate::world::age(crash.ended_at, back) <= AFTERMATH);
+        after_loss && before_return
+    })
+}
+
+fn denials(world: &World, namespace: &str, account: &str) -> Vec<Denial> {
+    let losses = world.grants.losses(namespace, account);
+    let mut denials: Vec<_> =
+        losses.into_iter().map(|loss| denial(world, namespace, account, loss)).collect();
+    for review in world.grants.reviews(namespace, account).filter(|r| r.withdrawn()) {
+        let since = review.denied_since.unwrap_or(review.at);
+        if denials.is_empty() {
+            denials.push(Denial {
+                what: question(&review.review),
+                binding: None,
+                lost_at: since,
+                restored_at: None,
+                confirmed: Some(since),
+            });
+        }
+    }
+    denials
+}
+
+fn denial(world: &World, namespace: &str, account: &str, loss: Loss) -> Denial {
+    let asked: Vec<_> =
+        world.grants.reviews(namespace, account).filter(|r| concerns(&r.review, &loss.rule)).collect();
+    let after = |t: Timestamp| crate::world::age(t, loss.lost_at) >= -ROUNDING;
+    let confirmed =
+        asked.iter().filter(|r| !r.review.allowed && after(r.at)).filter_map(|r| r.denied_since).min();
+    // Asked well after the loss, and all is allowed: some other way gives it.
+    let contradicted = !asked.is_empty()
+        && asked.iter().all(|r| r.review.allowed && crate::world::age(r.at, loss.lost_at) > ROUNDING);
+    let contradicted_at = asked.iter().map(|r| r.at).max().filter(|_| contradicted);
+    Denial {
+        what: rule_text(&loss.rule),
+        binding: Some(loss.binding),
+        lost_at: loss.lost_at,
+        restored_at: loss.restored_at.or(contradicted_at),
+        confirmed,
+    }
+}
+
+fn concerns(review: &AccessReview, rule: &Rule) -> bool {
+    let has = |all: &[String], one: &String| all.iter().any(|x| x == "*" || x == one);
+    has(&rule.verbs, &review.verb)
+        && has(&rule.groups, &review.group)
+        && has(&rule.resources, &review.resource)
+}
+
+fn question(r: &AccessReview) -> String {
+    format!("{} {}", r.verb, r.resource)
+}
+
+fn rule_text(rule: &Rule) -> String {
+    format!("{} {}", rule.verbs.join(","), rule.resources.join(","))
+}
+
+fn revoked_rights(world: &World, found: &mut Findings<'_>) {
+    for crash in
+        crashes(world).iter().filter(|c| c.end.exit_code != 0 && !c.out_of_memory() && !c.never_ran())
+    {
+        let pod = crash.pod;
+        let denials = denials(world, &pod.namespace, &pod.service_account);
+        let standing = denials.iter().filter(|d| d.restored_at.is_none());
+        let guilty = standing.filter(|d| crate::world::age(crash.ended_at, d.lost_at) >= -ROUNDING);
+        if let Some(denial) = guilty.max_by_key(|d| (d.confirmed.is_some(), d.lost_at)) {
+            let group = format!("{}/{}", pod.namespace, pod.service_account);
+            found.add(group, denied(world, crash, denial));
+        }
+    }
+}
+
+fn denied(world: &World, crash: &Crash<'_>, denial: &Denial) -> Finding {
+    let (pod, name) = (crash.pod, &crash.container.name);
+    let mut confidence: f64 = if denial.confirmed.is_some() { 0.92 } else { 0.78 };
+    let since = crash.since.max(denial.lost_at);
+    let account = Subject::new("ServiceAccount", &pod.namespace, &pod.service_account);
+    let mut finding = Finding::new(Cause::RbacDenied, confidence, since).about([pod_subject(pod), account]);
+    if let Some(binding) = &denial.binding {
+        finding.add_subject(binding.clone());
+        finding = finding.proven_by(
+            "right withdrawn",
+            format!("{} by {binding}", denial.what),
+            denial.lost_at,
+            &Source::api("rolebindings"),
+        );
+    }
+    if let Some(at) = denial.confirmed {
+        let source = Source::api("subjectaccessreviews");
+        finding = finding.proven_by("SubjectAccessReview", format!("{}: denied", denial.what), at, &source);
+    }
+    finding = finding.proven_by(
+        format!("container {name} terminated"),
+        crash.describe(),
+        crash.ended_at,
+        &Source::api("pods"),
+    );
+    if let Some((at, 0)) = world.log_bytes(&pod.uid, name) {
+        confidence += 0.02;
+        finding =
+            finding.proven_by(format!("log of container {name}"), "0 bytes", at, &Source::api("pods/log"));
+    }
+    let unanswered = denied_authorizations(world, 30);
+    if unanswered > 0.0 {
+        confidence += 0.02;
+        let value = format!("+{unanswered:.0} in 30 s");
+        let source = Source::metrics("apiserver");
+        finding = finding.proven_by("authorization_attempts_total no-opinion", value, world.now(), &source);
+    }
+    if crash.deaths >= 2 {
+        confidence += 0.02;
+    }
+    Finding { confidence, ..finding }
+}
+
+fn denied_authorizations(world: &World, seconds: u64) -> f64 {
+    let denied = |l: &std::collections::BTreeMap<String, String>| {
+        matches!(l.get("result").map(String::as_str), Some("no-opinion" | "denied"))
+    };
+    world.telemetry.increase("authorization_attempts_total", denied, world.ago(seconds), world.now())
+}
+
+/// A token that is not accepted leaves no trace of whose it is: only that authentications fail while a
+/// container dies again and again for no other reason.
+fn bad_tokens(world: &World, found: &mut Findings<'_>) {
+    let error =
+        |l: &std::collections::BTreeMap<String, String>| l.get("result").is_some_and(|r| r == "error");
+    let failed = world.telemetry.increase("authentication_attempts", error, world.ago(60), world.now());
+    if failed < 2.0 {
+        return;
+    }
+    for crash in crashes(world) {
+        let by_itself =
+            crash.end.exit_code != 0 && !crash.out_of_memory() && !crash.never_ran() && !crash.killed();
+        let steady = crash.deaths >= 2 && world.age(crash.ended_at) < 60.0;
+        if !by_itself || !steady || explained_by_past_denial(world, &crash) {
+            continue;
+        }
+        let pod = crash.pod;
+        let account = Subject::new("ServiceAccount", &pod.namespace, &pod.service_account);
+        let finding = Finding::new(Cause::TokenInvalid, 0.7, crash.since)
+            .about([pod_subject(pod), account])
+            .proven_by(
+                "authentication_attempts error",
+                format!("+{failed:.0} in 60 s"),
+                world.now(),
+                &Source::metrics("apiserver"),
+            )
+            .proven_by(
+                format!("container {} terminated", crash.container.name),
+                crash.describe(),
+                crash.ended_at,
+                &Source::api("pods"),
+            );
+        found.add(format!("{}/{}", pod.namespace, pod.service_account), finding);
+    }
+}
+
+/// Failed pulls, of whichever loop: the registry's answer decides.
+fn failed_pulls(world: &World, found: &mut Findings<'_>) {
+    for pod in world.pods.iter().filter(|p| !p.deleting) {
+        for container in &pod.containers {
+            if let ContainerState::Waiting { reason, message } = &container.state
+                && is_pull(reason)
+            {
+                failed_pull(world, pod, container, (reason, message), found);
+            }
+        }
+    }
+}
+
+fn is_pull(reason: &str) -> bool {
+    matches!(
+        reason,
+        "ErrImagePull"
+            | "ImagePullBackOff"
+            | "ErrImageNeverPull"
+            | "InvalidImageName"
+            | "RegistryUnavailable"
+    )
+}
+
+fn failed_pull(
+    world: &World,
+    pod: &Seen<Pod>,
+    container: &Container,
+    (reason, message): (&str, &str),
+    found: &mut Findings<'_>,
+) {
+    let since = pod.since(&format!("waiting/{}", container.name));
+    let said = text::pull_failure(reason, message, &container.image)
+        .map(|cause| (cause, message.to_owned(), pod.at));
+    let Some((cause, words, at)) = said.or_else(|| told_by_event(world, pod, container)) else {
+        return;
+    };
+    // A registry that restarts is unreachable for a moment.
+    if cause == Cause::RegistryUnreachable && !found.lasts(since, 1.5) {
+        return;
+    }
+    let ambiguous = words.contains("may require authorization");
+    let confidence = if ambiguous { 0.7 } else { 0.95 };
+    let finding = Finding::new(cause, confidence, since).about([pod_subject(pod)]).proven_by(
+        format!("container {} {reason}", container.name),
+        excerpt(&words),
+        at,
+        &Source::api("pods"),
+    );
+    found.add(format!("{}/{}", pod.namespace, registry(&container.image)), finding);
+}
+
+/// The container's state says only that it waits: what did its own events say?
+fn told_by_event(
+    world: &World,
+    pod: &Seen<Pod>,
+    container: &Container,
+) -> Option<(Cause, String, Timestamp)> {
+    let events = world.events.about(&pod.uid).filter(|e| e.warning && e.message.contains(&container.image));
+    let told = events.filter_map(|e| {
+        text::pull_failure(&e.reason, &e.message, &container.image).map(|c| (c, e.message.clone(), e.at))
+    });
+    told.max_by_key(|(_, _, at)| *at)
+}
+
+/// Which registry an image comes from: pods that pull from one fail for one reason.
+fn registry(image: &str) -> &str {
+    match image.split_once('/') {
+        Some((host, _)) if host.contains(['.', ':']) || host == "localhost" => host,
+        _ => "",
+    }
+}

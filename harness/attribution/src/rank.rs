@@ -1,0 +1,160 @@
+//! Which findings are only the symptoms of another: those become steps of its chain.
+
+use crate::{
+    control_plane,
+    finding::{Finding, link},
+    world::{World, age},
+};
+use loopdrill_model::{Cause, ChainLink, Diagnosis, Subject};
+
+/// What etcd's slowness brings about by itself: whatever needs the API server in time.
+const NEEDS_API: &[Cause] = &[
+    Cause::ApiOverload,
+    Cause::ApplicationExit,
+    Cause::AttachOrMountFailed,
+    Cause::ControlPlaneStarved,
+    Cause::DnsFailure,
+    Cause::NoReadyEndpoints,
+    Cause::NodeDown,
+    Cause::ProbeFailing,
+    Cause::ProvisioningFailed,
+    Cause::TokenInvalid,
+    Cause::WebhookBlocked,
+];
+
+/// What a broken network brings about for the pods on its nodes.
+const NEEDS_NETWORK: &[Cause] = &[
+    Cause::ApplicationExit,
+    Cause::BackendSlow,
+    Cause::DnsFailure,
+    Cause::NoReadyEndpoints,
+    Cause::ProbeFailing,
+    Cause::RegistryUnreachable,
+];
+
+/// What a node that is gone brings about for what runs on it.
+const NEEDS_NODE: &[Cause] = &[
+    Cause::ApplicationExit,
+    Cause::NoReadyEndpoints,
+    Cause::PacketLoss,
+    Cause::ProbeFailing,
+    Cause::TrafficFiltered,
+];
+
+/// Seconds by which a symptom may seem to precede its cause, because it was measured sooner.
+const SLACK: f64 = 10.0;
+/// Seconds after etcd recovered in which its victims may still fall.
+const AFTERMATH: f64 = 25.0;
+
+/// Folds symptoms into their causes and sorts by falling confidence.
+pub(crate) fn rank(world: &World, findings: Vec<Finding>) -> Vec<Diagnosis> {
+    let slow_times = control_plane::slow_times(world);
+    let past = |f: &Finding| {
+        NEEDS_API.contains(&f.cause)
+            && slow_times
+                .iter()
+                .any(|(from, to)| age(f.since, *from) >= 0.0 && age(f.since, *to) <= AFTERMATH)
+    };
+    let etcd_is_slow = findings.iter().any(|f| f.cause == Cause::EtcdDiskBound);
+    let mut kept: Vec<Finding> = findings;
+    if !etcd_is_slow {
+        kept.retain(|f| !past(f));
+    }
+    let roots: Vec<Option<usize>> = (0..kept.len()).map(|i| root_of(&kept, i, &past)).collect();
+    for i in (0..kept.len()).filter(|i| roots[*i].is_some()) {
+        let root = ultimate(&roots, i);
+        let step = step_of(&kept[i]);
+        append(&mut kept[root], step);
+    }
+    let mut index = 0;
+    kept.retain(|_| {
+        index += 1;
+        roots[index - 1].is_none()
+    });
+    kept.sort_by(order);
+    kept.into_iter().map(|f| f.into_diagnosis(world.now())).collect()
+}
+
+fn order(a: &Finding, b: &Finding) -> std::cmp::Ordering {
+    b.confidence
+        .total_cmp(&a.confidence)
+        .then_with(|| a.cause.cmp(&b.cause))
+        .then_with(|| a.subjects.cmp(&b.subjects))
+}
+
+/// The finding that explains finding `i`, if one does.
+fn root_of(all: &[Finding], i: usize, past: &dyn Fn(&Finding) -> bool) -> Option<usize> {
+    let symptom = &all[i];
+    let explains = |root: &Finding| match root.cause {
+        Cause::EtcdDiskBound => NEEDS_API.contains(&symptom.cause) && (later(root, symptom) || past(symptom)),
+        Cause::VolumeZoneMismatch | Cause::AttachOrMountFailed => names_as_link(root, symptom),
+        Cause::OverlayMtu | Cause::PacketLoss | Cause::TrafficFiltered => {
+            NEEDS_NETWORK.contains(&symptom.cause) && later(root, symptom) && meets(root, symptom)
+        }
+        Cause::NodeDown => NEEDS_NODE.contains(&symptom.cause) && meets(root, symptom),
+        Cause::RbacDenied
+        | Cause::TokenInvalid
+        | Cause::PullUnauthorized
+        | Cause::ImageNotFound
+        | Cause::RegistryUnreachable
+        | Cause::OutOfMemory
+        | Cause::BadConfiguration => same_pods(root, symptom),
+        _ => false,
+    };
+    let mut roots = (0..all.len()).filter(|j| *j != i && explains(&all[*j]));
+    roots.next()
+}
+
+/// Follows symptoms to the cause that nothing else explains.
+fn ultimate(roots: &[Option<usize>], start: usize) -> usize {
+    let mut at = start;
+    for _ in 0..roots.len() {
+        match roots[at] {
+            Some(next) => at = next,
+            None => break,
+        }
+    }
+    at
+}
+
+fn later(root: &Finding, symptom: &Finding) -> bool {
+    age(symptom.since, root.since) >= -SLACK
+}
+
+/// A node-down that is already a step of the root's chain.
+fn names_as_link(root: &Finding, symptom: &Finding) -> bool {
+    let node = |s: &&Subject| s.kind == "Node";
+    symptom.cause == Cause::NodeDown
+        && symptom.subjects.iter().find(node).is_some_and(|n| {
+            root.chain
+                .iter()
+                .any(|l| l.control_loop == Cause::NodeDown.control_loop() && l.subjects.contains(n))
+        })
+}
+
+fn meets(root: &Finding, symptom: &Finding) -> bool {
+    symptom.subjects.iter().any(|s| root.has(s))
+}
+
+/// The same pods, exiting or failing their probes.
+fn same_pods(root: &Finding, symptom: &Finding) -> bool {
+    matches!(symptom.cause, Cause::ApplicationExit | Cause::ProbeFailing)
+        && symptom.subjects.iter().filter(|s| s.kind == "Pod").all(|s| root.has(s))
+}
+
+fn step_of(symptom: &Finding) -> ChainLink {
+    link(symptom.cause, symptom.cause.title(), symptom.subjects.iter().take(8).cloned().collect())
+}
+
+fn append(root: &mut Finding, step: ChainLink) {
+    if root.chain.is_empty() {
+        let own = root.subjects.iter().take(8).cloned().collect();
+        root.chain.push(link(root.cause, root.cause.title(), own));
+    }
+    let known = root.chain.iter().any(|l| {
+        l.control_loop == step.control_loop && step.subjects.first().is_some_and(|s| l.subjects.contains(s))
+    });
+    if !known {
+        root.chain.push(step);
+    }
+}

@@ -1,0 +1,304 @@
+//! What is known of a cluster: the fold of all observations.
+//!
+//! # Invariants
+//! - Objects are ordered by version, everything else by time: observations of one window may arrive in
+//!   any order.
+//! - Memory is bounded: what is older than a few minutes is forgotten, and floods are cut.
+
+mod events;
+mod grants;
+mod objects;
+mod probes;
+mod series;
+mod telemetry;
+
+pub(crate) use events::Events;
+pub(crate) use grants::{Grants, Loss};
+pub(crate) use objects::{Seen, Store};
+pub(crate) use probes::{Path, Probes};
+pub(crate) use series::{HistogramSeries, Series, float, rise};
+pub(crate) use telemetry::Telemetry;
+
+use loopdrill_model::{Observation, Source, Subject, Timestamp, signal::*};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+/// How long the past is kept.
+const MEMORY: Duration = Duration::from_secs(600);
+/// How often it is looked for what can be forgotten.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// Everything known of a cluster. See the [module](self).
+#[derive(Debug, Clone, Default)]
+pub struct World {
+    now: Option<Timestamp>,
+    begun_at: Option<Timestamp>,
+    swept_at: Option<Timestamp>,
+    pub(crate) pods: Store<Pod>,
+    pub(crate) nodes: Store<Node>,
+    pub(crate) claims: Store<Claim>,
+    pub(crate) volumes: Store<Volume>,
+    pub(crate) classes: Store<StorageClass>,
+    pub(crate) attachments: Store<Attachment>,
+    pub(crate) controllers: Store<Controller>,
+    pub(crate) services: Store<Service>,
+    pub(crate) quotas: Store<Quota>,
+    pub(crate) grants: Grants,
+    pub(crate) events: Events,
+    pub(crate) probes: Probes,
+    pub(crate) telemetry: Telemetry,
+    /// By namespace and Service: the endpoints, when they were seen, and since when none is ready.
+    pub(crate) endpoints: BTreeMap<(String, String), Latest<Endpoints>>,
+    /// Bytes in a container's log by pod's uid, container and life.
+    logs: BTreeMap<(String, String, u32), (Timestamp, u64)>,
+    leases: BTreeMap<(String, String), Latest<Lease>>,
+    /// Times at which a lease got a new holder.
+    pub(crate) handovers: Vec<(Timestamp, Subject)>,
+    skew: Skew,
+    /// Sources that worked at least once.
+    seen_working: BTreeSet<Source>,
+}
+
+/// The newest of something that has no uid.
+#[derive(Debug, Clone)]
+pub(crate) struct Latest<T> {
+    pub(crate) value: T,
+    pub(crate) at: Timestamp,
+    /// Since when the value is as bad as it is now.
+    pub(crate) since: Timestamp,
+}
+
+/// How far the API server's clock is behind the observer's, learnt from fresh lease renewals.
+#[derive(Debug, Clone, Default)]
+struct Skew {
+    least_behind: Option<f64>,
+    renewals: u32,
+}
+
+impl World {
+    /// A world of which nothing is known.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes one observation in.
+    pub fn apply(&mut self, observation: &Observation) {
+        let at = observation.at;
+        self.now = self.now.max(Some(at));
+        self.begun_at = Some(self.begun_at.map_or(at, |t| t.min(at)));
+        self.take(at, &observation.source, &observation.signal);
+        let now = self.now();
+        if self.swept_at.is_none_or(|t| age(now, t) >= SWEEP.as_secs_f64()) {
+            self.swept_at = Some(now);
+            self.sweep(now);
+        }
+    }
+
+    fn take(&mut self, at: Timestamp, source: &Source, signal: &Signal) {
+        match signal {
+            Signal::Pod(o) => self.pods.put((**o).clone(), at),
+            Signal::Node(o) => self.nodes.put(o.clone(), at),
+            Signal::Claim(o) => self.claims.put(o.clone(), at),
+            Signal::Volume(o) => self.volumes.put(o.clone(), at),
+            Signal::StorageClass(o) => self.classes.put(o.clone(), at),
+            Signal::Attachment(o) => self.attachments.put(o.clone(), at),
+            Signal::Controller(o) => self.controllers.put(o.clone(), at),
+            Signal::Service(o) => self.services.put(o.clone(), at),
+            Signal::Quota(o) => self.quotas.put(o.clone(), at),
+            Signal::Endpoints(e) => self.take_endpoints(at, e),
+            Signal::Lease(lease) => self.take_lease(at, lease),
+            Signal::Grant(grant) => self.grants.put(grant.clone(), at),
+            Signal::AccessReview(review) => self.grants.review(review.clone(), at),
+            Signal::Event(event) => self.events.put(event.clone(), at),
+            Signal::Gone(gone) => self.forget(at, gone),
+            Signal::Log(log) => self.take_log(at, log),
+            Signal::Probe(probe) => self.probes.put(at, probe),
+            Signal::SourceState(s) => self.take_source(s),
+            Signal::Metric(_)
+            | Signal::Histogram(_)
+            | Signal::Usage(_)
+            | Signal::Interface(_)
+            | Signal::IpCounters(_) => self.telemetry.put(at, source, signal),
+            Signal::Tick => {}
+        }
+    }
+
+    fn forget(&mut self, at: Timestamp, gone: &Gone) {
+        let (uid, name) = (gone.uid.as_str(), &gone.object);
+        match name.kind.as_str() {
+            "Pod" => self.pods.remove(uid, name, at),
+            "Node" => {
+                self.nodes.remove(uid, name, at);
+                self.probes.forget(&name.name);
+                self.telemetry.forget(&name.name);
+            }
+            "PersistentVolumeClaim" => self.claims.remove(uid, name, at),
+            "PersistentVolume" => self.volumes.remove(uid, name, at),
+            "StorageClass" => self.classes.remove(uid, name, at),
+            "VolumeAttachment" => self.attachments.remove(uid, name, at),
+            "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job" => {
+                self.controllers.remove(uid, name, at);
+            }
+            "Service" => {
+                self.services.remove(uid, name, at);
+                self.endpoints.remove(&(name.namespace.clone(), name.name.clone()));
+            }
+            "Endpoints" | "EndpointSlice" => {
+                self.endpoints.remove(&(name.namespace.clone(), name.name.clone()));
+            }
+            "ResourceQuota" => self.quotas.remove(uid, name, at),
+            "RoleBinding" | "ClusterRoleBinding" => self.grants.remove(uid, at),
+            "Lease" => {
+                self.leases.remove(&(name.namespace.clone(), name.name.clone()));
+            }
+            _ => {}
+        }
+    }
+
+    fn take_endpoints(&mut self, at: Timestamp, e: &Endpoints) {
+        let key = (e.namespace.clone(), e.service.clone());
+        let fresh = Latest { value: e.clone(), at, since: at };
+        let known = self.endpoints.entry(key).or_insert_with(|| fresh.clone());
+        if at < known.at || (at == known.at && known.value.ready <= e.ready) {
+            return;
+        }
+        let since = if known.value.ready == 0 && e.ready == 0 { known.since } else { at };
+        *known = Latest { since, ..fresh };
+    }
+
+    fn take_lease(&mut self, at: Timestamp, lease: &Lease) {
+        let key = (lease.namespace.clone(), lease.name.clone());
+        let fresh = Latest { value: lease.clone(), at, since: at };
+        let Some(known) = self.leases.get_mut(&key) else {
+            self.leases.insert(key, fresh);
+            return;
+        };
+        if lease.version < known.value.version {
+            return;
+        }
+        if lease.holder != known.value.holder && !known.value.holder.is_empty() {
+            self.handovers.push((at, Subject::new("Lease", &lease.namespace, &lease.name)));
+        }
+        if let Some(renewed_at) = lease.renewed_at.filter(|_| lease.renewed_at != known.value.renewed_at) {
+            let behind = age(at, renewed_at);
+            self.skew.least_behind = Some(self.skew.least_behind.map_or(behind, |b| b.min(behind)));
+            self.skew.renewals += 1;
+        }
+        *known = fresh;
+    }
+
+    fn take_log(&mut self, at: Timestamp, log: &Log) {
+        let known = self
+            .logs
+            .entry((log.uid.clone(), log.container.clone(), log.restarts))
+            .or_insert((at, log.bytes));
+        *known = (known.0.max(at), known.1.max(log.bytes));
+    }
+
+    fn take_source(&mut self, state: &SourceState) {
+        if state.lost.is_none() {
+            self.seen_working.insert(state.name.clone());
+        }
+    }
+
+    fn sweep(&mut self, now: Timestamp) {
+        let Some(before) = back(now, MEMORY) else { return };
+        self.pods.prune(before);
+        self.nodes.prune(before);
+        self.claims.prune(before);
+        self.volumes.prune(before);
+        self.classes.prune(before);
+        self.attachments.prune(before);
+        self.controllers.prune(before);
+        self.services.prune(before);
+        self.quotas.prune(before);
+        self.grants.prune(before);
+        self.events.prune(before);
+        self.probes.prune(now);
+        self.telemetry.prune(now);
+        self.endpoints
+            .retain(|(namespace, name), e| e.at >= before || self.services.find(namespace, name).is_some());
+        self.logs.retain(|_, (at, _)| *at >= before);
+        self.handovers.retain(|(at, _)| *at >= before);
+    }
+
+    /// The time of the newest observation; the epoch when there is none.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.now.unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+
+    /// Whether the objects that most rules need have all been listed: from then on, silence means something.
+    #[must_use]
+    pub fn is_oriented(&self) -> bool {
+        self.now.is_some()
+            && self.listed(&["pods", "nodes", "events", "persistentvolumeclaims", "persistentvolumes"])
+    }
+
+    /// Seconds since `then`, in the observer's time; negative when it is still to come.
+    pub(crate) fn age(&self, then: Timestamp) -> f64 {
+        age(self.now(), then)
+    }
+
+    /// Seconds since a time that the cluster's own clock gave, as far as the clocks' difference is known.
+    pub(crate) fn api_age(&self, then: Timestamp) -> f64 {
+        self.age(then) - self.skew()
+    }
+
+    /// A time of the cluster's own clock in the observer's time, never later than now.
+    pub(crate) fn local(&self, then: Timestamp) -> Timestamp {
+        let skew = self.skew();
+        let moved = match Duration::try_from_secs_f64(skew.abs()) {
+            Ok(by) if skew > 0.0 => then.checked_add(by).ok(),
+            Ok(by) if skew < 0.0 => then.checked_sub(by).ok(),
+            _ => Some(then),
+        };
+        moved.unwrap_or(then).min(self.now())
+    }
+
+    /// By how many seconds the API server's clock is behind; 0 within what transport and rounding explain.
+    fn skew(&self) -> f64 {
+        match self.skew.least_behind {
+            Some(behind) if behind < -2.0 || (behind > 3.0 && self.skew.renewals >= 5) => behind,
+            _ => 0.0,
+        }
+    }
+
+    /// The moment `seconds` ago.
+    pub(crate) fn ago(&self, seconds: u64) -> Timestamp {
+        back(self.now(), Duration::from_secs(seconds)).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+
+    /// For how many seconds this cluster has been watched.
+    pub(crate) fn watched_for(&self) -> f64 {
+        self.begun_at.map_or(0.0, |t| self.age(t))
+    }
+
+    /// Whether all of these resources have been listed, so that an object that is not there does not exist.
+    /// Where the observer says nothing about a resource, a few seconds of watching must do.
+    pub(crate) fn listed(&self, resources: &[&str]) -> bool {
+        let told = self.seen_working.iter().any(|s| s.as_str().starts_with("api:"));
+        resources
+            .iter()
+            .all(|r| self.seen_working.contains(&Source::api(r)) || !told && self.watched_for() >= 3.0)
+    }
+
+    /// Bytes that the container wrote in its newest life that is known.
+    pub(crate) fn log_bytes(&self, uid: &str, container: &str) -> Option<(Timestamp, u64)> {
+        let from = (uid.to_owned(), container.to_owned(), 0);
+        let to = (uid.to_owned(), container.to_owned(), u32::MAX);
+        self.logs.range(from..=to).next_back().map(|(_, v)| *v)
+    }
+}
+
+/// Seconds from `then` to `now`.
+pub(crate) fn age(now: Timestamp, then: Timestamp) -> f64 {
+    now.duration_since(then).as_secs_f64()
+}
+
+fn back(now: Timestamp, by: Duration) -> Option<Timestamp> {
+    now.checked_sub(by).ok()
+}
