@@ -1,0 +1,76 @@
+//! What the front found when it asked its backend, and what that means.
+
+use crate::victim::{Look, seen};
+use serde::{Deserialize, Serialize};
+
+/// One round of the front's own requests: each took so many milliseconds, or failed with these words.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Report {
+    /// Resolving the backend's name.
+    pub(super) dns: Result<u64, String>,
+    /// Connecting to the backend.
+    pub(super) connect: Result<u64, String>,
+    /// A small answer through the front.
+    pub(super) small: Request,
+    /// A large answer through the front.
+    pub(super) large: Request,
+}
+
+/// One request as a client of the front sees it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Request {
+    /// Bytes asked for.
+    pub(super) bytes: usize,
+    /// Status of the answer; 0 when there was none.
+    pub(super) status: u16,
+    /// How long it took in milliseconds.
+    pub(super) ms: u64,
+}
+
+impl Request {
+    fn ok(&self) -> bool {
+        self.status == 200
+    }
+}
+
+impl Report {
+    fn is_well(&self) -> bool {
+        self.dns.is_ok() && self.connect.is_ok() && self.small.ok() && self.large.ok()
+    }
+
+    /// The symptom: everything works but large answers, and those time out.
+    fn is_broken(&self) -> bool {
+        self.dns.is_ok() && self.connect.is_ok() && self.small.ok() && self.large.status == 504
+    }
+
+    fn words(&self) -> [(String, String); 4] {
+        let took = |result: &Result<u64, String>| match result {
+            Ok(ms) => format!("ok after {ms} ms"),
+            Err(why) => why.clone(),
+        };
+        let answer =
+            |r: &Request| (format!("GET of {} bytes", r.bytes), format!("{} after {} ms", r.status, r.ms));
+        [
+            ("name resolution".into(), took(&self.dns)),
+            ("TCP connect".into(), took(&self.connect)),
+            answer(&self.small),
+            answer(&self.large),
+        ]
+    }
+}
+
+/// Judges the last reports, oldest first.
+pub(super) fn judge(reports: &[Report]) -> Look {
+    let Some(last) = reports.last() else {
+        return Look::Settling("the front has not reported lately".into());
+    };
+    if last.is_well() {
+        return Look::Well;
+    }
+    let words = last.words();
+    if reports.len() >= 2 && reports.iter().all(Report::is_broken) {
+        // The decisive fact first.
+        return Look::Broken(words.into_iter().rev().map(|(signal, value)| seen(signal, value)).collect());
+    }
+    Look::Settling(words.map(|(signal, value)| format!("{signal}: {value}")).join(", "))
+}
