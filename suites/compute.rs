@@ -1,0 +1,7 @@
+//! The drills of the compute loop: pods find room.
+
+mod shared;
+
+fn main() -> std::process::ExitCode {
+    shared::main(loopdrill_model::Loop::Compute)
+}

@@ -1,0 +1,7 @@
+//! The drills of the network loop: packets arrive, large ones too.
+
+mod shared;
+
+fn main() -> std::process::ExitCode {
+    shared::main(loopdrill_model::Loop::Network)
+}
