@@ -1,0 +1,288 @@
+//! From node containers to a cluster: kubeadm's phases, in the order and at the moments that take least time.
+//!
+//! `kubeadm init` and `kubeadm join` one after the other spend most of their time waiting. Here the control
+//! plane's certificates, static pods and kubelet come first, in one run of kubeadm. While etcd and the API
+//! server start, the workers get their credentials and their configuration (signed by the cluster's authority on
+//! the control-plane node, so no worker waits for a signer). As soon as the API server lives, workers start their
+//! kubelets; as soon as it is ready, kubeadm's remaining phases and the overlay's manifest follow.
+
+use crate::{
+    LabError, Progress, apply,
+    engine::Engine,
+    kubeadm,
+    nodes::DockerNodes,
+    spec::{LabSpec, Role},
+};
+use futures::future::try_join_all;
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::Node};
+use kube::{Api, Client, api::ListParams};
+use loopdrill_target::{ExecOutput, NodeAccess, NodeError};
+use std::time::{Duration, Instant};
+
+/// The overlay, as the node image has it.
+pub(crate) const FLANNEL: &str = include_str!("../../../ci/node-image/manifests/flannel.yaml");
+const PREPARE: &str = include_str!("boot/prepare.sh");
+const KUBELET: &str = include_str!("boot/kubelet.conf");
+const FENCE: &str = include_str!("node/fence.nft");
+const NFTABLES_PROBE: &str = include_str!("boot/nftables-probe.nft");
+
+/// Phases of `kubeadm init` that need an API server, or that a lab has no use for.
+const BEFORE_API: &str = "preflight,wait-control-plane,upload-config,upload-certs,mark-control-plane,\
+     bootstrap-token,kubelet-finalize,addon,show-join-command";
+/// The other way round: what is left to do once it answers.
+const WITH_API: &str = "preflight,certs,kubeconfig,etcd,control-plane,kubelet-start,wait-control-plane,\
+     upload-certs,mark-control-plane,kubelet-finalize,show-join-command";
+
+const API_LIMIT: Duration = Duration::from_secs(180);
+const READY_LIMIT: Duration = Duration::from_secs(240);
+
+/// Files that a node needs before it starts.
+pub(crate) fn files(
+    spec: &LabSpec,
+    name: &str,
+    node: &crate::spec::NodeSpec,
+    token: &str,
+) -> Vec<(String, String)> {
+    let file = |path: &str, text: &str| (path.to_string(), text.to_string());
+    vec![
+        (kubeadm::CONFIG.into(), kubeadm::config(spec, name, node, token)),
+        file("/kind/fence.nft", FENCE),
+        file("/kind/nftables-probe.nft", NFTABLES_PROBE),
+        file("/etc/systemd/system/kubelet.service.d/20-loopdrill.conf", KUBELET),
+    ]
+}
+
+/// A lab in the making.
+pub(crate) struct Boot<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) nodes: &'a DockerNodes,
+    pub(crate) spec: &'a LabSpec,
+    pub(crate) image: &'a str,
+    pub(crate) progress: &'a Progress,
+}
+
+impl Boot<'_> {
+    pub(crate) fn control_plane(&self) -> String {
+        format!("{}-control-plane", self.spec.name)
+    }
+
+    fn workers(&self) -> Vec<String> {
+        let all = self.spec.named_nodes().into_iter();
+        all.filter(|(_, node)| node.role == Role::Worker).map(|(name, _)| name).collect()
+    }
+
+    /// Runs a script on a node; a failure shows the script's own last lines.
+    async fn step(&self, node: &str, step: &'static str, script: &str) -> Result<ExecOutput, LabError> {
+        match self.nodes.sh(node, script).await {
+            Ok(output) if output.code == 0 => Ok(output),
+            Ok(output) => {
+                Err(LabError::Step { node: node.into(), step, log: self.failure(node, &output).await })
+            }
+            Err(error) => Err(self.died(node, error).await),
+        }
+    }
+
+    /// The lines that tell why a step failed: its own, and the kubelet's complaints where it ran.
+    async fn failure(&self, node: &str, output: &ExecOutput) -> String {
+        let mut lines = tail(&String::from_utf8_lossy(&output.stderr), 15);
+        let script = "journalctl -u kubelet -p err -n 5 --no-pager -o cat 2>/dev/null; \
+             journalctl -u containerd -p err -n 3 --no-pager -o cat 2>/dev/null";
+        if let Ok(journal) = self.nodes.sh(node, script).await {
+            lines.extend(tail(&String::from_utf8_lossy(&journal.stdout), 8));
+        }
+        lines.iter().map(|line| format!("  | {line}")).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Whether a node is unreachable because its container ended.
+    async fn died(&self, node: &str, error: NodeError) -> LabError {
+        if let NodeError::Down { why, .. } = &error {
+            let log = self.engine.log(node, 10).await;
+            let log = tail(&log, 10).iter().map(|line| format!("  | {line}")).collect::<Vec<_>>().join("\n");
+            return LabError::NodeDied { node: node.into(), why: why.clone(), log };
+        }
+        LabError::Node(error)
+    }
+
+    /// Waits for the node's service manager and completes its configuration.
+    pub(crate) async fn prepare(&self, node: &str) -> Result<(), LabError> {
+        let output = self.step(node, "starting containerd", PREPARE).await?;
+        let version = String::from_utf8_lossy(&output.stdout).trim().to_string();
+        if !version.starts_with(&format!("{}.", crate::KUBERNETES)) {
+            let why = format!("it holds Kubernetes {version}");
+            return Err(LabError::WrongImage { image: self.image.into(), why });
+        }
+        Ok(())
+    }
+
+    /// Writes a worker's kubelet configuration. Its kubelet starts once there are credentials, too.
+    pub(crate) async fn configure_worker(&self, worker: &str) -> Result<(), LabError> {
+        self.prepare(worker).await?;
+        let script = format!("kubeadm init phase kubelet-start --config {} >/dev/null", kubeadm::CONFIG);
+        self.step(worker, "configuring the kubelet", &script).await.map(drop)
+    }
+
+    /// Configures all workers.
+    pub(crate) async fn configure_workers(&self) -> Result<(), LabError> {
+        let workers = self.workers();
+        try_join_all(workers.iter().map(|worker| self.configure_worker(worker))).await.map(drop)
+    }
+
+    /// Certificates, static pods and kubelet of the control plane.
+    pub(crate) async fn control_plane_up(&self) -> Result<(), LabError> {
+        let script = format!(
+            "kubeadm init --config {} --skip-phases={BEFORE_API} 2>&1 | tee /var/log/kubeadm-init.log >&2; \
+             exit ${{PIPESTATUS[0]}}",
+            kubeadm::CONFIG
+        );
+        self.step(&self.control_plane(), "kubeadm init", &script).await.map(drop)
+    }
+
+    /// Gives a worker its credentials, signed by the cluster's authority on the control-plane node.
+    async fn credentials(&self, worker: &str) -> Result<(), LabError> {
+        let script = format!(
+            "d=$(mktemp -d); mkdir -p $d/pki; cp /etc/kubernetes/pki/ca.crt $d/pki/; kubeadm kubeconfig user --config {} \
+             --client-name system:node:{worker} --org system:nodes >$d/kubelet.conf; tar -C $d -c .; rm -r $d",
+            kubeadm::CONFIG
+        );
+        let archive = self.step(&self.control_plane(), "signing a worker's credentials", &script).await?;
+        let argv = [
+            "bash",
+            "-euc",
+            "umask 077; mkdir -p /etc/kubernetes; tar -C /etc/kubernetes --no-same-owner -x",
+        ];
+        match self.nodes.exec(worker, &argv, Some(&archive.stdout)).await {
+            Ok(output) if output.code == 0 => Ok(()),
+            Ok(output) => {
+                let log = self.failure(worker, &output).await;
+                Err(LabError::Step { node: worker.into(), step: "handing over credentials", log })
+            }
+            Err(error) => Err(self.died(worker, error).await),
+        }
+    }
+
+    /// Gives all workers their credentials.
+    pub(crate) async fn workers_may_join(&self) -> Result<(), LabError> {
+        let workers = self.workers();
+        try_join_all(workers.iter().map(|worker| self.credentials(worker))).await.map(drop)
+    }
+
+    /// Waits until the API server answers `path` with success.
+    pub(crate) async fn api(&self, client: &Client, path: &str) -> Result<(), LabError> {
+        let started = Instant::now();
+        loop {
+            let request = http_get(path);
+            let last = match tokio::time::timeout(Duration::from_secs(5), client.request_text(request)).await
+            {
+                Ok(Ok(_)) => return Ok(()),
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "no answer within 5 s".into(),
+            };
+            if started.elapsed() > API_LIMIT {
+                let why = format!("the API server says: {last}");
+                return Err(self.not_ready("the API server is", API_LIMIT, why).await);
+            }
+            self.alive().await?;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Fails when a node's container has ended.
+    async fn alive(&self) -> Result<(), LabError> {
+        for node in self.nodes.names() {
+            if !self.nodes.is_powered(node).await? {
+                let down = NodeError::Down { node: node.clone(), why: "its container ended".into() };
+                return Err(self.died(node, down).await);
+            }
+        }
+        Ok(())
+    }
+
+    async fn not_ready(&self, what: &str, limit: Duration, why: String) -> LabError {
+        let script = "journalctl -u kubelet -p err -n 8 --no-pager -o cat; \
+             for f in $(ls -t /var/log/containers/*.log 2>/dev/null | head -4); do \
+             echo \"$(basename $f):\"; tail -n 2 $f; done";
+        let mut lines = vec![why];
+        if let Ok(output) = self.nodes.sh(&self.control_plane(), script).await {
+            lines.extend(tail(&String::from_utf8_lossy(&output.stdout), 20));
+        }
+        let log = lines.iter().map(|line| format!("  | {line}")).collect::<Vec<_>>().join("\n");
+        LabError::NotReady { what: what.into(), seconds: limit.as_secs(), log }
+    }
+
+    /// kubeadm's phases that need the API server, the overlay, and the workers' kubelets.
+    pub(crate) async fn converge(&self, client: &Client) -> Result<(), LabError> {
+        let plane = self.control_plane();
+        let phases = format!("kubeadm init --config {} --skip-phases={WITH_API} >/dev/null", kubeadm::CONFIG);
+        let mark = format!("kubeadm init phase mark-control-plane --config {} >/dev/null", kubeadm::CONFIG);
+        tokio::try_join!(
+            async { self.step(&plane, "kubeadm init (addons)", &phases).await.map(drop) },
+            async { self.step(&plane, "kubeadm init (labels)", &mark).await.map(drop) },
+            apply::manifest(client, FLANNEL),
+        )?;
+        Ok(())
+    }
+
+    /// Starts the workers' kubelets.
+    pub(crate) async fn start_workers(&self) -> Result<(), LabError> {
+        let workers = self.workers();
+        let start = |worker| self.step(worker, "starting the kubelet", "systemctl start kubelet");
+        try_join_all(workers.iter().map(|worker| start(worker))).await.map(drop)
+    }
+
+    /// Waits until all nodes and CoreDNS are ready.
+    pub(crate) async fn ready(&self, client: &Client) -> Result<(), LabError> {
+        let started = Instant::now();
+        let expected = self.spec.nodes.len();
+        let nodes = Api::<Node>::all(client.clone());
+        let deployments = Api::<Deployment>::namespaced(client.clone(), "kube-system");
+        let mut said = 0;
+        loop {
+            let ready = match nodes.list(&ListParams::default()).await {
+                Ok(list) => list.items.iter().filter(|node| is_ready(node)).count(),
+                Err(_) => 0,
+            };
+            if ready > said {
+                (self.progress)(&format!("{ready} of {expected} nodes ready"));
+                said = ready;
+            }
+            let dns = match deployments.get_opt("coredns").await {
+                Ok(Some(found)) => is_available(&found),
+                _ => false,
+            };
+            if ready == expected && dns {
+                return Ok(());
+            }
+            if started.elapsed() > READY_LIMIT {
+                let why = format!(
+                    "{ready} of {expected} nodes are ready, CoreDNS {}",
+                    if dns { "is" } else { "is not" }
+                );
+                return Err(self.not_ready("nodes and CoreDNS are", READY_LIMIT, why).await);
+            }
+            self.alive().await?;
+            tokio::time::sleep(Duration::from_millis(150)).await;
+        }
+    }
+}
+
+fn http_get(path: &str) -> http::Request<Vec<u8>> {
+    http::Request::get(path).body(Vec::new()).expect("a fixed path is a valid request")
+}
+
+/// Whether a node says that it is ready.
+pub(crate) fn is_ready(node: &Node) -> bool {
+    let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
+    conditions.is_some_and(|all| all.iter().any(|c| c.type_ == "Ready" && c.status == "True"))
+}
+
+/// Whether a Deployment has all the replicas that it wants, ready.
+pub(crate) fn is_available(deployment: &Deployment) -> bool {
+    let wanted = deployment.spec.replicas.unwrap_or(1);
+    deployment.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or(0) >= wanted
+}
+
+/// The last lines of a text, without empty ones.
+fn tail(text: &str, count: usize) -> Vec<String> {
+    let lines: Vec<_> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+    lines[lines.len().saturating_sub(count)..].iter().map(ToString::to_string).collect()
+}

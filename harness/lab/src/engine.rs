@@ -1,0 +1,133 @@
+//! The container engine: the connection, the network of kind clusters, containers by label.
+
+use crate::{LabError, labels};
+use bollard::{
+    Docker,
+    errors::Error,
+    models::{ContainerSummary, NetworkCreateRequest},
+    query_parameters::{
+        DownloadFromContainerOptions, ListContainersOptions, LogsOptions, RemoveContainerOptions,
+    },
+};
+use futures::{StreamExt, TryStreamExt};
+use std::{collections::HashMap, io::Read};
+
+/// A connection to the container engine.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    pub(crate) docker: Docker,
+}
+
+impl Engine {
+    /// Connects to the engine that `DOCKER_HOST` names, by default the local one, and asks whether it is there.
+    ///
+    /// # Errors
+    /// [`LabError::NoEngine`] and [`LabError::EngineDenied`], which say what to do.
+    pub async fn connect() -> Result<Self, LabError> {
+        let docker = Docker::connect_with_defaults().map_err(|e| no_engine(&e))?;
+        let docker = docker.negotiate_version().await.map_err(|e| no_engine(&e))?;
+        docker.ping().await.map_err(|e| no_engine(&e))?;
+        Ok(Engine { docker })
+    }
+
+    /// All containers, running or not, that carry this label (`key` or `key=value`).
+    pub(crate) async fn containers(&self, label: &str) -> Result<Vec<ContainerSummary>, LabError> {
+        let filters = HashMap::from([("label".to_string(), vec![label.to_string()])]);
+        let options = ListContainersOptions { all: true, filters: Some(filters), ..Default::default() };
+        let list = self.docker.list_containers(Some(options)).await;
+        list.map_err(|e| LabError::engine("list containers", &e))
+    }
+
+    /// Removes a container with its volumes. It may be gone already.
+    pub(crate) async fn remove(&self, name: &str) -> Result<(), LabError> {
+        let options = RemoveContainerOptions { v: true, force: true, ..Default::default() };
+        match self.docker.remove_container(name, Some(options)).await {
+            Err(Error::DockerResponseServerError { status_code: 404 | 409, .. }) | Ok(()) => Ok(()),
+            Err(error) => Err(LabError::engine(format!("remove container {name}"), &error)),
+        }
+    }
+
+    /// The last lines of a container's log.
+    pub(crate) async fn log(&self, name: &str, lines: usize) -> String {
+        let options =
+            LogsOptions { stdout: true, stderr: true, tail: lines.to_string(), ..Default::default() };
+        let chunks: Vec<_> = self.docker.logs(name, Some(options)).take(lines).collect().await;
+        chunks.into_iter().flatten().map(|chunk| chunk.to_string()).collect()
+    }
+
+    /// A small file from a container, which need not run.
+    pub(crate) async fn file(&self, name: &str, path: &str) -> Option<Vec<u8>> {
+        let options = DownloadFromContainerOptions { path: path.into() };
+        let tar: Vec<u8> = self
+            .docker
+            .download_from_container(name, Some(options))
+            .try_fold(Vec::new(), |mut all, chunk| async move {
+                all.extend_from_slice(&chunk);
+                Ok(all)
+            })
+            .await
+            .ok()?;
+        let mut archive = tar::Archive::new(tar.as_slice());
+        let mut entry = archive.entries().ok()?.next()?.ok()?;
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).ok()?;
+        Some(content)
+    }
+
+    /// Makes the network of all kind clusters unless it is there.
+    pub(crate) async fn ensure_network(&self) -> Result<(), LabError> {
+        if self.docker.inspect_network(labels::KIND_NETWORK, None).await.is_ok() {
+            return Ok(());
+        }
+        let request = NetworkCreateRequest {
+            name: labels::KIND_NETWORK.into(),
+            driver: Some("bridge".into()),
+            options: Some(HashMap::from([(
+                "com.docker.network.bridge.enable_ip_masquerade".into(),
+                "true".into(),
+            )])),
+            labels: Some(HashMap::from([(labels::NETWORK.into(), "true".into())])),
+            ..Default::default()
+        };
+        match self.docker.create_network(request).await {
+            // Somebody else was faster.
+            Err(Error::DockerResponseServerError { status_code: 409, .. }) | Ok(_) => Ok(()),
+            Err(error) => Err(LabError::engine("create the network `kind`", &error)),
+        }
+    }
+
+    /// Removes that network if it is ours and nothing uses it any more.
+    pub(crate) async fn release_network(&self) -> Result<(), LabError> {
+        let Ok(network) = self.docker.inspect_network(labels::KIND_NETWORK, None).await else {
+            return Ok(());
+        };
+        let ours = network.labels.is_some_and(|all| all.contains_key(labels::NETWORK));
+        let used = network.containers.is_some_and(|all| !all.is_empty());
+        if !ours || used {
+            return Ok(());
+        }
+        match self.docker.remove_network(labels::KIND_NETWORK).await {
+            // A container that is stopped, or that has come since we looked, keeps it: then it is not the last.
+            Err(Error::DockerResponseServerError { status_code: 403 | 404 | 409, .. }) | Ok(()) => Ok(()),
+            Err(error) => Err(LabError::engine("remove the network `kind`", &error)),
+        }
+    }
+}
+
+fn no_engine(error: &Error) -> LabError {
+    match LabError::engine("answer", error) {
+        LabError::Engine { why, .. } => LabError::NoEngine { why },
+        sorted => sorted,
+    }
+}
+
+/// A container's label.
+pub(crate) fn label<'a>(container: &'a ContainerSummary, key: &str) -> Option<&'a str> {
+    container.labels.as_ref()?.get(key).map(String::as_str)
+}
+
+/// A container's name, without the slash that the engine puts before it.
+pub(crate) fn name(container: &ContainerSummary) -> String {
+    let first = container.names.as_ref().and_then(|names| names.first());
+    first.map(|name| name.trim_start_matches('/').to_string()).unwrap_or_default()
+}

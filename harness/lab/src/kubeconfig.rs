@@ -1,0 +1,197 @@
+//! Kubeconfigs of labs: read from the control-plane node, written for this machine, merged on request.
+
+use crate::{LabError, labels, nodes::DockerNodes, state};
+use kube::{
+    Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+};
+use loopdrill_target::NodeAccess;
+use std::{
+    fs,
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// The administrator's kubeconfig of a kind cluster, with the server's address as this machine sees it.
+pub(crate) async fn fetch(
+    nodes: &DockerNodes,
+    plane: &str,
+    file: &str,
+    cluster: &str,
+    port: u16,
+) -> Result<Kubeconfig, LabError> {
+    let argv = ["cat", file];
+    let text = nodes.exec(plane, &argv, None).await?.success(plane, &argv)?;
+    let mut config = Kubeconfig::from_yaml(&text).map_err(|error| invalid(file, &error))?;
+    rename(&mut config, &format!("kind-{cluster}"), &format!("https://127.0.0.1:{port}"));
+    Ok(config)
+}
+
+fn invalid(file: &str, error: &dyn std::fmt::Display) -> LabError {
+    LabError::Io { what: format!("use kubeconfig {file}"), source: std::io::Error::other(error.to_string()) }
+}
+
+/// Gives the only cluster, user and context of a kubeconfig the names that kind gives them.
+fn rename(config: &mut Kubeconfig, name: &str, server: &str) {
+    for cluster in &mut config.clusters {
+        cluster.name = name.into();
+        if let Some(details) = &mut cluster.cluster {
+            details.server = Some(server.into());
+        }
+    }
+    for user in &mut config.auth_infos {
+        user.name = name.into();
+    }
+    for context in &mut config.contexts {
+        context.name = name.into();
+        if let Some(details) = &mut context.context {
+            details.cluster = name.into();
+            details.user = Some(name.into());
+        }
+    }
+    config.current_context = Some(name.into());
+}
+
+/// A client from a kubeconfig that is not on disk.
+pub(crate) async fn client(config: Kubeconfig) -> Result<Client, LabError> {
+    let options = KubeConfigOptions::default();
+    let mut config = Config::from_custom_kubeconfig(config, &options)
+        .await
+        .map_err(|error| invalid("of the lab", &error))?;
+    config.connect_timeout = Some(Duration::from_secs(5));
+    // Proxies are for what is outside this machine.
+    config.proxy_url = None;
+    Client::try_from(config).map_err(|error| LabError::kube("make a client", error))
+}
+
+/// Where the kubeconfig of a lab is written.
+pub(crate) fn path(name: &str) -> Result<PathBuf, LabError> {
+    Ok(state::lab_dir(name)?.join("kubeconfig"))
+}
+
+/// Writes a kubeconfig that only this user may read.
+pub(crate) fn write(path: &Path, config: &Kubeconfig) -> Result<(), LabError> {
+    let text = serde_yaml::to_string(config).map_err(|error| invalid(&path.display().to_string(), &error))?;
+    let fail = |source| LabError::io(format!("write {}", path.display()), source);
+    if let Some(parent) = path.parent() {
+        state::create(parent)?;
+    }
+    // Written beside and moved in place: whoever reads it meanwhile sees the old one or the new one.
+    let beside = path.with_extension(format!("new-{}", std::process::id()));
+    let _ = fs::remove_file(&beside);
+    let mut file =
+        fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside).map_err(fail)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(fail)?;
+    fs::rename(&beside, path).map_err(fail)
+}
+
+/// The user's own kubeconfig: the first file that `KUBECONFIG` names, or `~/.kube/config`.
+fn users() -> Result<PathBuf, LabError> {
+    let set = std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty());
+    if let Some(first) = set.as_ref().and_then(|value| std::env::split_paths(value).next()) {
+        return Ok(first);
+    }
+    match std::env::var_os("HOME") {
+        Some(home) => Ok(PathBuf::from(home).join(".kube/config")),
+        None => Err(invalid("of the user", &"neither KUBECONFIG nor HOME is set")),
+    }
+}
+
+/// Adds a lab's entries to the user's own kubeconfig and makes its context the current one. Entries of other
+/// names stay as they are. Returns the file's path.
+pub(crate) fn merge(config: &Kubeconfig) -> Result<PathBuf, LabError> {
+    let path = users()?;
+    let mut all = read_or_empty(&path)?;
+    remove_entries(&mut all, config.current_context.as_deref().unwrap_or_default());
+    all.clusters.extend(config.clusters.iter().cloned());
+    all.auth_infos.extend(config.auth_infos.iter().cloned());
+    all.contexts.extend(config.contexts.iter().cloned());
+    all.current_context.clone_from(&config.current_context);
+    write(&path, &all)?;
+    Ok(path)
+}
+
+/// Takes a lab's entries out of the user's own kubeconfig again, where there are any.
+pub(crate) fn unmerge(lab: &str) -> Result<(), LabError> {
+    let Ok(path) = users() else { return Ok(()) };
+    if !path.exists() {
+        return Ok(());
+    }
+    let mut all = read_or_empty(&path)?;
+    let before = (all.clusters.len(), all.auth_infos.len(), all.contexts.len());
+    remove_entries(&mut all, &format!("kind-{lab}"));
+    if before == (all.clusters.len(), all.auth_infos.len(), all.contexts.len()) {
+        return Ok(());
+    }
+    write(&path, &all)
+}
+
+fn read_or_empty(path: &Path) -> Result<Kubeconfig, LabError> {
+    match path.exists() {
+        true => Kubeconfig::read_from(path).map_err(|error| invalid(&path.display().to_string(), &error)),
+        false => Ok(Kubeconfig {
+            api_version: Some("v1".into()),
+            kind: Some("Config".into()),
+            ..Default::default()
+        }),
+    }
+}
+
+fn remove_entries(all: &mut Kubeconfig, name: &str) {
+    all.clusters.retain(|entry| entry.name != name);
+    all.auth_infos.retain(|entry| entry.name != name);
+    all.contexts.retain(|entry| entry.name != name);
+    if all.current_context.as_deref() == Some(name) {
+        all.current_context = None;
+    }
+}
+
+/// The port of this machine that leads to a cluster's API server.
+pub(crate) fn port_of(container: &bollard::models::ContainerSummary) -> Option<u16> {
+    let ports = container.ports.as_ref()?;
+    ports.iter().find(|port| port.private_port == labels::API_PORT).and_then(|port| port.public_port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn sample(name: &str) -> Kubeconfig {
+        let text = "apiVersion: v1\nkind: Config\nclusters: [{name: a, cluster: {server: https://x:6443}}]\n\
+             users: [{name: b, user: {}}]\ncontexts: [{name: c, context: {cluster: a, user: b}}]\ncurrent-context: c\n";
+        let mut config = Kubeconfig::from_yaml(text).expect("valid");
+        rename(&mut config, name, "https://127.0.0.1:4242");
+        config
+    }
+
+    #[test]
+    fn names_are_those_of_kind_and_the_server_is_local() {
+        let config = sample("kind-demo");
+        assert_eq!(config.current_context.as_deref(), Some("kind-demo"));
+        let server = config.clusters[0].cluster.as_ref().and_then(|c| c.server.clone());
+        assert_eq!(server.as_deref(), Some("https://127.0.0.1:4242"));
+        assert_eq!(config.contexts[0].context.as_ref().map(|c| c.cluster.as_str()), Some("kind-demo"));
+    }
+
+    #[test]
+    fn only_the_user_may_read_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("deep/kubeconfig");
+        write(&path, &sample("kind-demo")).expect("written");
+        write(&path, &sample("kind-demo")).expect("written again");
+        assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(folder.path().join("deep")).expect("there").count(), 1);
+    }
+
+    #[test]
+    fn entries_of_others_survive() {
+        let mut all = sample("mine");
+        all.clusters.extend(sample("kind-demo").clusters);
+        remove_entries(&mut all, "kind-demo");
+        assert_eq!(all.clusters.len(), 1);
+        assert_eq!(all.current_context.as_deref(), Some("mine"));
+    }
+}
