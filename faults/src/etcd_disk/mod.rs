@@ -1,8 +1,239 @@
-//! stub
-use crate::Fault;
-use std::sync::Arc;
+//! Throttled etcd disk: the log can not be written fast enough, and everything behind it queues.
+//!
+//! The control group of etcd's container gets a limit of write operations on the disk under its data. The
+//! victim is an ordinary client of the API on a worker: it writes one small object at a steady pace, and
+//! every call takes many times as long, with no more traffic than before.
+//!
+//! The API server is then too slow to be asked for anything in a hurry, so the undo never asks it; and the
+//! fault has not ended before the controllers that lead by a lease renew it again.
 
-/// stub
+mod stability;
+mod writer;
+
+pub(crate) use writer::write_forever;
+
+use crate::{
+    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Resource,
+    node::{Limits, NodeChange, Step, locate},
+    victim::{
+        self, Latch, Look, Seen, Workload, create, newest, place::quiet_worker, pods_of, seen, typed, until,
+    },
+};
+use async_trait::async_trait;
+use k8s_openapi::api::{
+    core::v1::{Pod, ServiceAccount},
+    rbac::v1::{Role, RoleBinding},
+};
+use kube::{ResourceExt, api::LogParams};
+use loopdrill_model::{Capability, Cause, Evidence, Loop};
+use loopdrill_target::{ClusterFacts, NodeFacts};
+use serde_json::json;
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use writer::Call;
+
+const WRITER: &str = "api-writer";
+/// How long the victim may take to start.
+const START: Duration = Duration::from_secs(60);
+/// How long the controllers may take to lead again after the undo.
+const STABLE: Duration = Duration::from_secs(180);
+/// Calls older than that say nothing about now.
+const FRESH_S: i64 = 20;
+/// So many calls make a verdict.
+const CALLS: usize = 3;
+/// A write that takes longer is slow: some 50 times as long as on a healthy disk.
+const SLOW_MS: u64 = 500;
+/// Where etcd keeps its data on nodes that kubeadm made.
+const DATA: &str = "/var/lib/etcd";
+/// A write takes one to three seconds then, and leases just survive.
+const WRITE_IOPS: NonZeroU32 = NonZeroU32::new(12).expect("not zero");
+
+static SPEC: FaultSpec = FaultSpec {
+    fault: "etcd-disk",
+    variant: "write-iops",
+    title: "etcd's disk is throttled, and every API call crawls with no more traffic than before",
+    expected_loop: Loop::ControlPlane,
+    expected_causes: &[Cause::EtcdDiskBound],
+    needs: &[
+        Capability::NodeAccess,
+        Capability::NodeServiceManager,
+        Capability::LocalEtcd,
+        Capability::BlockIoThrottle,
+        Capability::WorkerNodes(1),
+    ],
+};
+
+/// The one variant.
 pub fn variants() -> Vec<Arc<dyn Fault>> {
-    vec![]
+    vec![Arc::new(EtcdDisk::default())]
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct EtcdDisk {
+    write_iops: NonZeroU32,
+    latch: Latch,
+}
+
+impl EtcdDisk {
+    /// Lets etcd write so many times a second.
+    #[must_use]
+    pub fn with_write_iops(write_iops: NonZeroU32) -> Self {
+        Self { write_iops, latch: Latch::default() }
+    }
+}
+
+impl Default for EtcdDisk {
+    fn default() -> Self {
+        Self::with_write_iops(WRITE_IOPS)
+    }
+}
+
+fn etcd_node(facts: &ClusterFacts) -> Result<&NodeFacts, FaultError> {
+    facts.control_plane().ok_or_else(|| FaultError::Unfit("no node runs the control plane".into()))
+}
+
+#[async_trait]
+impl Fault for EtcdDisk {
+    fn spec(&self) -> &'static FaultSpec {
+        &SPEC
+    }
+
+    fn footprint(&self, cluster: &ClusterFacts) -> Footprint {
+        let footprint = Footprint::default().breaks(Resource::ControlPlane);
+        quiet_worker(cluster).into_iter().fold(footprint, |footprint, node| {
+            footprint
+                .uses(Resource::NodeLife(node.name.clone()))
+                .uses(Resource::NodeNetwork(node.name.clone()))
+        })
+    }
+
+    fn dry_run(&self, cluster: &ClusterFacts) -> Vec<String> {
+        let worker = quiet_worker(cluster).map_or("a worker", |node| &node.name);
+        let node = cluster.control_plane().map_or("the control plane's node", |node| &node.name);
+        vec![
+            format!("start a client on {worker} that writes one ConfigMap twice a second"),
+            format!(
+                "on {node}: limit etcd's container to {} writes/s on the disk under {DATA}",
+                self.write_iops
+            ),
+            format!(
+                "undo: the reverse, held and ended by {node} itself; then wait until leases are renewed again"
+            ),
+        ]
+    }
+
+    async fn set_up(&self, ctx: &FaultContext) -> Result<(), FaultError> {
+        self.latch.reset();
+        let worker = quiet_worker(&ctx.target.facts)
+            .ok_or_else(|| FaultError::Unfit("there is no worker node".into()))?;
+        allow_writing(ctx).await?;
+        let writer = Workload::new(ctx, WRITER, &[WRITER]).account(WRITER).on_node(&worker.name);
+        create(ctx, &writer.deployment(1)).await?;
+        victim::wait_ready(ctx, WRITER, 1, START).await?;
+        until(ctx, "a client that writes swiftly", START, || async {
+            Ok(match look(ctx).await? {
+                Look::Well => Seen::Yes(()),
+                Look::Settling(what) => Seen::NotYet(what),
+                Look::Broken(_) => Seen::NotYet("writes are slow before anything was changed".into()),
+            })
+        })
+        .await
+    }
+
+    async fn plan(&self, ctx: &FaultContext) -> Result<Vec<Change>, FaultError> {
+        let nodes = ctx.target.node_access()?;
+        let node = &etcd_node(&ctx.target.facts)?.name;
+        let etcd = locate::process_disk(nodes, node, "etcd", DATA).await?;
+        let step =
+            Step::BlockWrites { cgroup: etcd.cgroup, device: etcd.device, write_iops: self.write_iops.get() };
+        Ok(vec![Change::Node(NodeChange::plan(nodes, node, vec![step], Limits::default()).await?)])
+    }
+
+    async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {
+        Ok(self.latch.judge(look(ctx).await?))
+    }
+
+    /// Controllers that lost their lease restart; the cluster is not as before until they lead again.
+    async fn relieve(&self, ctx: &FaultContext) -> Result<(), FaultError> {
+        stability::wait(ctx, STABLE).await
+    }
+}
+
+async fn allow_writing(ctx: &FaultContext) -> Result<(), FaultError> {
+    let metadata = victim::metadata(ctx, WRITER);
+    create::<ServiceAccount>(ctx, &typed(json!({"metadata": metadata}))).await?;
+    let rules = json!([{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create", "patch"]}]);
+    create::<Role>(ctx, &typed(json!({"metadata": metadata, "rules": rules}))).await?;
+    let binding = json!({
+        "metadata": metadata,
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": WRITER},
+        "subjects": [{"kind": "ServiceAccount", "name": WRITER, "namespace": ctx.namespace}],
+    });
+    create::<RoleBinding>(ctx, &typed(binding)).await.map(drop)
+}
+
+/// Reads what the writer says of its last calls.
+async fn look(ctx: &FaultContext) -> Result<Look, FaultError> {
+    let pods = pods_of(ctx, WRITER).await?;
+    let Some(pod) = newest(&pods) else { return Ok(Look::Settling("the writer has no pod".into())) };
+    let pod = pod.name_any();
+    let params =
+        LogParams { since_seconds: Some(FRESH_S), tail_lines: Some(CALLS as i64), ..LogParams::default() };
+    let log = victim::api::<Pod>(ctx).logs(&pod, &params).await;
+    let log = log.map_err(FaultError::api(format!("read the log of {pod}")))?;
+    Ok(judge(&log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect::<Vec<_>>()))
+}
+
+/// Judges the last calls, oldest first. One slow call may be an accident; all of them are the symptom.
+fn judge(calls: &[Call]) -> Look {
+    let slow = calls.iter().filter(|call| call.ms >= SLOW_MS).count();
+    let failed = calls.iter().find_map(|call| call.error.as_ref());
+    match (calls.len(), slow, failed) {
+        (CALLS, CALLS, _) => Look::Broken(vec![
+            seen("time of a small write, p50", format!("{} ms", median(calls))),
+            seen("rate of the client's calls", "at most two a second, as before"),
+            seen("errors of the client's calls", failed.map_or("none", String::as_str)),
+        ]),
+        (CALLS, 0, None) => Look::Well,
+        (_, _, Some(error)) => Look::Settling(format!("a write failed: {error}")),
+        (n, slow, None) => Look::Settling(format!("{slow} of its last {n} writes were slow")),
+    }
+}
+
+fn median(calls: &[Call]) -> u64 {
+    let mut times: Vec<u64> = calls.iter().map(|call| call.ms).collect();
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Hold, victim::place::tests::facts};
+
+    fn calls(times: &[u64]) -> Vec<Call> {
+        times.iter().map(|ms| Call { ms: *ms, error: None }).collect()
+    }
+
+    #[test]
+    fn only_steadily_slow_writes_are_the_symptom() {
+        assert_eq!(judge(&calls(&[12, 9, 499])), Look::Well);
+        assert!(matches!(judge(&calls(&[900, 3000, 1500])), Look::Broken(e) if e[0].value == "1500 ms"));
+        for times in [&[][..], &[900, 900], &[12, 900, 900], &[900, 900, 12]] {
+            assert!(matches!(judge(&calls(times)), Look::Settling(_)), "{times:?}");
+        }
+        let refused = Call { ms: 3, error: Some("403".into()) };
+        assert!(matches!(judge(&vec![refused; 3]), Look::Settling(_)), "a quick refusal is something else");
+        let late = Call { ms: 10_000, error: Some("no answer".into()) };
+        assert!(matches!(judge(&vec![late; 3]), Look::Broken(_)));
+    }
+
+    #[test]
+    fn nothing_else_may_need_the_control_plane_meanwhile() {
+        let facts = facts(&[("x", None)]);
+        let footprint = EtcdDisk::default().footprint(&facts);
+        assert_eq!(footprint.0.get(&Resource::ControlPlane), Some(&Hold::Breaks));
+        let lines = EtcdDisk::with_write_iops(NonZeroU32::MIN).dry_run(&facts);
+        assert!(lines[1].contains("to 1 writes/s"), "{lines:?}");
+    }
 }

@@ -40,13 +40,14 @@ pub fn main(args: &[String]) -> ExitCode {
             Some(dir) => run(disk_writer::write_forever(dir.clone())),
             None => refuse("disk-writer needs the folder to write to"),
         },
+        Some("api-writer") => run(crate::etcd_disk::write_forever()),
         Some("payload-server") => run(crate::overlay_mtu::serve_backend(READY_PORT)),
         Some("http-front") => match args.get(1) {
             Some(backend) => run(crate::overlay_mtu::serve_front(backend.clone())),
             None => refuse("http-front needs the name of its backend"),
         },
         Some(other) => refuse(&format!("there is no victim program {other:?}")),
-        None => refuse("a victim program must be named: sleep, api-caller, disk-writer, payload-server or http-front"),
+        None => refuse("a victim program must be named: sleep, api-caller, disk-writer, api-writer, payload-server or http-front"),
     }
 }
 
