@@ -1,0 +1,205 @@
+//! One round of probes to all peers.
+
+use super::peers::{self, Peers};
+use super::{News, micros, wait};
+use crate::agent::{PROBE_PORT, udp, wire};
+use loopdrill_model::signal::{Probe, ProbePath, ProbeResult};
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, UdpSocket};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// What is asked before the interface's MTU is known.
+const USUAL_MTU: u32 = 1450;
+
+/// Asks the peers.
+pub(super) struct Prober {
+    node: String,
+    file: PathBuf,
+    port: u16,
+    peers: Peers,
+    /// A connected socket a peer, so that what the network says is known to be about that peer.
+    sockets: HashMap<String, (Ipv4Addr, UdpSocket)>,
+    sequence: u32,
+}
+
+/// A question that waits for its answer.
+struct Asked {
+    to: String,
+    bytes: u32,
+    at: Instant,
+}
+
+/// What `round` calls with each result; `false` when nobody wants more.
+type Tell<'a> = &'a mut dyn FnMut(News) -> bool;
+
+impl Prober {
+    pub(super) fn new(node: String, file: PathBuf) -> Self {
+        Self { node, file, port: PROBE_PORT, peers: Peers::new(), sockets: HashMap::new(), sequence: 0 }
+    }
+
+    /// Asks every peer at every size and tells what came back within `limit`. `None` when nobody wants more.
+    pub(super) fn round(&mut self, limit: Duration, tell: Tell<'_>) -> Option<()> {
+        match peers::read(&self.file) {
+            Ok(peers) => self.set_peers(peers),
+            Err(why) => tell(Err(why)).then_some(())?,
+        }
+        let sizes = peers::sizes(peers::mtu().unwrap_or(USUAL_MTU));
+        let mut open = HashMap::new();
+        for bytes in sizes {
+            for to in self.peers.keys().cloned().collect::<Vec<_>>() {
+                self.ask(to, bytes, &mut open, tell)?;
+            }
+        }
+        let deadline = Instant::now() + limit;
+        while !open.is_empty() && wait(self.sockets.values().map(|(_, s)| s), deadline) {
+            self.hear(&mut open, tell)?;
+        }
+        for (_, asked) in open {
+            self.told(asked.to, asked.bytes, ProbeResult::Lost, tell)?;
+        }
+        Some(())
+    }
+
+    fn set_peers(&mut self, mut peers: Peers) {
+        peers.remove(&self.node);
+        self.sockets.retain(|node, (address, _)| peers.get(node) == Some(address));
+        self.peers = peers;
+    }
+
+    fn ask(&mut self, to: String, bytes: u32, open: &mut HashMap<u32, Asked>, tell: Tell<'_>) -> Option<()> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let sequence = self.sequence;
+        let mut datagram = Vec::new();
+        wire::write(&mut datagram, wire::Kind::Question, sequence, bytes as usize);
+        let at = Instant::now();
+        match self.socket(&to).and_then(|socket| send(socket, &datagram)) {
+            Ok(()) => {
+                open.insert(sequence, Asked { to, bytes, at });
+                Some(())
+            }
+            Err(result) => self.told(to, bytes, result, tell),
+        }
+    }
+
+    fn socket(&mut self, node: &str) -> Result<&UdpSocket, ProbeResult> {
+        let refused = |error: std::io::Error| ProbeResult::Refused(error.to_string());
+        let address =
+            *self.peers.get(node).ok_or_else(|| ProbeResult::Refused("no address is known".into()))?;
+        if !self.sockets.contains_key(node) {
+            let socket = udp::socket(0).map_err(refused)?;
+            socket.connect((address, self.port)).map_err(refused)?;
+            self.sockets.insert(node.into(), (address, socket));
+        }
+        Ok(&self.sockets[node].1)
+    }
+
+    /// Takes whatever has arrived on any socket.
+    fn hear(&self, open: &mut HashMap<u32, Asked>, tell: Tell<'_>) -> Option<()> {
+        let mut buffer = vec![0; 65_536];
+        for (_, socket) in self.sockets.values() {
+            while let Some((bytes, refusal)) = udp::refusal(socket, &mut buffer) {
+                if let Some(asked) = wire::read(&buffer[..bytes]).and_then(|(_, s)| open.remove(&s)) {
+                    self.told(asked.to, asked.bytes, result_of(refusal), tell)?;
+                }
+            }
+            loop {
+                match socket.recv(&mut buffer) {
+                    Ok(bytes) => {
+                        let answer =
+                            wire::read(&buffer[..bytes]).filter(|(kind, _)| *kind == wire::Kind::Answer);
+                        let Some(asked) = answer.and_then(|(_, s)| open.remove(&s)) else { continue };
+                        let result = ProbeResult::Passed { micros: micros(asked.at) };
+                        self.told(asked.to, asked.bytes, result, tell)?;
+                    }
+                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,
+                    // The same refusal that the error queue has told already.
+                    Err(_) => {}
+                }
+            }
+        }
+        Some(())
+    }
+
+    fn told(&self, to: String, bytes: u32, result: ProbeResult, tell: Tell<'_>) -> Option<()> {
+        tell(Ok(Probe { from: self.node.clone(), to, path: ProbePath::Overlay, bytes, result })).then_some(())
+    }
+}
+
+fn send(socket: &UdpSocket, datagram: &[u8]) -> Result<(), ProbeResult> {
+    // An error that an earlier datagram left is told on the first attempt and says nothing about this one.
+    let sent = socket.send(datagram).or_else(|error| match error.raw_os_error() {
+        Some(libc::EMSGSIZE) => Err(error),
+        _ => socket.send(datagram),
+    });
+    match sent {
+        Ok(_) => Ok(()),
+        Err(error) if error.raw_os_error() == Some(libc::EMSGSIZE) => {
+            let mtu = nix::sys::socket::getsockopt(socket, nix::sys::socket::sockopt::IpMtu).unwrap_or(0);
+            Err(ProbeResult::TooBig { mtu: u32::try_from(mtu).unwrap_or(0) })
+        }
+        Err(error) => Err(ProbeResult::Refused(error.to_string())),
+    }
+}
+
+/// What a refusal means for a probe.
+pub(super) fn result_of(refusal: udp::Refusal) -> ProbeResult {
+    match refusal {
+        udp::Refusal::TooBig { mtu } => ProbeResult::TooBig { mtu },
+        udp::Refusal::Undeliverable(why) => ProbeResult::Refused(why),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A prober whose one peer is on loopback.
+    fn prober(port: u16) -> (Prober, tempfile::TempPath) {
+        let file = tempfile::NamedTempFile::new().expect("a file").into_temp_path();
+        std::fs::write(&file, r#"{"here":"127.0.0.1","there":"127.0.0.1"}"#).expect("written");
+        let mut prober = Prober::new("here".into(), file.to_path_buf());
+        prober.port = port;
+        (prober, file)
+    }
+
+    fn results(prober: &mut Prober) -> Vec<(String, u32, ProbeResult)> {
+        let mut all = Vec::new();
+        let limit = Duration::from_millis(500);
+        prober
+            .round(limit, &mut |news| {
+                all.push(news.expect("a probe"));
+                true
+            })
+            .expect("wanted");
+        all.into_iter().map(|p| (p.to, p.bytes, p.result)).collect()
+    }
+
+    #[test]
+    fn answers_pass_at_every_size_and_never_to_oneself() {
+        let responder = udp::socket(0).expect("a socket");
+        let port = responder.local_addr().expect("bound").port();
+        std::thread::spawn(move || super::super::answer_all(&responder));
+        let (mut prober, _file) = prober(port);
+        let all = results(&mut prober);
+        assert_eq!(all.len(), 3);
+        assert!(
+            all.iter().all(|(to, _, r)| to == "there" && matches!(r, ProbeResult::Passed { .. })),
+            "{all:?}"
+        );
+    }
+
+    #[test]
+    fn silence_is_lost_and_a_closed_port_is_refused() {
+        let silent = udp::socket(0).expect("a socket");
+        let (mut prober, _file) = prober(silent.local_addr().expect("bound").port());
+        let all = results(&mut prober);
+        assert!(all.len() == 3 && all.iter().all(|(_, _, r)| *r == ProbeResult::Lost), "{all:?}");
+        drop(silent);
+        for _ in 0..2 {
+            let all = results(&mut prober);
+            let refused = |r: &ProbeResult| matches!(r, ProbeResult::Refused(why) if why.contains("refused"));
+            assert!(all.len() == 3 && all.iter().all(|(_, _, r)| refused(r)), "{all:?}");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Our own pods in the cluster: probes on the pod network, and counters where nodes are out of reach.
+//!
+//! All lie in one namespace that carries the run's label, so removing that removes everything. Probes learn
+//! their peers from an annotation on their own pod, which the kubelet hands on as a file: no pod of ours needs
+//! the API, DNS or an account. What they tell arrives by following their logs.
+
+mod follow;
+mod manifests;
+mod peers;
+mod remove;
+
+pub use remove::{AgentsError, sweep};
+
+use crate::backoff::Backoff;
+use crate::observer::{ObserveOptions, ObserveTarget};
+use crate::sink::{NobodyListens, Sink};
+use crate::tasks::Tasks;
+use crate::watch::OWN_NAMESPACE;
+use k8s_openapi::api::apps::v1::DaemonSet;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::PostParams;
+use kube::{Api, Client, ResourceExt};
+use loopdrill_model::Source;
+use loopdrill_target::RUN_LABEL;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Which pods there are to be, and where they are.
+pub(crate) struct Agents {
+    client: Client,
+    run: String,
+    image: Option<String>,
+    options: ObserveOptions,
+    /// Whether counters need pods.
+    counters: bool,
+    /// The namespace, from just before it is created.
+    installed: Mutex<Option<String>>,
+}
+
+impl Agents {
+    pub(crate) fn new(target: &ObserveTarget, options: &ObserveOptions) -> Self {
+        Self {
+            client: target.client.clone(),
+            run: target.run.clone(),
+            image: target.image.clone().filter(|_| options.probes),
+            options: options.clone(),
+            counters: target.nodes.is_none(),
+            installed: Mutex::default(),
+        }
+    }
+
+    /// Installs the pods and passes on what they tell.
+    pub(crate) async fn follow(
+        self: std::sync::Arc<Self>,
+        tasks: Tasks,
+        sink: Sink,
+    ) -> Result<(), NobodyListens> {
+        let source = Source::other("agents");
+        let Some(image) = self.image.clone() else {
+            let why = if self.options.probes {
+                "there is no image to start pods from"
+            } else {
+                "probes were not asked for"
+            };
+            return sink.lost(&source, why).await;
+        };
+        let mut backoff = Backoff::default();
+        let namespace = loop {
+            match tokio::time::timeout(LIMIT, self.install(&image)).await {
+                Ok(Ok(namespace)) => break namespace,
+                Ok(Err(error)) => sink.lost(&source, format!("cannot start our pods: {error}")).await?,
+                Err(_) => sink.lost(&source, format!("our pods were not accepted within {LIMIT:?}")).await?,
+            }
+            backoff.wait().await;
+        };
+        sink.works(&source).await?;
+        follow::pods(self.client.clone(), namespace, tasks, sink).await
+    }
+
+    async fn install(&self, image: &str) -> Result<String, kube::Error> {
+        let namespace = self.namespace().await?;
+        let interval = self.options.probe_interval;
+        self.daemon_set(&namespace, manifests::probe(image, &self.run, interval)).await?;
+        if self.counters {
+            self.daemon_set(
+                &namespace,
+                manifests::counters(image, &self.run, self.options.counters_interval),
+            )
+            .await?;
+        }
+        Ok(namespace)
+    }
+
+    /// Creates our namespace. One of that name that is not of this run belongs to another observer, and we
+    /// take a name of our own beside it.
+    async fn namespace(&self) -> Result<String, kube::Error> {
+        let api: Api<Namespace> = Api::all(self.client.clone());
+        let beside = format!("{OWN_NAMESPACE}-{}", manifests::suffix(&self.run));
+        let names =
+            self.installed().map_or_else(|| vec![OWN_NAMESPACE.to_owned(), beside], |name| vec![name]);
+        let mut last = None;
+        for name in names {
+            match api.create(&PostParams::default(), &manifests::namespace(&name, &self.run)).await {
+                Ok(_) => return Ok(self.remember(name)),
+                Err(kube::Error::Api(status)) if status.code == 409 => {
+                    if self.is_ours(&api.get(&name).await?) {
+                        return Ok(self.remember(name));
+                    }
+                    last = Some(kube::Error::Api(status));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| kube::Error::LinesCodecMaxLineLengthExceeded))
+    }
+
+    fn is_ours(&self, namespace: &Namespace) -> bool {
+        namespace.labels().get(RUN_LABEL) == Some(&self.run)
+            && namespace.metadata.deletion_timestamp.is_none()
+    }
+
+    fn installed(&self) -> Option<String> {
+        self.installed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn remember(&self, name: String) -> String {
+        *self.installed.lock().unwrap_or_else(PoisonError::into_inner) = Some(name.clone());
+        name
+    }
+
+    async fn daemon_set(&self, namespace: &str, set: DaemonSet) -> Result<(), kube::Error> {
+        let api: Api<DaemonSet> = Api::namespaced(self.client.clone(), namespace);
+        match api.create(&PostParams::default(), &set).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Removes what was installed and waits until it is gone. Does nothing when nothing was.
+    pub(crate) async fn remove(&self) -> Result<(), AgentsError> {
+        match self.installed() {
+            Some(namespace) => remove::namespace(&self.client, &namespace).await,
+            None => Ok(()),
+        }
+    }
+}

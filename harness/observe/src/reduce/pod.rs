@@ -1,0 +1,211 @@
+//! Pods: placement, effective requests, containers.
+
+use super::{created_at, name, namespace, owner, quantity, time, uid, version};
+use crate::reduce::node::requirements;
+use k8s_openapi::api::core::v1::{
+    Affinity, Container as ApiContainer, ContainerState as ApiState, ContainerStateTerminated,
+    ContainerStatus, Pod as ApiPod, PodSpec, PodStatus, ResourceRequirements, Toleration as ApiToleration,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use loopdrill_model::signal::{
+    Container, ContainerState, NodeRequirement, Operator, Pod, Resources, Terminated, Toleration, Unscheduled,
+};
+use std::collections::BTreeMap;
+
+/// A pod as attribution sees it.
+pub(crate) fn pod(object: &ApiPod) -> Pod {
+    let meta = &object.metadata;
+    let spec = object.spec.clone().unwrap_or_default();
+    let status = object.status.clone().unwrap_or_default();
+    Pod {
+        namespace: namespace(meta),
+        name: name(meta),
+        uid: uid(meta),
+        version: version(meta),
+        created_at: created_at(meta),
+        deleting: meta.deletion_timestamp.is_some(),
+        phase: status.phase.clone().unwrap_or_default(),
+        node: spec.node_name.clone().filter(|n| !n.is_empty()),
+        ip: status.pod_ip.clone().filter(|ip| !ip.is_empty()),
+        host_network: spec.host_network == Some(true),
+        service_account: spec.service_account_name.clone().unwrap_or_else(|| "default".into()),
+        owner: owner(meta),
+        labels: meta.labels.clone().unwrap_or_default(),
+        requests: requests(&spec, &status),
+        node_selector: spec.node_selector.clone().unwrap_or_default(),
+        node_affinity: node_affinity(spec.affinity.as_ref()),
+        placed_by_peers: placed_by_peers(&spec),
+        tolerations: spec.tolerations.iter().flatten().map(toleration).collect(),
+        claims: claims(meta.name.as_deref().unwrap_or_default(), &spec),
+        unscheduled: unscheduled(&status),
+        ready: condition(&status, "Ready").is_some_and(|c| c.status == "True"),
+        containers: containers(&spec, &status),
+    }
+}
+
+fn condition<'a>(status: &'a PodStatus, kind: &str) -> Option<&'a k8s_openapi::api::core::v1::PodCondition> {
+    status.conditions.iter().flatten().find(|c| c.type_ == kind)
+}
+
+fn unscheduled(status: &PodStatus) -> Option<Unscheduled> {
+    let condition = condition(status, "PodScheduled").filter(|c| c.status == "False")?;
+    Some(Unscheduled {
+        reason: condition.reason.clone().unwrap_or_default(),
+        message: condition.message.clone().unwrap_or_default(),
+        since: time(condition.last_transition_time.as_ref()),
+    })
+}
+
+fn toleration(t: &ApiToleration) -> Toleration {
+    Toleration {
+        key: t.key.clone().unwrap_or_default(),
+        exists: t.operator.as_deref() == Some("Exists"),
+        value: t.value.clone().unwrap_or_default(),
+        effect: t.effect.clone().unwrap_or_default(),
+    }
+}
+
+/// Required node affinity. A term without requirements matches no node, which an `In` of nothing says.
+fn node_affinity(affinity: Option<&Affinity>) -> Vec<Vec<NodeRequirement>> {
+    let required = affinity
+        .and_then(|a| a.node_affinity.as_ref())
+        .and_then(|a| a.required_during_scheduling_ignored_during_execution.as_ref());
+    required.map(requirements).unwrap_or_default()
+}
+
+pub(crate) fn matches_nothing() -> Vec<NodeRequirement> {
+    vec![NodeRequirement { key: "metadata.name".into(), operator: Operator::In, values: Vec::new() }]
+}
+
+fn placed_by_peers(spec: &PodSpec) -> bool {
+    let affinity = spec.affinity.as_ref();
+    let near = affinity.and_then(|a| a.pod_affinity.as_ref());
+    let far = affinity.and_then(|a| a.pod_anti_affinity.as_ref());
+    near.is_some_and(|a| a.required_during_scheduling_ignored_during_execution.iter().flatten().count() > 0)
+        || far.is_some_and(|a| {
+            a.required_during_scheduling_ignored_during_execution.iter().flatten().count() > 0
+        })
+        || spec.topology_spread_constraints.iter().flatten().any(|c| c.when_unsatisfiable == "DoNotSchedule")
+}
+
+fn claims(pod: &str, spec: &PodSpec) -> Vec<String> {
+    let claim = |volume: &k8s_openapi::api::core::v1::Volume| {
+        let named = volume.persistent_volume_claim.as_ref().map(|c| c.claim_name.clone());
+        named.or_else(|| volume.ephemeral.as_ref().map(|_| format!("{pod}-{}", volume.name)))
+    };
+    spec.volumes.iter().flatten().filter_map(claim).collect()
+}
+
+fn amounts(of: Option<&BTreeMap<String, Quantity>>) -> Resources {
+    let get = |key: &str| of.and_then(|m| m.get(key));
+    Resources {
+        cpu_millis: get("cpu").and_then(quantity::millis).unwrap_or(0),
+        memory_bytes: get("memory").and_then(quantity::units).unwrap_or(0),
+    }
+}
+
+fn plus(a: Resources, b: Resources) -> Resources {
+    Resources {
+        cpu_millis: a.cpu_millis.saturating_add(b.cpu_millis),
+        memory_bytes: a.memory_bytes.saturating_add(b.memory_bytes),
+    }
+}
+
+fn max(a: Resources, b: Resources) -> Resources {
+    Resources { cpu_millis: a.cpu_millis.max(b.cpu_millis), memory_bytes: a.memory_bytes.max(b.memory_bytes) }
+}
+
+/// What one container counts: during a resize the larger of what it asks for, was promised and has.
+fn container_requests(container: &ApiContainer, statuses: &[&ContainerStatus]) -> Resources {
+    let of = |r: Option<&ResourceRequirements>| amounts(r.and_then(|r| r.requests.as_ref()));
+    let asked = of(container.resources.as_ref());
+    let Some(status) = statuses.iter().find(|s| s.name == container.name) else { return asked };
+    max(asked, max(of(status.resources.as_ref()), amounts(status.allocated_resources.as_ref())))
+}
+
+/// Effective requests as the scheduler counts them: containers and sidecars together, or the largest init
+/// container (with the sidecars that run beside it), whichever is more; pod-level requests win; plus overhead.
+fn requests(spec: &PodSpec, status: &PodStatus) -> Resources {
+    let statuses: Vec<_> = status
+        .container_statuses
+        .iter()
+        .flatten()
+        .chain(status.init_container_statuses.iter().flatten())
+        .collect();
+    let mut running = Resources::default();
+    for container in &spec.containers {
+        running = plus(running, container_requests(container, &statuses));
+    }
+    let (mut sidecars, mut starting) = (Resources::default(), Resources::default());
+    for container in spec.init_containers.iter().flatten() {
+        let wanted = container_requests(container, &statuses);
+        if container.restart_policy.as_deref() == Some("Always") {
+            sidecars = plus(sidecars, wanted);
+            starting = max(starting, sidecars);
+        } else {
+            starting = max(starting, plus(sidecars, wanted));
+        }
+    }
+    let mut total = max(plus(running, sidecars), starting);
+    if let Some(pod_level) = spec.resources.as_ref().and_then(|r| r.requests.as_ref()) {
+        let level = amounts(Some(pod_level));
+        if pod_level.contains_key("cpu") {
+            total.cpu_millis = level.cpu_millis;
+        }
+        if pod_level.contains_key("memory") {
+            total.memory_bytes = level.memory_bytes;
+        }
+    }
+    plus(total, amounts(spec.overhead.as_ref()))
+}
+
+fn containers(spec: &PodSpec, status: &PodStatus) -> Vec<Container> {
+    let init = spec.init_containers.iter().flatten().map(|c| (true, c));
+    let main = spec.containers.iter().map(|c| (false, c));
+    init.chain(main).map(|(init, c)| container(c, init, status)).collect()
+}
+
+fn container(container: &ApiContainer, init: bool, status: &PodStatus) -> Container {
+    let statuses = if init { &status.init_container_statuses } else { &status.container_statuses };
+    let status = statuses.iter().flatten().find(|s| s.name == container.name);
+    let limits = container.resources.as_ref().and_then(|r| r.limits.as_ref());
+    Container {
+        name: container.name.clone(),
+        init,
+        image: container.image.clone().unwrap_or_default(),
+        ready: status.is_some_and(|s| s.ready),
+        restarts: status.map_or(0, |s| u32::try_from(s.restart_count).unwrap_or(0)),
+        state: state(status.and_then(|s| s.state.as_ref())),
+        last: status.and_then(|s| s.last_state.as_ref()?.terminated.as_ref()).map(terminated),
+        memory_limit_bytes: limits.and_then(|l| l.get("memory")).and_then(quantity::units),
+        has_liveness_probe: container.liveness_probe.is_some(),
+        has_readiness_probe: container.readiness_probe.is_some(),
+    }
+}
+
+/// A container whose state is not told yet waits, for a reason that nobody gave.
+fn state(state: Option<&ApiState>) -> ContainerState {
+    let Some(state) = state else {
+        return ContainerState::Waiting { reason: String::new(), message: String::new() };
+    };
+    if let Some(ended) = &state.terminated {
+        ContainerState::Terminated(terminated(ended))
+    } else if let Some(running) = &state.running {
+        ContainerState::Running { since: time(running.started_at.as_ref()) }
+    } else {
+        let waiting = state.waiting.clone().unwrap_or_default();
+        ContainerState::Waiting {
+            reason: waiting.reason.unwrap_or_default(),
+            message: waiting.message.unwrap_or_default(),
+        }
+    }
+}
+
+fn terminated(t: &ContainerStateTerminated) -> Terminated {
+    Terminated {
+        exit_code: t.exit_code,
+        reason: t.reason.clone().unwrap_or_default(),
+        started_at: time(t.started_at.as_ref()),
+        finished_at: time(t.finished_at.as_ref()),
+    }
+}

@@ -1,0 +1,206 @@
+use super::*;
+use loopdrill_model::signal::{ContainerState, Operator, Resources};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+fn object<T: DeserializeOwned>(value: Value) -> T {
+    serde_json::from_value(value).expect("an object")
+}
+
+#[test]
+fn half_filled_objects_are_reduced_too() {
+    let bare = json!({"metadata": {}});
+    let pod = pod(&object(bare.clone()));
+    assert_eq!((pod.version, pod.service_account.as_str()), (0, "default"));
+    assert_eq!(node(&object(bare.clone())).ready, "Unknown");
+    assert_eq!(claim(&object(bare.clone())).volume, None);
+    assert!(volume(&object(bare.clone())).node_affinity.is_empty());
+    assert_eq!(class(&object(json!({"metadata": {}, "provisioner": "p"}))).binding_mode, "Immediate");
+    assert_eq!(deployment(&object(bare.clone())).desired, 1);
+    assert_eq!(job(&object(bare.clone())).ready, 0);
+    assert!(!service(&object(bare.clone())).headless);
+    assert_eq!(lease(&object(bare.clone())).transitions, 0);
+    assert!(quota(&object(bare.clone())).hard.is_empty());
+    assert_eq!(event(&object(json!({"metadata": {}, "involvedObject": {}}))).count, 1);
+}
+
+fn requests(spec: Value) -> Resources {
+    pod(&object(json!({"metadata": {}, "spec": spec}))).requests
+}
+
+fn wants(cpu: &str, memory: &str) -> Value {
+    json!({"name": "c", "resources": {"requests": {"cpu": cpu, "memory": memory}}})
+}
+
+#[test]
+fn requests_as_the_scheduler_counts_them() {
+    let two = requests(json!({"containers": [wants("100m", "64Mi"), wants("1", "1Gi")]}));
+    assert_eq!(two, Resources { cpu_millis: 1100, memory_bytes: (64 << 20) + (1 << 30) });
+
+    let init =
+        requests(json!({"containers": [wants("100m", "64Mi")], "initContainers": [wants("2", "1Mi")]}));
+    assert_eq!(init, Resources { cpu_millis: 2000, memory_bytes: 64 << 20 });
+
+    let mut sidecar = wants("300m", "10Mi");
+    sidecar["restartPolicy"] = "Always".into();
+    let beside = requests(
+        json!({"containers": [wants("100m", "0")], "initContainers": [sidecar, wants("200m", "0")]}),
+    );
+    assert_eq!(beside.cpu_millis, 500, "the init container runs beside the sidecar that came before it");
+
+    let over = requests(json!({"containers": [wants("100m", "0")], "overhead": {"cpu": "50m"}}));
+    assert_eq!(over.cpu_millis, 150);
+
+    let level =
+        requests(json!({"containers": [wants("100m", "1Mi")], "resources": {"requests": {"cpu": "700m"}}}));
+    assert_eq!(level, Resources { cpu_millis: 700, memory_bytes: 1 << 20 });
+
+    assert_eq!(requests(json!({"containers": [{"name": "c"}]})), Resources::default());
+    assert_eq!(requests(json!({"containers": [wants("nonsense", "-1")]})), Resources::default());
+}
+
+#[test]
+fn a_resize_counts_the_larger_of_what_is_asked_and_what_is_held() {
+    let pod = pod(&object(json!({
+        "metadata": {}, "spec": {"containers": [wants("100m", "1Mi")]},
+        "status": {"containerStatuses": [{
+            "name": "c", "image": "", "imageID": "", "ready": true, "restartCount": 0,
+            "allocatedResources": {"cpu": "400m"},
+        }]},
+    })));
+    assert_eq!(pod.requests, Resources { cpu_millis: 400, memory_bytes: 1 << 20 });
+}
+
+#[test]
+fn a_pod_in_a_crash_loop() {
+    let p = pod(&object(json!({
+        "metadata": {"name": "p", "namespace": "shop", "uid": "u", "resourceVersion": "17",
+                     "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "rs", "uid": "o", "controller": true}]},
+        "spec": {"serviceAccountName": "app", "nodeName": "n1",
+                 "containers": [{"name": "c", "image": "i", "resources": {"limits": {"memory": "32Mi"}}, "livenessProbe": {}}],
+                 "volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "data"}}, {"name": "e", "ephemeral": {}},
+                             {"name": "cm", "configMap": {}}]},
+        "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "False"}],
+                   "containerStatuses": [{"name": "c", "image": "i", "imageID": "", "ready": false, "restartCount": 3,
+                        "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+                        "lastState": {"terminated": {"exitCode": 1, "reason": "Error", "finishedAt": "2026-11-24T12:00:00Z"}}}]},
+    })));
+    assert_eq!(p.version, 17);
+    assert_eq!(p.owner, Some(Subject::new("ReplicaSet", "shop", "rs")));
+    assert_eq!(p.claims, ["data", "p-e"]);
+    let c = &p.containers[0];
+    assert!(matches!(&c.state, ContainerState::Waiting { reason, .. } if reason == "CrashLoopBackOff"));
+    assert_eq!(
+        (c.restarts, c.last.as_ref().map(|l| l.exit_code), c.memory_limit_bytes),
+        (3, Some(1), Some(32 << 20))
+    );
+    assert!(c.has_liveness_probe && !c.has_readiness_probe);
+}
+
+#[test]
+fn an_unscheduled_pod_and_its_constraints() {
+    let p = pod(&object(json!({
+        "metadata": {"deletionTimestamp": "2026-11-24T12:00:00Z"},
+        "spec": {"containers": [], "nodeSelector": {"disk": "ssd"},
+            "tolerations": [{"operator": "Exists"}, {"key": "k", "value": "v", "effect": "NoSchedule"}],
+            "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [
+                {"matchExpressions": [{"key": "zone", "operator": "In", "values": ["a"]}],
+                 "matchFields": [{"key": "metadata.name", "operator": "NotIn", "values": ["n"]}]},
+                {},
+                {"matchExpressions": [{"key": "zone", "operator": "Fancy", "values": ["a"]}]},
+            ]}}},
+            "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}]},
+        "status": {"phase": "Pending", "conditions": [
+            {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes are available"}]},
+    })));
+    assert!(p.deleting && p.placed_by_peers);
+    assert_eq!(p.unscheduled.expect("unscheduled").reason, "Unschedulable");
+    assert!(p.tolerations[0].exists && p.tolerations[0].key.is_empty());
+    assert_eq!(p.node_affinity.len(), 3);
+    assert_eq!(p.node_affinity[0].len(), 2);
+    for nothing in &p.node_affinity[1..] {
+        assert!(
+            matches!(&nothing[..], [r] if r.operator == Operator::In && r.values.is_empty()),
+            "{nothing:?}"
+        );
+    }
+}
+
+#[test]
+fn nodes_and_volumes() {
+    let n = node(&object(json!({
+        "metadata": {"name": "n"},
+        "spec": {"unschedulable": true, "taints": [{"key": "k", "effect": "NoSchedule"}]},
+        "status": {"allocatable": {"cpu": "1900m", "memory": "1Gi"}, "conditions": [
+            {"type": "Ready", "status": "Unknown", "reason": "NodeStatusUnknown"},
+            {"type": "MemoryPressure", "status": "True"}, {"type": "DiskPressure", "status": "False"}]},
+    })));
+    assert_eq!(
+        (n.ready.as_str(), n.pressures, n.unschedulable),
+        ("Unknown", vec!["MemoryPressure".to_owned()], true)
+    );
+    assert_eq!(n.allocatable, Resources { cpu_millis: 1900, memory_bytes: 1 << 30 });
+    let v = volume(&object(json!({
+        "metadata": {"name": "v"},
+        "spec": {"csi": {"driver": "d", "volumeHandle": "h"}, "claimRef": {"namespace": "shop", "name": "data"},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [
+                {"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["a"]}]}]}}},
+        "status": {"phase": "Bound"},
+    })));
+    assert_eq!((v.driver.as_str(), v.node_affinity[0][0].values[0].as_str()), ("d", "a"));
+    assert_eq!(v.claim, Some(Subject::new("PersistentVolumeClaim", "shop", "data")));
+}
+
+#[test]
+fn controllers_and_their_troubles() {
+    let rs = replica_set(&object(json!({
+        "metadata": {"name": "rs"}, "spec": {"replicas": 2, "selector": {}},
+        "status": {"replicas": 0, "conditions": [
+            {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "exceeded quota"},
+            {"type": "Available", "status": "False"}]},
+    })));
+    assert_eq!((rs.desired, rs.ready, rs.troubles.len()), (2, 0, 1));
+    assert_eq!(rs.troubles[0].2, "exceeded quota");
+    let spec = json!({"completions": 5, "parallelism": 3, "template": {}});
+    let running = job(&object(json!({"metadata": {}, "spec": spec, "status": {"succeeded": 4, "ready": 1}})));
+    assert_eq!((running.desired, running.ready), (1, 1));
+    let over = json!({"conditions": [{"type": "Complete", "status": "True"}]});
+    assert_eq!(job(&object(json!({"metadata": {}, "spec": spec, "status": over}))).desired, 0);
+}
+
+#[test]
+fn events_of_both_forms() {
+    let old = event(&object(json!({
+        "metadata": {"uid": "e1"}, "type": "Warning", "reason": "BackOff", "count": 7,
+        "involvedObject": {"kind": "Pod", "namespace": "shop", "name": "p", "uid": "u"},
+        "firstTimestamp": "2026-11-24T12:00:00Z", "lastTimestamp": "2026-11-24T12:05:00Z", "source": {"component": "kubelet"},
+    })));
+    assert_eq!((old.count, old.component.as_str(), old.warning), (7, "kubelet", true));
+    let new = event(&object(json!({
+        "metadata": {}, "type": "Warning", "reason": "FailedScheduling", "eventTime": "2026-11-24T12:00:00.5Z",
+        "series": {"count": 4, "lastObservedTime": "2026-11-24T12:06:00.25Z"}, "reportingComponent": "default-scheduler",
+        "involvedObject": {}, "source": {},
+    })));
+    assert_eq!((new.count, new.component.as_str()), (4, "default-scheduler"));
+    assert!(new.last_at > new.first_at);
+}
+
+#[test]
+fn who_a_binding_is_for() {
+    let subjects: Vec<k8s_openapi::api::rbac::v1::Subject> = object(json!([
+        {"kind": "ServiceAccount", "name": "app"},
+        {"kind": "User", "name": "system:serviceaccount:other:app"},
+        {"kind": "User", "name": "alice"},
+        {"kind": "Group", "name": "system:serviceaccounts:shop"},
+        {"kind": "Group", "name": "system:authenticated"},
+    ]));
+    let found = bound_accounts(Some(&subjects), "shop");
+    assert_eq!(
+        found,
+        [
+            Subject::new("Group", "", "system:serviceaccounts:shop"),
+            Subject::new("ServiceAccount", "other", "app"),
+            Subject::new("ServiceAccount", "shop", "app"),
+        ]
+    );
+}

@@ -1,0 +1,216 @@
+//! Watches of API resources: each a task of its own that survives whatever happens to the API server.
+
+mod endpoints;
+mod plan;
+mod rbac;
+mod roster;
+
+pub(crate) use plan::watch_all;
+pub(crate) use roster::{NodeEntry, Roster};
+
+use crate::backoff::Backoff;
+use crate::sink::{NobodyListens, Sink};
+use futures::{StreamExt, pin_mut};
+use kube::api::ListParams;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Api, Resource, ResourceExt};
+use loopdrill_model::signal::Gone;
+use loopdrill_model::{Signal, Source, Subject};
+use serde::de::DeserializeOwned;
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::time::Duration;
+
+/// Namespaces that hold observers: what they do is no sign of the cluster.
+pub(crate) const OWN_NAMESPACE: &str = "loopdrill-observer";
+
+/// Seconds after which a watch is renewed. A connection that died silently is noticed 5 s later.
+const RENEW: u32 = 60;
+
+/// Which object, in the watched set.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+}
+
+impl Key {
+    fn of(object: &impl ResourceExt) -> Self {
+        Self { namespace: object.namespace().unwrap_or_default(), name: object.name_any() }
+    }
+
+    fn is_own(&self) -> bool {
+        self.namespace.starts_with(OWN_NAMESPACE)
+    }
+}
+
+/// Turns changes of one resource into signals.
+pub(crate) trait Handler<K>: Send + 'static {
+    /// `object` is new or changed.
+    fn applied(&mut self, object: &K, signals: &mut Vec<Signal>);
+    /// The object is gone.
+    fn gone(&mut self, key: &Key, uid: &str, signals: &mut Vec<Signal>);
+}
+
+/// A handler without memory: one signal an object.
+pub(crate) struct Reduce<F> {
+    pub(crate) kind: &'static str,
+    pub(crate) reduce: F,
+}
+
+impl<K, F: Fn(&K) -> Signal + Send + 'static> Handler<K> for Reduce<F> {
+    fn applied(&mut self, object: &K, signals: &mut Vec<Signal>) {
+        signals.push((self.reduce)(object));
+    }
+
+    fn gone(&mut self, key: &Key, uid: &str, signals: &mut Vec<Signal>) {
+        signals.push(gone(self.kind, key, uid));
+    }
+}
+
+/// The signal that an object is gone.
+pub(crate) fn gone(kind: &str, key: &Key, uid: &str) -> Signal {
+    Signal::Gone(Gone { object: Subject::new(kind, &key.namespace, &key.name), uid: uid.into() })
+}
+
+/// What is known of the watched set, so that a relist tells what vanished in between.
+#[derive(Default)]
+struct Known {
+    objects: HashMap<Key, Entry>,
+    list: u64,
+}
+
+struct Entry {
+    uid: String,
+    list: u64,
+}
+
+impl Known {
+    /// Turns one event of the watch into signals.
+    fn take<K: Resource>(
+        &mut self,
+        event: Event<K>,
+        handler: &mut impl Handler<K>,
+        signals: &mut Vec<Signal>,
+    ) {
+        match event {
+            Event::Init => self.list += 1,
+            Event::InitApply(object) | Event::Apply(object) => self.apply(&object, handler, signals),
+            Event::Delete(object) => self.delete(&Key::of(&object), handler, signals),
+            Event::InitDone => self.sweep(handler, signals),
+        }
+    }
+
+    fn apply<K: Resource>(&mut self, object: &K, handler: &mut impl Handler<K>, signals: &mut Vec<Signal>) {
+        let key = Key::of(object);
+        if key.is_own() {
+            return;
+        }
+        let entry = Entry { uid: object.uid().unwrap_or_default(), list: self.list };
+        let uid = entry.uid.clone();
+        if let Some(before) = self.objects.insert(key.clone(), entry).filter(|before| before.uid != uid) {
+            handler.gone(&key, &before.uid, signals);
+        }
+        handler.applied(object, signals);
+    }
+
+    fn delete<K>(&mut self, key: &Key, handler: &mut impl Handler<K>, signals: &mut Vec<Signal>) {
+        if let Some(entry) = self.objects.remove(key) {
+            handler.gone(key, &entry.uid, signals);
+        }
+    }
+
+    fn sweep<K>(&mut self, handler: &mut impl Handler<K>, signals: &mut Vec<Signal>) {
+        let list = self.list;
+        for (key, entry) in self.objects.extract_if(|_, entry| entry.list < list) {
+            handler.gone(&key, &entry.uid, signals);
+        }
+    }
+}
+
+/// What to watch.
+pub(crate) struct Watch<K> {
+    pub(crate) api: Api<K>,
+    pub(crate) resource: &'static str,
+    /// Field selector; empty for everything.
+    pub(crate) fields: &'static str,
+}
+
+/// Watches until nobody listens any more.
+pub(crate) async fn watch<K>(
+    what: Watch<K>,
+    mut handler: impl Handler<K>,
+    sink: Sink,
+) -> Result<(), NobodyListens>
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    let source = Source::api(what.resource);
+    let mut config = watcher::Config::default().any_semantic().timeout(RENEW);
+    if !what.fields.is_empty() {
+        config = config.fields(what.fields);
+    }
+    let events = watcher(what.api.clone(), config);
+    pin_mut!(events);
+    let (mut known, mut backoff, mut signals) = (Known::default(), Backoff::default(), Vec::new());
+    let mut lost = false;
+    loop {
+        let event = tokio::select! {
+            event = events.next() => event,
+            () = readable(&what.api), if lost => {
+                lost = false;
+                sink.works(&source).await?;
+                continue;
+            }
+        };
+        match event {
+            Some(Ok(event)) => {
+                let proof = matches!(event, Event::InitDone | Event::Apply(_) | Event::Delete(_));
+                known.take(event, &mut handler, &mut signals);
+                for signal in signals.drain(..) {
+                    sink.send(&source, signal).await?;
+                }
+                if proof {
+                    (lost, backoff) = (false, Backoff::default());
+                    sink.works(&source).await?;
+                }
+            }
+            Some(Err(error)) => {
+                tracing::debug!(resource = what.resource, %error, "watch failed, trying again");
+                if !expired(&error) {
+                    lost = true;
+                    sink.lost(&source, reason(&error)).await?;
+                }
+                backoff.wait().await;
+            }
+            // Never so today: after an error the stream resumes, and after a 410 it lists again.
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Returns when the resource can be read. A watch that was resumed says nothing until something changes.
+async fn readable<K>(api: &Api<K>)
+where
+    K: Clone + DeserializeOwned + Debug,
+{
+    let one = ListParams::default().limit(1).match_any();
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        if let Ok(Ok(_)) = tokio::time::timeout(Duration::from_secs(2), api.list_metadata(&one)).await {
+            return;
+        }
+    }
+}
+
+/// 410: the API server forgot the version we were at. Listing again is all that is needed.
+fn expired(error: &watcher::Error) -> bool {
+    matches!(error, watcher::Error::WatchError(status) if status.code == 410)
+}
+
+/// One line for people.
+fn reason(error: &watcher::Error) -> String {
+    let mut text = error.to_string();
+    text.truncate(text.floor_char_boundary(300));
+    text
+}
