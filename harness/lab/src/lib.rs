@@ -27,6 +27,7 @@ pub mod owner;
 mod planned;
 mod probe;
 mod reach;
+mod registry;
 mod spec;
 pub mod state;
 

@@ -1,0 +1,172 @@
+//! The cluster of a command: a lab made for it, a lab by name, or a cluster of the kind CLI.
+
+use crate::Failure;
+use loopdrill_drill::EventSender;
+use loopdrill_lab::{Lab, LabError, LabSpec, Progress, UpOptions, lease};
+use loopdrill_model::ExitStatus;
+use loopdrill_target::{ClusterFacts, ClusterHandle, NodeAccess, Target};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Which cluster, and what it is made of where it is made.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct ClusterArgs {
+    /// Use the lab of this name; it is made where it is missing, and stays
+    #[arg(long, value_name = "NAME", conflicts_with = "kind")]
+    pub(crate) lab: Option<String>,
+    /// Use the cluster of this name that the kind CLI made
+    #[arg(long, value_name = "NAME")]
+    pub(crate) kind: Option<String>,
+    /// Keep the lab that is made for this run
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// The lab's specification, where one is made
+    #[arg(long, value_name = "FILE", conflicts_with = "kind")]
+    pub(crate) spec: Option<PathBuf>,
+    /// The node image, where a lab is made; any with the contract of kindest/node
+    #[arg(long, value_name = "IMAGE", env = "LOOPDRILL_NODE_IMAGE", conflicts_with = "kind")]
+    pub(crate) node_image: Option<String>,
+}
+
+impl ClusterArgs {
+    pub(crate) fn spec(&self, name: &str) -> Result<LabSpec, Failure> {
+        let mut spec = self.spec.as_deref().map_or_else(|| Ok(LabSpec::default()), LabSpec::read)?;
+        spec.name = name.into();
+        spec.validate()?;
+        Ok(spec)
+    }
+}
+
+/// A cluster that is ours for the time of a command.
+pub(crate) struct Cluster {
+    pub(crate) target: Arc<Target>,
+    pub(crate) handle: ClusterHandle,
+    lab: Lab,
+    after: After,
+    _lease: lease::Lease,
+}
+
+/// What happens to the cluster when the command is done.
+enum After {
+    TakeDown,
+    Stay,
+    Detach(PathBuf),
+}
+
+/// An id that no other run on this machine is likely to have.
+pub(crate) fn new_run_id() -> String {
+    format!("{:06x}", rand::random::<u32>() & 0x00ff_ffff)
+}
+
+/// Provides the cluster. What is made for this run alone goes with it, also when this is cancelled.
+pub(crate) async fn provide(
+    args: &ClusterArgs,
+    run: &str,
+    events: &EventSender,
+    cancel: &CancellationToken,
+) -> Result<Cluster, Failure> {
+    let sender = events.clone();
+    let progress: Progress = Arc::new(move |line: &str| sender.progress(line));
+    for swept in loopdrill_lab::sweep().await? {
+        events.progress(format!("removed lab {swept}, which a dead run had left behind"));
+    }
+    let binary = binary()?;
+    if let Some(name) = &args.kind {
+        let lease = lease::exclusive(name)?;
+        let lab = Lab::attach_kind(name, &binary).await?;
+        let handle = if lab.is_ours() { ClusterHandle::Lab { name: name.clone() } } else { ClusterHandle::Kind { name: name.clone() } };
+        return finish(lab, handle, After::Detach(binary), run, lease).await;
+    }
+    let name = args.lab.clone().unwrap_or_else(|| format!("loopdrill-{run}"));
+    let lease = lease::exclusive(&name)?;
+    let keep = args.keep || args.lab.is_some();
+    let lab = match existing(&name, &binary).await? {
+        Some(lab) => {
+            events.progress(format!("lab {name} is there already"));
+            lab
+        }
+        None => {
+            let options = UpOptions {
+                node_image: args.node_image.clone(),
+                keep,
+                cancel: cancel.clone(),
+                ..UpOptions::new(progress)?
+            };
+            Lab::up(&args.spec(&name)?, &options).await?
+        }
+    };
+    let after = if keep { After::Stay } else { After::TakeDown };
+    finish(lab, ClusterHandle::Lab { name }, after, run, lease).await
+}
+
+async fn existing(name: &str, binary: &Path) -> Result<Option<Lab>, Failure> {
+    match Lab::attach(name).await {
+        Ok(mut lab) => {
+            lab.refresh(binary).await?;
+            Ok(Some(lab))
+        }
+        Err(LabError::NotFound { .. }) => Ok(None),
+        Err(e) => Err(e.into()),
+    }
+}
+
+async fn finish(
+    lab: Lab,
+    handle: ClusterHandle,
+    after: After,
+    run: &str,
+    lease: lease::Lease,
+) -> Result<Cluster, Failure> {
+    match lab.target(run).await {
+        Ok(target) => Ok(Cluster { target: Arc::new(target), handle, lab, after, _lease: lease }),
+        Err(e) => {
+            let failure = Failure::from(e);
+            Err(give_back(&lab, &after).await.err().into_iter().fold(failure, Failure::and))
+        }
+    }
+}
+
+async fn give_back(lab: &Lab, after: &After) -> Result<(), String> {
+    match after {
+        After::TakeDown => Lab::down(lab.name()).await.map(drop).map_err(|e| e.to_string()),
+        After::Stay => Ok(()),
+        After::Detach(binary) => lab.detach(binary).await.map_err(|e| e.to_string()),
+    }
+}
+
+impl Cluster {
+    /// Gives the cluster back: a lab made for this run is taken down, a foreign cluster is left as it was.
+    pub(crate) async fn release(self) -> Result<(), String> {
+        give_back(&self.lab, &self.after).await
+    }
+
+    /// The kubeconfig, when the cluster outlives the run.
+    pub(crate) fn kept_kubeconfig(&self) -> Option<&Path> {
+        matches!(self.after, After::Stay).then(|| self.lab.kubeconfig())
+    }
+}
+
+/// This program's own file, which becomes node agent and pod image.
+pub(crate) fn binary() -> Result<PathBuf, Failure> {
+    std::env::current_exe().map_err(|e| Failure::new(ExitStatus::NoCluster, &e))
+}
+
+/// What the cluster of a dry run consists of: asked where it is there, else taken from the specification.
+pub(crate) async fn facts(args: &ClusterArgs) -> Result<ClusterFacts, Failure> {
+    let name = args.kind.as_ref().or(args.lab.as_ref());
+    if let Some(name) = name {
+        match loopdrill_lab::reach(name).await {
+            Ok((client, nodes)) => {
+                let nodes: Arc<dyn NodeAccess> = Arc::new(nodes);
+                return Ok(loopdrill_lab::probe(&client?, Some(&nodes)).await?);
+            }
+            Err(LabError::NotFound { .. }) if args.kind.is_none() => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+    let spec = args.spec(name.map_or("loopdrill", String::as_str))?;
+    Ok(loopdrill_lab::planned_facts(&spec))
+}

@@ -1,0 +1,159 @@
+//! `loopdrill run`.
+
+use crate::{
+    Failure,
+    cluster::{self, Cluster, ClusterArgs},
+    interrupt,
+    names::{OutputFormat, control_loop},
+};
+use loopdrill_drill::{Budgets, EventSender, EventStream, Options, Selection, Session, event_stream};
+use loopdrill_faults::{Fault, catalogue, journal};
+use loopdrill_model::{ExitStatus, Loop, RunReport};
+use loopdrill_report::{Console, ConsoleOptions, Folds, OutputDir};
+use std::{path::PathBuf, sync::Arc, time::Duration};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// Options of `loopdrill run`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Only this fault; `control` is the drill that injects nothing. Repeatable
+    #[arg(long, value_name = "FAULT")]
+    fault: Vec<String>,
+    /// Only this variant. Repeatable
+    #[arg(long, value_name = "VARIANT")]
+    variant: Vec<String>,
+    /// Only this loop. Repeatable
+    #[arg(long = "loop", value_name = "LOOP", value_parser = control_loop)]
+    control_loop: Vec<Loop>,
+    /// The detector under test: builtin, or none (which must fail every drill)
+    #[arg(long, default_value = "builtin")]
+    detector: String,
+    #[command(flatten)]
+    cluster: ClusterArgs,
+    /// Where events.jsonl, report.json and junit.xml go
+    #[arg(long, value_name = "DIR", default_value = "report")]
+    output_dir: PathBuf,
+    /// What to print on standard output in the end
+    #[arg(long, value_enum, default_value_t)]
+    output: OutputFormat,
+    /// Skipped drills count as failures
+    #[arg(long)]
+    require: bool,
+    /// How long the detector may take from the symptom to the right diagnosis, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    detect_within: u64,
+    /// Say what would be done and to what, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Ask nothing (nothing is asked anyway; for scripts that pass it on)
+    #[arg(long, hide = true)]
+    yes: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  loopdrill run                                    all drills on a fresh lab, which goes afterwards
+  loopdrill run --fault overlay-mtu --variant df   one drill
+  loopdrill run --lab dev                          on the lab `dev`, which is made where it is missing and stays
+  loopdrill run --detector none                    what a cluster without monitoring would notice: nothing";
+
+pub(crate) async fn main(args: Args) -> Result<ExitStatus, Failure> {
+    let selection =
+        Selection { faults: args.fault.clone(), variants: args.variant.clone(), loops: args.control_loop.clone() };
+    let control = selection.control();
+    let faults = selection.pick(catalogue())?;
+    let detector = loopdrill_detect::by_name(&args.detector).map_err(|e| Failure::new(ExitStatus::Usage, &e))?;
+    if args.dry_run {
+        return dry_run(&args, &faults).await;
+    }
+    let cancel = interrupt::token().map_err(|e| Failure::new(ExitStatus::NoCluster, &e))?;
+    let dir = OutputDir::claim(&args.output_dir).map_err(|e| Failure::new(ExitStatus::Usage, &e))?;
+    let (events, stream) = event_stream();
+    let reports = fold(stream, &Arc::new(dir), &args);
+    let run = cluster::new_run_id();
+    loopdrill_drill::announce(&events, &run, &faults, control, detector.name());
+
+    let report = drills(&args, &run, faults, control, detector, &events, cancel).await;
+    drop(events);
+    let errors = reports.await.map_err(|e| Failure::new(ExitStatus::CleanupFailed, &e))?;
+    let report = report?;
+    if args.output == OutputFormat::Json {
+        println!("{}", serde_json::to_string_pretty(&report).map_err(|e| Failure::new(ExitStatus::Usage, &e))?);
+    }
+    Ok(errors.iter().fold(report.exit, |exit, e| {
+        eprintln!("error: {e}");
+        exit.worst(e.exit())
+    }))
+}
+
+async fn drills(
+    args: &Args,
+    run: &str,
+    faults: Vec<Arc<dyn Fault>>,
+    control: bool,
+    detector: Arc<dyn loopdrill_detect::Detector>,
+    events: &EventSender,
+    cancel: CancellationToken,
+) -> Result<RunReport, Failure> {
+    let cluster = cluster::provide(&args.cluster, run, events, &cancel).await?;
+    let session = session(args, &cluster, detector, events, cancel).await;
+    let report = match session {
+        Ok(session) => Ok(loopdrill_drill::run(session, faults, control).await),
+        Err(e) => Err(Failure::from(e)),
+    };
+    events.progress("giving the cluster back");
+    let trouble = cluster.release().await.err();
+    match report {
+        Ok(report) => Ok(loopdrill_drill::conclude(events, report, trouble)),
+        Err(failure) => Err(trouble.into_iter().fold(failure, Failure::and)),
+    }
+}
+
+async fn session(
+    args: &Args,
+    cluster: &Cluster,
+    detector: Arc<dyn loopdrill_detect::Detector>,
+    events: &EventSender,
+    cancel: CancellationToken,
+) -> Result<Session, loopdrill_drill::SessionError> {
+    let budgets = Budgets { detect: Duration::from_secs(args.detect_within), ..Budgets::default() };
+    let options = Options { budgets, require: args.require, state_dir: journal::state_dir() };
+    Session::start(Arc::clone(&cluster.target), &cluster.handle, detector, options, events.clone(), cancel).await
+}
+
+/// Feeds all reports until the stream ends; returns what could not be written.
+fn fold(
+    mut stream: EventStream,
+    dir: &Arc<OutputDir>,
+    args: &Args,
+) -> JoinHandle<Vec<loopdrill_report::ReportError>> {
+    let quiet = args.output == OutputFormat::Json;
+    let console = Console::new(ConsoleOptions { output_dir: Some(dir.path().into()), quiet });
+    let mut folds = if quiet { Folds::files(dir) } else { Folds::standard(dir, console) };
+    tokio::spawn(async move {
+        while let Some(event) = stream.recv().await {
+            folds.event(&event);
+        }
+        folds.finish()
+    })
+}
+
+async fn dry_run(args: &Args, faults: &[Arc<dyn Fault>]) -> Result<ExitStatus, Failure> {
+    let facts = cluster::facts(&args.cluster).await?;
+    for fault in faults {
+        let spec = fault.spec();
+        println!("{} ({}): {}", spec.id(), spec.expected_loop, spec.title);
+        if let Some(missing) = spec.needs.iter().find(|c| !facts.has(c)) {
+            println!("  would be skipped: the cluster lacks {missing}");
+            continue;
+        }
+        for line in fault.dry_run(&facts) {
+            println!("  - {line}");
+        }
+        let broken: Vec<_> = fault.footprint(&facts).broken().map(ToString::to_string).collect();
+        println!("  blast radius: {}", broken.join(", "));
+    }
+    Ok(ExitStatus::Ready)
+}

@@ -1,0 +1,92 @@
+//! `loopdrill undo`.
+
+use crate::Failure;
+use loopdrill_faults::{
+    Means,
+    journal::{self, Found, Journal},
+};
+use loopdrill_lab::LabError;
+use loopdrill_model::ExitStatus;
+use loopdrill_target::ClusterHandle;
+use std::{path::Path, sync::Arc};
+
+/// Options of `loopdrill undo`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Needs nothing but the journal and the cluster's engine; changes of nodes are undone without the API server.")]
+pub(crate) struct Args {
+    /// Only say what is left
+    #[arg(long)]
+    dry_run: bool,
+    /// Undo all that can be read of a damaged journal
+    #[arg(long)]
+    ignore_damage: bool,
+}
+
+pub(crate) async fn main(args: Args) -> Result<ExitStatus, Failure> {
+    let mut exit = ExitStatus::Ready;
+    let journals = journal::list(&journal::state_dir())?;
+    for path in &journals {
+        exit = exit.worst(undo(path, &args).await?);
+    }
+    if journals.is_empty() {
+        eprintln!("nothing is left to undo");
+    }
+    Ok(exit)
+}
+
+async fn undo(path: &Path, args: &Args) -> Result<ExitStatus, Failure> {
+    let Some((journal, found)) = Journal::recover(path)? else {
+        std::fs::remove_file(path).map_err(|e| Failure::new(ExitStatus::CleanupFailed, &e))?;
+        return Ok(ExitStatus::Ready);
+    };
+    let pending = journal.pending();
+    eprintln!("{}: run {} left {} change(s)", found.cluster, found.run, pending.len());
+    for p in &pending {
+        eprintln!("  {}: {}", p.drill, p.change);
+    }
+    let mut damage = ExitStatus::Ready;
+    for flaw in &found.damage {
+        eprintln!("error: {flaw}");
+        damage = ExitStatus::CleanupFailed;
+    }
+    if args.dry_run || (damage != ExitStatus::Ready && !args.ignore_damage) {
+        return Ok(damage);
+    }
+    let left = match means(&found).await? {
+        Some(means) => loopdrill_drill::undo_journal(&means, &journal).await?,
+        None => {
+            eprintln!("{} does not exist any more, and with it what was changed", found.cluster);
+            for p in &pending {
+                journal.undo_ended(&p.id, Ok(()))?;
+            }
+            journal.close()?;
+            Vec::new()
+        }
+    };
+    for l in &left {
+        eprintln!("error: {}: {}", l.change, l.why);
+    }
+    if left.is_empty() {
+        eprintln!("{}: everything is as it was", found.cluster);
+        return Ok(ExitStatus::Ready);
+    }
+    Ok(ExitStatus::CleanupFailed)
+}
+
+/// Access to the cluster of a journal; `None` when the cluster is gone altogether.
+async fn means(found: &Found) -> Result<Option<Means>, Failure> {
+    let name = match &found.cluster {
+        ClusterHandle::Lab { name } | ClusterHandle::Kind { name } => name,
+        ClusterHandle::Context { name, .. } => {
+            return Err(Failure::usage(format!("this build cannot reach context {name}; use the one that made the journal")));
+        }
+    };
+    match loopdrill_lab::reach(name).await {
+        Ok((client, nodes)) => {
+            let client = client.map_err(|e| e.to_string());
+            Ok(Some(Means { client, nodes: Some(Arc::new(nodes)) }))
+        }
+        Err(LabError::NotFound { .. }) => Ok(None),
+        Err(e) => Err(e.into()),
+    }
+}
