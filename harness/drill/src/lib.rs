@@ -18,5 +18,5 @@ pub use arbiter::{Arbiter, Permit};
 pub use control::CONTROL;
 pub use events::{EventSender, EventStream, event_stream};
 pub use options::{Budgets, Options, Selection, SelectionError};
-pub use run::{announce, run, undo_journal};
+pub use run::{announce, conclude, run, undo_journal};
 pub use session::{Session, SessionError};

@@ -1,13 +1,13 @@
 //! A whole run, and the undo of a run that died.
 
-use crate::{Session, session::run_started};
+use crate::{EventSender, Session};
 use futures::future::join_all;
 use loopdrill_faults::{
     Fault, Means,
     journal::{Journal, JournalError},
     life::{self, Leftover},
 };
-use loopdrill_model::{FaultId, RunReport};
+use loopdrill_model::{EventKind, ExitStatus, FaultId, RunReport, Timestamp};
 use std::sync::Arc;
 
 /// Runs the control drill first and alone where it is asked for, then all `faults`, side by side where their
@@ -34,7 +34,24 @@ pub fn announce(
         drills.push(FaultId::new(crate::CONTROL, "none"));
     }
     drills.extend(faults.iter().map(|f| f.spec().id()));
-    events.run(run_started(run, drills, detector));
+    events.run(EventKind::RunStarted {
+        format: EventKind::FORMAT,
+        run: run.into(),
+        drills,
+        detector: detector.into(),
+    });
+}
+
+/// Ends the event stream with the report, worsened by what went wrong after the session's end.
+pub fn conclude(events: &EventSender, mut report: RunReport, trouble: Option<String>) -> RunReport {
+    if let Some(trouble) = trouble {
+        report.trouble.push(trouble);
+        report.exit = report.exit.worst(ExitStatus::CleanupFailed);
+        report.exit_code = report.exit.code();
+    }
+    report.ended_at = Timestamp::now();
+    events.run(EventKind::RunFinished { exit: report.exit, report: Box::new(report.clone()) });
+    report
 }
 
 /// Undoes everything that `journal` lists, and closes it when nothing is left.

@@ -132,13 +132,20 @@ impl Session {
         self.note(control::run(self).await)
     }
 
+    /// The event stream of this session.
+    #[must_use]
+    pub fn events(&self) -> &EventSender {
+        &self.events
+    }
+
     /// Findings that belong to no drill, so far: false alarms.
     #[must_use]
     pub fn stray_findings(&self) -> Vec<Diagnosis> {
         self.scopes.strays()
     }
 
-    /// Removes what is left, stops the detector and closes the journal. The report says how it all went.
+    /// Removes what is left, stops the detector and closes the journal. The report says how it all went; what
+    /// follows (the cluster's end) may add to it by [`crate::conclude`].
     pub async fn finish(self) -> RunReport {
         let mut trouble: Vec<String> = Vec::new();
         self.events.progress("removing what the drills created");
@@ -158,7 +165,7 @@ impl Session {
         let drills = self.reports.into_inner().unwrap_or_else(PoisonError::into_inner);
         let strays = self.scopes.strays();
         let exit = exit_status(&drills, &strays, &trouble, self.options.require);
-        let report = RunReport {
+        RunReport {
             format: RunReport::FORMAT,
             run: self.target.run.clone(),
             cluster: self.target.name.clone(),
@@ -173,9 +180,7 @@ impl Session {
             trouble,
             exit,
             exit_code: exit.code(),
-        };
-        self.events.run(EventKind::RunFinished { exit, report: Box::new(report.clone()) });
-        report
+        }
     }
 
     /// Removes a drill's namespace while other drills go on; [`Session::finish`] waits for it.
@@ -264,11 +269,6 @@ fn versions(target: &Target) -> Versions {
 
 fn capabilities(target: &Target) -> BTreeMap<String, Result<(), String>> {
     target.facts.capabilities.iter().map(|(c, r)| (c.to_string(), r.clone())).collect()
-}
-
-/// The first event of a stream.
-pub(crate) fn run_started(run: &str, drills: Vec<FaultId>, detector: &str) -> EventKind {
-    EventKind::RunStarted { format: EventKind::FORMAT, run: run.into(), drills, detector: detector.into() }
 }
 
 #[cfg(test)]

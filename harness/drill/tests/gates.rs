@@ -217,7 +217,15 @@ async fn the_stream_begins_with_the_cluster_and_ends_with_the_report() {
     session
         .drill(Arc::new(FakeFault { api: api.clone(), victim: VictimIs::Ill, needs_storage: false }))
         .await;
+    let sender = session.events().clone();
     let report = session.finish().await;
+    let report = loopdrill_drill::conclude(&sender, report, Some("the lab is still there".into()));
+    drop(sender);
+    assert_eq!(
+        (report.exit, report.exit_code),
+        (ExitStatus::CleanupFailed, 5),
+        "nothing overwrites a worse end"
+    );
     let mut events = Vec::new();
     while let Some(event) = stream.recv().await {
         events.push(event);
