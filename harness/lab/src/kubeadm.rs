@@ -80,6 +80,9 @@ cgroupDriver: systemd
 cgroupRoot: /kubelet
 failSwapOn: false
 failCgroupV1: false
+# The private registry serves the image that all nodes hold. Once it was pulled there with a credential, pods
+# without one would no longer get it: the kubelet remembers images by content, not by name.
+imagePullCredentialsVerificationPolicy: NeverVerify
 nodeLeaseDurationSeconds: {LEASE_SECONDS}
 # The disk is the machine's own: a full one must not evict pods, nor an image that nobody can pull again.
 imageGCHighThresholdPercent: 100
