@@ -169,3 +169,85 @@ fn told_to_stop() -> Result<impl Future<Output = ()>, ServerError> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::{
+        csi::{NodeGetInfoRequest, NodeGetInfoResponse},
+        registration::{InfoRequest, RegistrationStatus},
+        services::{node_client::NodeClient, registration_client::RegistrationClient},
+    };
+    use std::time::Duration;
+
+    /// Dials until somebody listens.
+    async fn dial(path: &Path) -> Channel {
+        let attempts = async {
+            loop {
+                match connect(path).await {
+                    Ok(channel) => break channel,
+                    Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), attempts).await.expect("somebody listens")
+    }
+
+    async fn node_info(socket: &Path) -> NodeGetInfoResponse {
+        let answer = NodeClient::new(dial(socket).await).node_get_info(NodeGetInfoRequest {}).await;
+        answer.expect("info").into_inner()
+    }
+
+    #[tokio::test]
+    async fn a_node_gets_ready_by_the_kubelets_word_and_ends_by_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (socket, registry) = (dir.path().join("plugin/csi.sock"), dir.path().join("registry"));
+        fs::create_dir_all(socket.parent().expect("a parent")).expect("a directory");
+        // A predecessor that was killed left its socket.
+        drop(UnixListener::bind(&socket).expect("a socket"));
+        let serving = tokio::spawn({
+            let (socket, registry, shelf) = (socket.clone(), registry.clone(), dir.path().join("shelf"));
+            async move {
+                let place = NodePlace {
+                    socket: &socket,
+                    registry: &registry,
+                    shelf: &shelf,
+                    node: "node-1",
+                    zone: "a",
+                };
+                node(place).await
+            }
+        });
+
+        let mut kubelet = RegistrationClient::new(dial(&registration::socket(&registry)).await);
+        let endpoint = kubelet.get_info(InfoRequest {}).await.expect("info").into_inner().endpoint;
+        assert_eq!(Path::new(&endpoint), socket);
+        assert_eq!(node_info(&socket).await.node_id, "node-1");
+        let early = probe(&socket).await.expect_err("the kubelet has not spoken");
+        assert!(matches!(early, ServerError::NotReady), "{early}");
+
+        let verdict =
+            |plugin_registered, error: &str| RegistrationStatus { plugin_registered, error: error.into() };
+        kubelet.notify_registration_status(verdict(true, "")).await.expect("notified");
+        probe(&socket).await.expect("ready");
+        kubelet
+            .notify_registration_status(verdict(false, "another driver of that name"))
+            .await
+            .expect("notified");
+        drop(kubelet);
+        let end =
+            tokio::time::timeout(Duration::from_secs(10), serving).await.expect("it ends").expect("no panic");
+        let error = end.expect_err("a refusal is an error").to_string();
+        assert_eq!(error, "the kubelet refused the driver: another driver of that name");
+        assert!(!socket.exists() && !registration::socket(&registry).exists(), "sockets were left behind");
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_cannot_be_made_is_named() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let occupied = dir.path().join("csi.sock");
+        fs::create_dir(&occupied).expect("a directory in its place");
+        let error = listen(&occupied).expect_err("a directory is no socket").to_string();
+        assert!(error.starts_with(&format!("cannot listen on {}", occupied.display())), "{error}");
+    }
+}
