@@ -215,7 +215,7 @@ fn below(row: &Row<'_>) -> Option<String> {
             let why = row.drill.error.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
             Some(format!("needs {what}{why}"))
         }
-        _ => row.diagnosis?.evidence.first().map(|e| format!("{}: {} ({})", e.signal, e.value, e.source)),
+        _ => row.diagnosis?.evidence.first().map(|e| format!("{}: {}", e.signal, e.value)),
     }
 }
 
