@@ -17,8 +17,19 @@ const MANAGER: &str = "loopdrill";
 /// # Errors
 /// [`LabError::Kube`] naming the object that was refused.
 pub(crate) async fn manifest(client: &Client, yaml: &str) -> Result<(), LabError> {
+    all(client, parse(yaml)?).await
+}
+
+/// Applies objects in their order.
+pub(crate) async fn objects(client: &Client, values: Vec<serde_json::Value>) -> Result<(), LabError> {
+    let objects: Result<Vec<_>, _> = values.into_iter().map(serde_json::from_value).collect();
+    all(client, objects.map_err(|error| invalid(&error))?).await
+}
+
+/// Applies objects in their order.
+pub(crate) async fn all(client: &Client, objects: Vec<DynamicObject>) -> Result<(), LabError> {
     let mut kinds = HashMap::<GroupVersionKind, (ApiResource, Scope)>::new();
-    for object in parse(yaml)? {
+    for object in objects {
         one(client, &mut kinds, object).await?;
     }
     Ok(())

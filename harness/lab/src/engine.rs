@@ -40,7 +40,16 @@ impl Engine {
 
     /// Removes a container with its volumes. It may be gone already.
     pub(crate) async fn remove(&self, name: &str) -> Result<(), LabError> {
-        let options = RemoveContainerOptions { v: true, force: true, ..Default::default() };
+        self.remove_with(name, true).await
+    }
+
+    /// Removes a container whose volumes belong to others as well.
+    pub(crate) async fn remove_without_volumes(&self, name: &str) -> Result<(), LabError> {
+        self.remove_with(name, false).await
+    }
+
+    async fn remove_with(&self, name: &str, volumes: bool) -> Result<(), LabError> {
+        let options = RemoveContainerOptions { v: volumes, force: true, ..Default::default() };
         match self.docker.remove_container(name, Some(options)).await {
             Err(Error::DockerResponseServerError { status_code: 404 | 409, .. }) | Ok(()) => Ok(()),
             Err(error) => Err(LabError::engine(format!("remove container {name}"), &error)),

@@ -40,10 +40,10 @@ impl PodImage {
         require_static(&mut file).map_err(refuse)?;
         let size = file.metadata().map_err(|error| refuse(error.to_string()))?.len();
         let (layer_head, layer_tail) = (header(IN_IMAGE, size, 0o755), vec![0; padding(size) + 2 * BLOCK]);
-        let digests =
-            digests(&mut file, &layer_head, &layer_tail).map_err(|error| refuse(error.to_string()))?;
-        let reference = format!("localhost/loopdrill:{}", &digests.binary[..12]);
-        let (head, tail) = archive(&reference, size, &digests.layer, &layer_head, &layer_tail);
+        let layer =
+            layer_digest(&mut file, &layer_head, &layer_tail).map_err(|error| refuse(error.to_string()))?;
+        let reference = format!("localhost/loopdrill:{}", &layer[..12]);
+        let (head, tail) = archive(&reference, size, &layer, &layer_head, &layer_tail);
         Ok(PodImage { path: path.into(), size, head, tail, reference })
     }
 
@@ -140,15 +140,10 @@ fn require_static(file: &mut File) -> Result<(), String> {
     Ok(())
 }
 
-struct Digests {
-    binary: String,
-    layer: String,
-}
-
-/// Reads the file once for both digests: of the file, and of the layer around it.
-fn digests(file: &mut File, before: &[u8], after: &[u8]) -> std::io::Result<Digests> {
+/// The digest of the layer around the file.
+fn layer_digest(file: &mut File, before: &[u8], after: &[u8]) -> std::io::Result<String> {
     file.rewind()?;
-    let (mut binary, mut layer) = (Sha256::new(), Sha256::new());
+    let mut layer = Sha256::new();
     layer.update(before);
     let mut buffer = vec![0; 1 << 20];
     loop {
@@ -156,11 +151,10 @@ fn digests(file: &mut File, before: &[u8], after: &[u8]) -> std::io::Result<Dige
         if count == 0 {
             break;
         }
-        binary.update(&buffer[..count]);
         layer.update(&buffer[..count]);
     }
     layer.update(after);
-    Ok(Digests { binary: hex(&binary.finalize()), layer: hex(&layer.finalize()) })
+    Ok(hex(&layer.finalize()))
 }
 
 /// An image archive in the OCI layout, in two parts: what comes before the binary and what comes after it.

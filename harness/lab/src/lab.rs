@@ -375,7 +375,7 @@ async fn make(
 
     engine.ensure_network().await?;
     let token = token();
-    let shelf = addons::Shelf::create(engine, &spec.name, image).await?;
+    let shelf = addons::Shelf::create(engine, &spec.name, image, options.keep).await?;
     let plans: Vec<_> = named
         .iter()
         .map(|(name, node)| NodePlan {
