@@ -23,7 +23,9 @@ fn unplaced(world: &World, p: &Pending<'_>, found: &mut Findings<'_>) {
     let finding = match p.hindrance {
         Hindrance::Fragmented if found.lasts(since, PROVEN) => fragmented(world, p),
         Hindrance::Exhausted if found.lasts(since, PROVEN) => exhausted(world, p),
-        Hindrance::Excluded if found.lasts(since, 2.0) => excluded(world, p),
+        Hindrance::Excluded if found.lasts(since, if p.open().next().is_some() { 2.0 } else { PROVEN }) => {
+            excluded(world, p)
+        }
         Hindrance::NodesDown if found.lasts(since, PROVEN) => all_down(p),
         Hindrance::InMotion | Hindrance::Unclear => {
             found.lasts(since, 60.0);
@@ -98,7 +100,7 @@ fn fragmented(world: &World, p: &Pending<'_>) -> Finding {
 
 /// How much of what is wanted is there, in thousandths, of the scarcest resource.
 fn share(free: Resources, wanted: Resources) -> u64 {
-    let part = |have: u64, want: u64| if want == 0 { u64::MAX } else { have.saturating_mul(1000) / want };
+    let part = |have: u64, want: u64| have.saturating_mul(1000).checked_div(want).unwrap_or(u64::MAX);
     part(free.cpu_millis, wanted.cpu_millis).min(part(free.memory_bytes, wanted.memory_bytes))
 }
 

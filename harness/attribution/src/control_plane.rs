@@ -11,8 +11,15 @@ use std::collections::BTreeMap;
 const SLOW_FSYNC: f64 = 0.1;
 /// Seconds over which fsyncs are judged: long enough for a few of them, short enough to clear soon.
 const WINDOW: u64 = 5;
+/// Seconds within which a disk that has just become the bottleneck shows.
+const SHORT: u64 = 3;
 /// Share of the window that must have been spent waiting for the disk.
 const BUSY: f64 = 0.4;
+/// A disk that is the bottleneck makes most fsyncs slow and is waited for most of the time. One that is shared
+/// with a busy neighbour does so for moments: that counts when it lasts.
+const BOUND: f64 = 0.6;
+/// Seconds for which lesser slowness must last.
+const LASTING: f64 = 15.0;
 /// Seconds without any fsync that are a stall, where there were some all the time before.
 const STALL: f64 = 3.0;
 /// Latency of the API server that nobody should see, in seconds.
@@ -42,21 +49,35 @@ struct Member<'w> {
 /// Why a member is called slow.
 enum Slow {
     /// 99 % of the fsyncs of the window are below this; so many were slower than the limit; share of time.
-    Fsyncs { p99: f64, slow: u64, all: u64, busy: f64 },
+    Fsyncs { p99: f64, slow: u64, all: u64, busy: f64, window: u64 },
     /// Nothing was written for so long, and requests wait.
     Stalled { seconds: f64, before: f64, waiting: Option<f64> },
+}
+
+impl Slow {
+    fn is_bound(&self) -> bool {
+        match self {
+            Slow::Fsyncs { slow, all, busy, .. } => *busy >= BOUND && float(*slow) >= BOUND * float(*all),
+            Slow::Stalled { .. } => true,
+        }
+    }
 }
 
 fn members(world: &World) -> Vec<Member<'_>> {
     let histograms = world.telemetry.histogram("etcd_disk_wal_fsync_duration_seconds");
     let fresh = histograms.filter(|(_, h)| h.series.last().is_some_and(|(t, _)| world.age(*t) < 60.0));
-    fresh
-        .map(|(key, h)| Member {
-            source: &key.source,
-            now: slow(h, world.now(), WINDOW).or_else(|| stalled(world, &key.source, h)),
-            episodes: episodes(h),
-        })
-        .collect()
+    fresh.map(|(key, h)| member(world, &key.source, h)).collect()
+}
+
+fn member<'w>(world: &World, source: &'w Source, h: &HistogramSeries) -> Member<'w> {
+    let episodes = episodes(h);
+    let lasts = episodes.last().is_some_and(|(from, to)| world.age(*to) < 3.0 && age(*to, *from) >= LASTING);
+    let bound = |seconds| slow(h, world.now(), seconds).filter(Slow::is_bound);
+    let now = bound(SHORT)
+        .or_else(|| bound(WINDOW))
+        .or_else(|| slow(h, world.now(), WINDOW).filter(|_| lasts))
+        .or_else(|| stalled(world, source, h));
+    Member { source, now, episodes }
 }
 
 fn back(t: Timestamp, seconds: u64) -> Timestamp {
@@ -72,6 +93,7 @@ fn slow(h: &HistogramSeries, at: Timestamp, window: u64) -> Option<Slow> {
         slow,
         all: gain.count,
         busy,
+        window,
     })
 }
 
@@ -117,10 +139,10 @@ fn disk_bound(world: &World, member: &Member<'_>) -> Option<Finding> {
     let slow = member.now.as_ref()?;
     let current = member.episodes.last().filter(|(_, to)| world.age(*to) < 20.0);
     let (confidence, value, since) = match slow {
-        Slow::Fsyncs { p99, slow, all, busy } => (
+        Slow::Fsyncs { p99, slow, all, busy, window } => (
             0.95,
             format!(
-                "{:.0} ms over {WINDOW} s; {slow} of {all} above 100 ms, {:.0} % of the time",
+                "{:.0} ms over {window} s; {slow} of {all} above 100 ms, {:.0} % of the time",
                 p99 * 1000.0,
                 busy * 100.0
             ),

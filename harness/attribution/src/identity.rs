@@ -2,9 +2,9 @@
 
 use crate::{
     crash::{Crash, crashes},
-    finding::{Finding, Findings, excerpt, pod_subject},
+    finding::{Finding, Findings, PROVEN, excerpt, pod_subject},
     text,
-    world::{Loss, Seen, World},
+    world::{Loss, Seen, World, waiting_fact},
 };
 use loopdrill_model::{Cause, Source, Subject, Timestamp, signal::*};
 
@@ -102,7 +102,10 @@ fn revoked_rights(world: &World, found: &mut Findings<'_>) {
         let denials = denials(world, &pod.namespace, &pod.service_account);
         let standing = denials.iter().filter(|d| d.restored_at.is_none());
         let guilty = standing.filter(|d| crate::world::age(crash.ended_at, d.lost_at) >= -ROUNDING);
-        if let Some(denial) = guilty.max_by_key(|d| (d.confirmed.is_some(), d.lost_at)) {
+        // Whoever takes the right away may be about to delete the pod as well.
+        if let Some(denial) = guilty.max_by_key(|d| (d.confirmed.is_some(), d.lost_at))
+            && found.lasts(crash.since.max(denial.lost_at), 0.4)
+        {
             let group = format!("{}/{}", pod.namespace, pod.service_account);
             found.add(group, denied(world, crash, denial));
         }
@@ -226,14 +229,14 @@ fn failed_pull(
     (reason, message): (&str, &str),
     found: &mut Findings<'_>,
 ) {
-    let since = pod.since(&format!("waiting/{}", container.name));
+    let since = pod.since(&waiting_fact(&container.name, reason));
     let said = text::pull_failure(reason, message, &container.image)
         .map(|cause| (cause, message.to_owned(), pod.at));
     let Some((cause, words, at)) = said.or_else(|| told_by_event(world, pod, container)) else {
         return;
     };
     // A registry that restarts is unreachable for a moment.
-    if cause == Cause::RegistryUnreachable && !found.lasts(since, 1.5) {
+    if cause == Cause::RegistryUnreachable && !found.lasts(since, PROVEN) {
         return;
     }
     let ambiguous = words.contains("may require authorization");

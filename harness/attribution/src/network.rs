@@ -271,8 +271,11 @@ fn lossy(world: &World, ways: &[Way<'_>], found: &mut Findings<'_>) {
     for way in ways.iter().filter(|w| w.path.path != ProbePath::Dns && w.path.from != w.path.to) {
         let (share, asked) = way.loss;
         let partial = asked >= 10 && (0.08..0.95).contains(&share);
-        let spread = loses_small(way) || recently_lost_small(world, way);
-        if !partial || !spread || way.black_hole().is_some() || !judged(world, ways, way, way.path.path) {
+        if !partial
+            || !turns(world, way)
+            || way.black_hole().is_some()
+            || !judged(world, ways, way, way.path.path)
+        {
             continue;
         }
         let nodes = [node_subject(&way.path.from), node_subject(&way.path.to)];
@@ -286,14 +289,18 @@ fn lossy(world: &World, ways: &[Way<'_>], found: &mut Findings<'_>) {
     }
 }
 
-/// Small ones were lost in the last seconds, and got through as well.
-fn recently_lost_small(world: &World, way: &Way<'_>) -> bool {
+/// Small ones get lost and through by turns, also in the last seconds. A way that was cut and is silent, or
+/// that is whole again, turned once.
+fn turns(world: &World, way: &Way<'_>) -> bool {
     let sizes = world.probes.paths().find(|(p, _)| *p == way.path).map(|(_, s)| s);
-    let small = sizes.and_then(|s| s.values().next());
-    small.is_some_and(|s| {
-        s.iter().rev().any(|(t, a)| world.age(*t) < 10.0 && matches!(a, ProbeResult::Lost))
-            && s.iter().rev().any(|(t, a)| world.age(*t) < 30.0 && matches!(a, ProbeResult::Passed { .. }))
-    })
+    let Some(small) = sizes.and_then(|s| s.values().next()) else { return false };
+    let lost: Vec<_> = small
+        .iter()
+        .filter(|(t, _)| world.age(*t) < 30.0)
+        .map(|(t, a)| (*t, matches!(a, ProbeResult::Lost)))
+        .collect();
+    let turns = lost.windows(2).filter(|pair| pair[0].1 != pair[1].1).count();
+    turns >= 3 && lost.iter().any(|(t, lost)| *lost && world.age(*t) < 8.0)
 }
 
 /// Everything vanishes between pods of two nodes whose own addresses reach each other.

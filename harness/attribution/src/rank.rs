@@ -63,8 +63,8 @@ pub(crate) fn rank(world: &World, findings: Vec<Finding>) -> Vec<Diagnosis> {
     let roots: Vec<Option<usize>> = (0..kept.len()).map(|i| root_of(&kept, i, &past)).collect();
     for i in (0..kept.len()).filter(|i| roots[*i].is_some()) {
         let root = ultimate(&roots, i);
-        let step = step_of(&kept[i]);
-        append(&mut kept[root], step);
+        let (cause, step) = (kept[i].cause, step_of(&kept[i]));
+        append(&mut kept[root], cause, step);
     }
     let mut index = 0;
     kept.retain(|_| {
@@ -146,14 +146,14 @@ fn step_of(symptom: &Finding) -> ChainLink {
     link(symptom.cause, symptom.cause.title(), symptom.subjects.iter().take(8).cloned().collect())
 }
 
-fn append(root: &mut Finding, step: ChainLink) {
+fn append(root: &mut Finding, cause: Cause, step: ChainLink) {
     if root.chain.is_empty() {
         let own = root.subjects.iter().take(8).cloned().collect();
         root.chain.push(link(root.cause, root.cause.title(), own));
     }
-    let known = root.chain.iter().any(|l| {
-        l.control_loop == step.control_loop && step.subjects.first().is_some_and(|s| l.subjects.contains(s))
-    });
+    let told = |l: &ChainLink| step.subjects.first().is_some_and(|s| l.subjects.contains(s));
+    let known =
+        cause == Cause::NodeDown && root.chain.iter().any(|l| l.control_loop == step.control_loop && told(l));
     if !known {
         root.chain.push(step);
     }

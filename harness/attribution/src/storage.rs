@@ -18,7 +18,7 @@ pub(crate) fn look(world: &World, pending: &[Pending<'_>], found: &mut Findings<
             Hindrance::VolumeElsewhere if found.lasts(p.pod.since("unscheduled"), PROVEN) => {
                 found.add(format!("{}/zone", p.pod.namespace), volume_elsewhere(world, p));
             }
-            Hindrance::NoClaim if found.lasts(p.pod.since("unscheduled"), 2.0) => no_claim(world, p, found),
+            Hindrance::NoClaim => no_claim(world, p, found),
             _ => {}
         }
     }
@@ -91,11 +91,18 @@ fn place(node: &Node) -> String {
 }
 
 fn no_claim(world: &World, p: &Pending<'_>, found: &mut Findings<'_>) {
-    let missing = p.pod.claims.iter().filter(|name| world.claims.find(&p.pod.namespace, name).is_none());
+    let namespace = &p.pod.namespace;
+    let missing = p.pod.claims.iter().filter(|name| world.claims.find(namespace, name).is_none());
+    let gone_at = missing.clone().filter_map(|name| world.claims.gone_at(namespace, name)).max();
+    let since = p.pod.since("unscheduled").max(gone_at.unwrap_or(p.pod.first_at));
+    // Whoever deletes the claim may be about to delete the pod.
+    if !found.lasts(since, if gone_at.is_some() { 3.0 } else { PROVEN }) {
+        return;
+    }
     let missing: Vec<_> =
-        missing.map(|name| Subject::new("PersistentVolumeClaim", &p.pod.namespace, name)).collect();
+        missing.map(|name| Subject::new("PersistentVolumeClaim", namespace, name)).collect();
     let value = missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let finding = Finding::new(Cause::ClaimOrClassMissing, 0.93, p.pod.since("unscheduled"))
+    let finding = Finding::new(Cause::ClaimOrClassMissing, 0.93, since)
         .about([pod_subject(p.pod)])
         .about(missing)
         .proven_by("claim does not exist", value, p.pod.at, &Source::api("persistentvolumeclaims"))
@@ -114,7 +121,9 @@ fn unbound_claims(world: &World, found: &mut Findings<'_>) {
         else {
             continue;
         };
-        if !found.lasts(since, 2.0) {
+        // A provisioner that has just started fails once or twice; a class that is missing is missing.
+        let patience = if cause == Cause::ProvisioningFailed { 2.0 } else { PROVEN };
+        if !found.lasts(since, patience) {
             continue;
         }
         let finding = Finding::new(cause, confidence, since)
@@ -182,7 +191,7 @@ fn unmounted_volumes(world: &World, found: &mut Findings<'_>) {
         let told =
             fresh.filter_map(|e| Some((text::mount_failure(&e.message)?, e))).max_by_key(|(_, e)| e.at);
         if let Some((cause, event)) = told {
-            let patience = if cause == Cause::BadConfiguration { 2.0 } else { 10.0 };
+            let patience = if cause == Cause::BadConfiguration { PROVEN } else { 10.0 };
             if !found.lasts(event.first_at, patience) {
                 continue;
             }

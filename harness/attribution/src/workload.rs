@@ -4,7 +4,7 @@ use crate::{
     crash::{Crash, crashes},
     finding::{Finding, Findings, PROVEN, excerpt, pod_subject},
     identity,
-    world::{Seen, World},
+    world::{Seen, World, waiting_fact},
 };
 use loopdrill_model::{Cause, Source, Subject, Timestamp, signal::*};
 
@@ -19,7 +19,7 @@ fn bad_configuration(world: &World, found: &mut Findings<'_>) {
     for pod in world.pods.iter().filter(|p| !p.deleting) {
         for c in &pod.containers {
             let ContainerState::Waiting { reason, message } = &c.state else { continue };
-            let since = pod.since(&format!("waiting/{}", c.name));
+            let since = pod.since(&waiting_fact(&c.name, reason));
             if is_configuration(reason) && found.lasts(since, PROVEN) {
                 let finding =
                     Finding::new(Cause::BadConfiguration, 0.94, since).about([pod_subject(pod)]).proven_by(

@@ -14,7 +14,7 @@ mod telemetry;
 
 pub(crate) use events::Events;
 pub(crate) use grants::{Grants, Loss};
-pub(crate) use objects::{Seen, Store};
+pub(crate) use objects::{Seen, Store, waiting_fact};
 pub(crate) use probes::{Path, Probes};
 pub(crate) use series::{HistogramSeries, Series, float, rise};
 pub(crate) use telemetry::Telemetry;

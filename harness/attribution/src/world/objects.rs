@@ -49,11 +49,17 @@ pub(crate) struct Store<T> {
     by_uid: BTreeMap<String, Seen<T>>,
     by_name: BTreeMap<(String, String), String>,
     gone: BTreeMap<String, Timestamp>,
+    gone_names: BTreeMap<(String, String), Timestamp>,
 }
 
 impl<T> Default for Store<T> {
     fn default() -> Self {
-        Self { by_uid: BTreeMap::new(), by_name: BTreeMap::new(), gone: BTreeMap::new() }
+        Self {
+            by_uid: BTreeMap::new(),
+            by_name: BTreeMap::new(),
+            gone: BTreeMap::new(),
+            gone_names: BTreeMap::new(),
+        }
     }
 }
 
@@ -106,6 +112,7 @@ impl<T: Object> Store<T> {
         };
         if self.by_name.get(&key) == Some(&uid) {
             self.by_name.remove(&key);
+            self.gone_names.insert(key, at);
         }
         self.by_uid.remove(&uid);
         if !uid.is_empty() {
@@ -116,6 +123,12 @@ impl<T: Object> Store<T> {
     /// Forgets tombstones older than `before`: a late version of those would be that late, too.
     pub(crate) fn prune(&mut self, before: Timestamp) {
         self.gone.retain(|_, at| *at >= before);
+        self.gone_names.retain(|_, at| *at >= before);
+    }
+
+    /// When the last object of this name went, where that is not long ago.
+    pub(crate) fn gone_at(&self, namespace: &str, name: &str) -> Option<Timestamp> {
+        self.gone_names.get(&(namespace.to_owned(), name.to_owned())).copied()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Seen<T>> {
@@ -163,7 +176,18 @@ object!(Controller, namespace; |c| c.troubles.iter().map(|(kind, reason, _)| for
 object!(Service, namespace);
 object!(Quota, namespace);
 
-/// A pod's facts: `deleting`, `unscheduled`, `unready`, and for each container `waiting/NAME`, `crashed/NAME`.
+/// The fact that a container waits, for reasons of one kind: a pull that fails and one that backs off are one.
+pub(crate) fn waiting_fact(container: &str, reason: &str) -> String {
+    let kind = match reason {
+        "ErrImagePull" | "ImagePullBackOff" => "pull",
+        "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => "configuration",
+        other => other,
+    };
+    format!("waiting/{container}/{kind}")
+}
+
+/// A pod's facts: `deleting`, `unscheduled`, `unready`, and for each container
+/// [`waiting_fact`] and `crashed/NAME`.
 fn pod_facts(pod: &Pod) -> Vec<String> {
     let mut facts = Vec::new();
     if pod.deleting {
@@ -177,7 +201,7 @@ fn pod_facts(pod: &Pod) -> Vec<String> {
     }
     for c in &pod.containers {
         match &c.state {
-            ContainerState::Waiting { .. } => facts.push(format!("waiting/{}", c.name)),
+            ContainerState::Waiting { reason, .. } => facts.push(waiting_fact(&c.name, reason)),
             ContainerState::Terminated(t) if t.exit_code != 0 => facts.push(format!("crashed/{}", c.name)),
             _ => {}
         }

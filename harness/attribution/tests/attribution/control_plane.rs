@@ -1,0 +1,193 @@
+//! Control plane, and what looks like it.
+
+use crate::{scene::*, scenes::*};
+use loopdrill_model::{Cause::*, Loop, Signal, Source, signal::*};
+
+#[test]
+fn a_slow_disk_is_found_within_seconds_and_forgotten_within_seconds() {
+    let mut s = Scene::lab();
+    let (writes, asked) = steady(&mut s, 40);
+    assert_eq!(s.causes(), []);
+    let mut found_after = None;
+    for second in 1..=5 {
+        fsyncs(&mut s, writes, second);
+        requests(&mut s, asked, 2 * second);
+        s.pass(1.0);
+        if s.causes() == [EtcdDiskBound] {
+            found_after.get_or_insert(second);
+        }
+    }
+    assert!(found_after.is_some_and(|n| n <= 3), "{found_after:?}");
+    let found = s.diagnoses();
+    assert!(is_about(&found[0], "Component", "etcd") && is_about(&found[0], "Node", "cp"));
+    assert!(found[0].confidence >= 0.95);
+    for second in 1..=8 {
+        fsyncs(&mut s, writes + 20 * second, 5);
+        requests(&mut s, asked + 20 * second, 10);
+        s.pass(1.0);
+    }
+    assert_eq!(s.causes(), []);
+}
+
+#[test]
+fn a_disk_that_hangs_is_a_stall_while_proposals_wait() {
+    let stall = |pending: f64| {
+        let mut s = Scene::lab();
+        let (writes, _) = steady(&mut s, 40);
+        for _ in 0..5 {
+            fsyncs(&mut s, writes, 0);
+            let source = format!("etcd/{}", s.name("cp"));
+            s.metric(&source, "etcd_server_proposals_pending", &[], pending);
+            s.pass(1.0);
+        }
+        s.causes()
+    };
+    assert_eq!(stall(7.0), [EtcdDiskBound]);
+    assert_eq!(stall(0.0), [], "nobody wants to write");
+}
+
+#[test]
+fn many_requests_over_a_healthy_disk_are_overload() {
+    let mut s = Scene::lab();
+    overload(&mut s);
+    assert_eq!(s.causes(), [ApiOverload]);
+    assert_eq!(s.diagnoses()[0].control_loop, Loop::ControlPlane);
+}
+
+#[test]
+fn many_writes_that_are_fast_are_nothing() {
+    let mut s = Scene::lab();
+    let (writes, asked) = steady(&mut s, 40);
+    for second in 1..=10 {
+        fsyncs(&mut s, writes + 150 * second, 0);
+        requests(&mut s, asked + 300 * second, 0);
+        s.pass(1.0);
+    }
+    assert_eq!(s.causes(), []);
+}
+
+#[test]
+fn one_slow_fsync_is_nothing() {
+    let mut s = Scene::lab();
+    let (writes, _) = steady(&mut s, 40);
+    for second in 1..=10 {
+        fsyncs(&mut s, writes + 10 * second, 1);
+        s.pass(1.0);
+        assert_eq!(s.causes(), []);
+    }
+}
+
+#[test]
+fn where_etcd_is_hidden_latency_without_traffic_is_the_proxy() {
+    let mut s = Scene::lab();
+    for second in 1..=60 {
+        requests(&mut s, 20 * second, 0);
+        s.pass(1.0);
+    }
+    for second in 1..=25 {
+        requests(&mut s, 1200 + 10 * second, 5 * second);
+        s.pass(1.0);
+    }
+    assert_eq!(s.causes(), [EtcdDiskBound]);
+    assert!(s.diagnoses()[0].confidence < 0.7);
+}
+
+#[test]
+fn what_slow_etcd_brings_about_is_its_chain_and_not_a_finding() {
+    let mut s = Scene::lab();
+    let pod = s.pod("controller", |_| {});
+    let (writes, asked) = steady(&mut s, 40);
+    let mut pod = Some(pod);
+    for second in 1..=20 {
+        fsyncs(&mut s, writes, second);
+        requests(&mut s, asked, 2 * second);
+        if second == 5 {
+            pod = pod.map(|p| s.dies(p, 1, "Error", 0)).map(|p| s.runs_again(p));
+        }
+        if second == 8 {
+            pod = pod.map(|p| s.dies(p, 1, "Error", 1));
+            lose_node(&mut s, "w1");
+        }
+        s.pass(1.0);
+    }
+    let found = s.diagnoses();
+    assert_eq!(s.causes(), [EtcdDiskBound], "{found:?}");
+    let loops: Vec<_> = found[0].chain.iter().map(|l| l.control_loop).collect();
+    assert!(loops.contains(&Loop::Compute) && loops.contains(&Loop::Workload), "{loops:?}");
+    for second in 1..=60 {
+        fsyncs(&mut s, writes + 20 * second, 20);
+        requests(&mut s, asked + 20 * second, 40);
+        s.pass(1.0);
+        if second > 8 {
+            assert_eq!(s.causes(), [], "{second} s after it, nobody is blamed for what it did");
+        }
+    }
+}
+
+#[test]
+fn an_independent_fault_beside_it_is_named_too() {
+    let mut s = Scene::lab();
+    fill(&mut s, 1100);
+    s.unscheduled("victim", INSUFFICIENT, |p| p.requests.cpu_millis = 1200);
+    slow_etcd(&mut s);
+    let causes = s.causes();
+    assert!(causes.contains(&EtcdDiskBound) && causes.contains(&Fragmentation), "{causes:?}");
+}
+
+#[test]
+fn leases_that_change_hands_are_a_step_of_the_chain() {
+    let mut s = Scene::lab();
+    let lease = |s: &Scene, holder: &str, version| Lease {
+        namespace: s.name("kube-system"),
+        name: s.name("scheduler"),
+        version,
+        holder: holder.into(),
+        transitions: 0,
+        renewed_at: Some(s.now()),
+    };
+    let first = lease(&s, "one", 1);
+    s.see(Signal::Lease(first));
+    let (writes, asked) = steady(&mut s, 40);
+    for second in 1..=6 {
+        fsyncs(&mut s, writes, second);
+        requests(&mut s, asked, 2 * second);
+        s.pass(1.0);
+    }
+    let second = lease(&s, "two", 2);
+    s.see(Signal::Lease(second));
+    let found = s.diagnoses();
+    assert!(found[0].chain.iter().any(|l| l.what.contains("lose their leases")), "{found:?}");
+}
+
+#[test]
+fn a_webhook_that_cannot_be_called_is_told_by_its_metric_as_well() {
+    let mut s = Scene::lab();
+    let labels = [("name", "w"), ("error_type", "calling_webhook_error")];
+    s.metric("apiserver", "apiserver_admission_webhook_rejection_count", &labels, 3.0);
+    s.pass(5.0);
+    assert_eq!(s.causes(), [], "it may have been long ago");
+    s.metric("apiserver", "apiserver_admission_webhook_rejection_count", &labels, 4.0);
+    s.pass(1.0);
+    assert_eq!(s.causes(), [WebhookBlocked]);
+}
+
+#[test]
+fn a_counter_that_starts_anew_is_no_burst() {
+    let mut s = Scene::lab();
+    steady(&mut s, 40);
+    fsyncs(&mut s, 3, 0);
+    requests(&mut s, 5, 0);
+    s.pass(1.0);
+    assert_eq!(s.causes(), []);
+    let source = Source::metrics("apiserver");
+    let odd = Histogram {
+        name: "apiserver_request_duration_seconds".into(),
+        labels: Default::default(),
+        buckets: vec![(1.0, 1)],
+        sum: f64::NAN,
+        count: 1,
+    };
+    s.see_from(source, Signal::Histogram(odd));
+    s.pass(1.0);
+    assert_eq!(s.causes(), []);
+}

@@ -1,0 +1,133 @@
+//! Identity, and what looks like it.
+
+use crate::{scene::*, scenes::*};
+use loopdrill_model::Cause::*;
+
+#[test]
+fn a_revoked_role_binding_is_found_at_the_first_death() {
+    let mut s = Scene::lab();
+    rbac_revoked(&mut s);
+    let found = s.diagnoses();
+    assert_eq!(s.causes(), [RbacDenied]);
+    assert!(found[0].confidence > 0.9, "{found:?}");
+    assert!(is_about(&found[0], "Pod", "victim") && is_about(&found[0], "ServiceAccount", "account"));
+    let lag = found[0].diagnosed_at.duration_since(found[0].first_evidence_at).as_secs_f64();
+    assert!(lag <= 1.0, "{lag}");
+}
+
+#[test]
+fn it_is_gone_when_the_right_is_back_although_the_container_still_backs_off() {
+    let mut s = Scene::lab();
+    rbac_revoked(&mut s);
+    s.grant("another", &["*"]);
+    s.may("get", true);
+    s.pass(0.5);
+    assert_eq!(s.causes(), []);
+    s.pass(20.0);
+    assert_eq!(s.causes(), [], "and nobody else is blamed for that death");
+}
+
+#[test]
+fn a_role_that_shrinks_counts_like_a_binding_that_goes() {
+    let mut s = Scene::lab();
+    s.grant("binding", &["get"]);
+    let pod = s.pod("victim", |_| {});
+    s.pass(5.0);
+    s.grant("binding", &[]);
+    s.pass(1.0);
+    s.dies(pod, 1, "Error", 0);
+    s.may("get", false);
+    s.pass(0.5);
+    assert_eq!(s.causes(), [RbacDenied]);
+}
+
+#[test]
+fn an_application_that_died_before_the_loss_is_to_blame_itself() {
+    let mut s = Scene::lab();
+    s.grant("binding", &["get"]);
+    let pod = s.pod("victim", |_| {});
+    s.crash_loop(pod, 1, "Error");
+    s.gone("RoleBinding", "binding", "binding");
+    s.may("get", false);
+    s.pass(2.0);
+    assert_eq!(s.causes(), [ApplicationExit]);
+}
+
+#[test]
+fn a_loss_that_the_api_server_denies_is_none() {
+    let mut s = Scene::lab();
+    s.grant("binding", &["get"]);
+    let pod = s.pod("victim", |_| {});
+    s.pass(5.0);
+    s.gone("RoleBinding", "binding", "binding");
+    s.pass(3.0);
+    s.may("get", true);
+    s.pass(5.0);
+    s.crash_loop(pod, 1, "Error");
+    assert_eq!(s.causes(), [ApplicationExit]);
+}
+
+#[test]
+fn a_lost_right_without_a_crash_is_no_finding() {
+    let mut s = Scene::lab();
+    s.grant("binding", &["get"]);
+    s.pod("victim", |_| {});
+    s.gone("RoleBinding", "binding", "binding");
+    s.may("get", false);
+    s.pass(30.0);
+    assert_eq!(s.causes(), []);
+}
+
+#[test]
+fn memory_and_a_missing_command_are_not_identity_even_after_a_loss() {
+    for (code, reason, cause) in [(137, "OOMKilled", OutOfMemory), (128, "StartError", BadConfiguration)] {
+        let mut s = Scene::lab();
+        s.grant("binding", &["get"]);
+        let pod = s.pod("victim", |_| {});
+        s.gone("RoleBinding", "binding", "binding");
+        s.may("get", false);
+        s.pass(3.0);
+        s.dies(pod, code, reason, 0);
+        s.pass(1.0);
+        assert_eq!(s.causes(), [cause]);
+    }
+}
+
+#[test]
+fn the_registry_s_answer_decides_between_three_loops() {
+    for (tell, cause) in [
+        (pull_unauthorized as fn(&mut Scene), PullUnauthorized),
+        (image_not_found, ImageNotFound),
+        (registry_unreachable, RegistryUnreachable),
+    ] {
+        let mut s = Scene::lab();
+        tell(&mut s);
+        assert_eq!(s.causes(), [cause]);
+    }
+}
+
+#[test]
+fn a_back_off_without_words_is_explained_by_the_pod_s_own_event() {
+    let mut s = Scene::lab();
+    let pod = s.pod("victim", |_| {});
+    let words = format!("Failed to pull image \"{}\": 401 Unauthorized", pod.containers[0].image);
+    s.event(("Pod", "victim"), "pod-victim", "Failed", &words);
+    let pod = s.waiting(pod, "ImagePullBackOff", "");
+    s.pass(1.0);
+    assert_eq!(s.causes(), [PullUnauthorized]);
+    s.gone("Pod", "victim", &pod.uid);
+    assert_eq!(s.causes(), [], "the pod was replaced");
+}
+
+#[test]
+fn rejected_tokens_need_a_victim() {
+    let mut s = Scene::lab();
+    bad_token(&mut s);
+    assert_eq!(s.causes(), [TokenInvalid]);
+    let mut s = Scene::lab();
+    s.metric("apiserver", "authentication_attempts", &[("result", "error")], 0.0);
+    s.pass(1.0);
+    s.metric("apiserver", "authentication_attempts", &[("result", "error")], 50.0);
+    s.pass(5.0);
+    assert_eq!(s.causes(), []);
+}

@@ -1,0 +1,160 @@
+//! Network, and what looks like it.
+
+use crate::{scene::*, scenes::*};
+use loopdrill_model::{Cause::*, Signal, signal::*};
+
+const TOO_BIG: ProbeResult = ProbeResult::TooBig { mtu: 1250 };
+
+#[test]
+fn large_ones_vanish_and_the_overlay_link_counts_them() {
+    let mut s = Scene::lab();
+    overlay_mtu(&mut s);
+    let found = s.diagnoses();
+    assert_eq!(s.causes(), [OverlayMtu]);
+    assert!(found[0].confidence > 0.95, "{found:?}");
+    assert!(is_about(&found[0], "Interface", "w1/overlay") && is_about(&found[0], "Node", "w2"));
+    assert!(found[0].evidence.iter().any(|e| e.signal.starts_with("tx_dropped")), "{found:?}");
+    healthy_rounds(&mut s, 1);
+    assert_eq!(s.causes(), [], "the first large one that passes ends it");
+}
+
+#[test]
+fn two_rounds_are_enough_and_one_is_not() {
+    let mut s = Scene::lab();
+    healthy_rounds(&mut s, 5);
+    round(&mut s, [PASSED, PASSED, LOST], PASSED, PASSED);
+    assert_eq!(s.causes(), []);
+    round(&mut s, [PASSED, PASSED, LOST], PASSED, PASSED);
+    assert_eq!(s.causes(), [OverlayMtu]);
+}
+
+#[test]
+fn an_answer_that_says_too_big_is_no_black_hole() {
+    let mut s = Scene::lab();
+    for _ in 0..10 {
+        links(&mut s, 0, 0);
+        round(&mut s, [PASSED, PASSED, TOO_BIG], PASSED, PASSED);
+    }
+    assert_eq!(s.causes(), []);
+}
+
+#[test]
+fn refusals_to_fragment_are_evidence_where_the_link_counts_nothing() {
+    let mut s = Scene::lab();
+    healthy_rounds(&mut s, 3);
+    for i in 0..4 {
+        let counters = IpCounters {
+            node: s.name("w1"),
+            frag_fails: 7 + i,
+            icmp_out_dest_unreachs: 0,
+            tcp_out_segs: 0,
+            tcp_retrans_segs: 0,
+        };
+        s.see(Signal::IpCounters(counters));
+        round(&mut s, [PASSED, LOST, LOST], PASSED, PASSED);
+    }
+    let found = s.diagnoses();
+    assert_eq!(s.causes(), [OverlayMtu]);
+    assert!(found[0].evidence.iter().any(|e| e.signal.starts_with("FragFails")), "{found:?}");
+}
+
+#[test]
+fn loss_at_every_size_is_loss() {
+    let mut s = Scene::lab();
+    packet_loss(&mut s);
+    assert_eq!(s.causes(), [PacketLoss]);
+    healthy_rounds(&mut s, 12);
+    assert_eq!(s.causes(), []);
+}
+
+#[test]
+fn silence_between_pods_of_nodes_that_reach_each_other_is_a_filter() {
+    let mut s = Scene::lab();
+    filtered(&mut s);
+    assert_eq!(s.causes(), [TrafficFiltered]);
+    healthy_rounds(&mut s, 1);
+    assert_eq!(s.causes(), []);
+}
+
+#[test]
+fn a_node_that_is_silent_on_all_ways_is_left_to_its_status() {
+    let mut s = Scene::lab();
+    healthy_rounds(&mut s, 5);
+    for i in 0..45 {
+        round(&mut s, [LOST, LOST, LOST], LOST, PASSED);
+        assert_eq!(s.causes(), [], "after {i} s");
+    }
+    lose_node(&mut s, "w2");
+    assert_eq!(s.causes(), [NodeDown]);
+}
+
+#[test]
+fn one_lost_packet_is_nothing() {
+    let mut s = Scene::lab();
+    healthy_rounds(&mut s, 20);
+    round(&mut s, [PASSED, LOST, PASSED], LOST, LOST);
+    assert_eq!(s.causes(), []);
+    healthy_rounds(&mut s, 3);
+    assert_eq!(s.causes(), []);
+}
+
+#[test]
+fn names_that_do_not_resolve_are_dns_unless_the_network_is_broken() {
+    let mut s = Scene::lab();
+    dns_failure(&mut s);
+    assert_eq!(s.causes(), [DnsFailure]);
+    let mut s = Scene::lab();
+    healthy_rounds(&mut s, 5);
+    for _ in 0..8 {
+        round(&mut s, [LOST, LOST, LOST], PASSED, LOST);
+    }
+    let found = s.diagnoses();
+    assert_eq!(s.causes(), [TrafficFiltered]);
+    assert!(found[0].chain.iter().any(|l| l.what.contains("resolve")), "{found:?}");
+}
+
+#[test]
+fn without_probes_sustained_drops_of_the_overlay_over_a_clean_underlay_tell() {
+    let drops = |overlay: u64, underlay: u64| {
+        let mut s = Scene::lab();
+        for i in 0..10 {
+            links(&mut s, 8 + overlay * i, underlay * i);
+            s.pass(1.0);
+        }
+        s.causes()
+    };
+    assert_eq!(drops(2, 0), [OverlayMtu]);
+    assert_eq!(drops(2, 2), [], "both drop: not the encapsulation");
+    assert_eq!(drops(0, 0), []);
+}
+
+#[test]
+fn a_few_drops_when_a_link_comes_up_are_normal() {
+    let mut s = Scene::lab();
+    for dropped in [0, 4, 8, 8, 8, 8] {
+        links(&mut s, dropped, 0);
+        s.pass(1.0);
+    }
+    assert_eq!(s.causes(), []);
+}
+
+#[test]
+fn pods_that_become_unready_on_these_nodes_are_named_and_their_probes_not_blamed() {
+    let mut s = Scene::lab();
+    healthy_rounds(&mut s, 50);
+    let pod = s.pod("front", |p| p.containers[0].has_readiness_probe = true);
+    healthy_rounds(&mut s, 50);
+    for i in 0..25 {
+        if i == 3 {
+            let mut unready = pod.clone();
+            unready.ready = false;
+            unready.containers[0].ready = false;
+            s.see_pod(unready);
+        }
+        links(&mut s, 8 + 3 * i, 0);
+        round(&mut s, [PASSED, PASSED, LOST], PASSED, PASSED);
+    }
+    let found = s.diagnoses();
+    assert_eq!(s.causes(), [OverlayMtu], "{found:?}");
+    assert!(is_about(&found[0], "Pod", "front"), "{found:?}");
+}

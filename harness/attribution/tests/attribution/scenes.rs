@@ -1,0 +1,487 @@
+//! Each cause as a scene, with the observations without which nobody could tell.
+
+use crate::scene::{MI, Scene};
+use loopdrill_model::{Cause, Observation, Signal, Subject, signal::*};
+
+/// A cause and how it looks.
+#[derive(Debug)]
+pub(crate) struct Case {
+    pub(crate) cause: Cause,
+    pub(crate) tell: fn(&mut Scene),
+    /// Observations that decide. Without them the finding is gone or weaker.
+    pub(crate) decisive: fn(&Observation) -> bool,
+}
+
+pub(crate) const CASES: &[Case] = &[
+    Case { cause: Cause::RbacDenied, tell: rbac_revoked, decisive: is_grant_or_review },
+    Case { cause: Cause::PullUnauthorized, tell: pull_unauthorized, decisive: is_pod },
+    Case { cause: Cause::ImageNotFound, tell: image_not_found, decisive: is_pod },
+    Case { cause: Cause::RegistryUnreachable, tell: registry_unreachable, decisive: is_pod },
+    Case { cause: Cause::Fragmentation, tell: fragmentation, decisive: is_node },
+    Case { cause: Cause::Exhaustion, tell: exhaustion, decisive: is_node },
+    Case { cause: Cause::PlacementConstraint, tell: unmatched_selector, decisive: is_pod },
+    Case { cause: Cause::QuotaExceeded, tell: quota, decisive: |o| matches!(o.signal, Signal::Quota(_)) },
+    Case { cause: Cause::OutOfMemory, tell: out_of_memory, decisive: is_pod },
+    Case { cause: Cause::NodeDown, tell: node_down, decisive: is_node },
+    Case { cause: Cause::OverlayMtu, tell: overlay_mtu, decisive: is_large_probe },
+    Case { cause: Cause::PacketLoss, tell: packet_loss, decisive: is_probe },
+    Case { cause: Cause::TrafficFiltered, tell: filtered, decisive: is_probe },
+    Case { cause: Cause::DnsFailure, tell: dns_failure, decisive: is_probe },
+    Case {
+        cause: Cause::VolumeZoneMismatch,
+        tell: zone_cordoned,
+        decisive: |o| matches!(o.signal, Signal::Volume(_)),
+    },
+    Case { cause: Cause::ClaimOrClassMissing, tell: claim_missing, decisive: is_pod },
+    Case { cause: Cause::ProvisioningFailed, tell: provisioning_failed, decisive: is_event },
+    Case { cause: Cause::AttachOrMountFailed, tell: multi_attach, decisive: is_event },
+    Case {
+        cause: Cause::EtcdDiskBound,
+        tell: slow_etcd,
+        decisive: |o| matches!(o.signal, Signal::Histogram(_)),
+    },
+    Case { cause: Cause::ApiOverload, tell: overload, decisive: |o| matches!(o.signal, Signal::Metric(_)) },
+    Case {
+        cause: Cause::WebhookBlocked,
+        tell: webhook,
+        decisive: |o| matches!(o.signal, Signal::Controller(_)),
+    },
+    Case { cause: Cause::BadConfiguration, tell: missing_config, decisive: is_pod },
+    Case { cause: Cause::ProbeFailing, tell: liveness, decisive: is_event },
+    Case { cause: Cause::ApplicationExit, tell: application_exit, decisive: is_pod },
+    Case { cause: Cause::TokenInvalid, tell: bad_token, decisive: |o| matches!(o.signal, Signal::Metric(_)) },
+    Case {
+        cause: Cause::NoReadyEndpoints,
+        tell: wrong_selector,
+        decisive: |o| matches!(o.signal, Signal::Endpoints(_)),
+    },
+];
+
+fn is_pod(o: &Observation) -> bool {
+    matches!(o.signal, Signal::Pod(_))
+}
+fn is_node(o: &Observation) -> bool {
+    matches!(o.signal, Signal::Node(_))
+}
+fn is_event(o: &Observation) -> bool {
+    matches!(o.signal, Signal::Event(_))
+}
+fn is_probe(o: &Observation) -> bool {
+    matches!(o.signal, Signal::Probe(_))
+}
+fn is_large_probe(o: &Observation) -> bool {
+    matches!(&o.signal, Signal::Probe(p) if p.bytes > 1000)
+}
+fn is_grant_or_review(o: &Observation) -> bool {
+    match &o.signal {
+        Signal::Grant(_) | Signal::AccessReview(_) => true,
+        Signal::Gone(g) => g.object.kind == "RoleBinding",
+        _ => false,
+    }
+}
+
+/// The account's only binding is deleted while its pod runs; the pod exits with 1 and says nothing.
+pub(crate) fn rbac_revoked(s: &mut Scene) {
+    s.grant("binding", &["get", "list"]);
+    let pod = s.pod("victim", |_| {});
+    no_opinion(s, 3.0);
+    s.pass(20.0);
+    s.gone("RoleBinding", "binding", "binding");
+    s.pass(1.0);
+    no_opinion(s, 4.0);
+    let pod = s.dies(pod, 1, "Error", 0);
+    let bytes = Log {
+        pod: Subject::new("Pod", &pod.namespace, &pod.name),
+        uid: pod.uid.clone(),
+        container: pod.containers[0].name.clone(),
+        restarts: 0,
+        bytes: 0,
+    };
+    s.see(Signal::Log(bytes));
+    s.may("get", false);
+    s.pass(0.5);
+}
+
+fn no_opinion(s: &mut Scene, value: f64) {
+    s.metric("apiserver", "authorization_attempts_total", &[("result", "no-opinion")], value);
+}
+
+fn pull(s: &mut Scene, words: &str) {
+    let pod = s.pod("victim", |_| {});
+    let text = format!("failed to pull and unpack image \"{}\": {words}", pod.containers[0].image);
+    s.waiting(pod, "ErrImagePull", &text);
+    s.pass(2.0);
+}
+
+pub(crate) fn pull_unauthorized(s: &mut Scene) {
+    pull(
+        s,
+        "failed to resolve reference: unexpected status from HEAD request to https://r/v2/: 401 Unauthorized",
+    );
+}
+
+pub(crate) fn image_not_found(s: &mut Scene) {
+    pull(s, "rpc error: code = NotFound desc = failed to resolve image: not found");
+}
+
+pub(crate) fn registry_unreachable(s: &mut Scene) {
+    pull(s, "failed to do request: Head \"https://r/v2/\": dial tcp 10.1.2.3:5000: i/o timeout");
+}
+
+pub(crate) const INSUFFICIENT: &str =
+    "0/3 nodes are available: 1 node(s) had untolerated taint(s), 2 Insufficient cpu. preemption: no";
+
+pub(crate) fn fill(s: &mut Scene, cpu_millis: u64) {
+    for worker in ["w1", "w2"] {
+        s.pod(&format!("filler-{worker}"), |_| {});
+        let node = s.name(worker);
+        s.pod(&format!("filler-{worker}"), |p| {
+            p.node = Some(node);
+            p.requests = Resources { cpu_millis, memory_bytes: 64 * MI };
+        });
+        let usage = Usage { node: s.name(worker), cpu_millis: 80, memory_bytes: 500 * MI };
+        s.see(Signal::Usage(usage));
+    }
+}
+
+fn wants(cpu_millis: u64) -> impl FnOnce(&mut Pod) {
+    move |p| p.requests = Resources { cpu_millis, memory_bytes: 64 * MI }
+}
+
+/// 900 millis are free on each of two nodes, and 1200 are wanted.
+pub(crate) fn fragmentation(s: &mut Scene) {
+    fill(s, 1100);
+    s.pass(5.0);
+    s.unscheduled("victim", INSUFFICIENT, wants(1200));
+    s.pass(1.0);
+}
+
+/// 100 millis are free on each of two nodes, and 1200 are wanted.
+pub(crate) fn exhaustion(s: &mut Scene) {
+    fill(s, 1900);
+    s.pass(5.0);
+    s.unscheduled("victim", INSUFFICIENT, wants(1200));
+    s.pass(1.0);
+}
+
+pub(crate) fn unmatched_selector(s: &mut Scene) {
+    let message = "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector.";
+    s.unscheduled("victim", message, |p| {
+        p.node_selector.insert("disk".into(), "fast".into());
+    });
+    s.pass(3.0);
+}
+
+fn refused(s: &mut Scene, message: &str) {
+    let new = Controller {
+        kind: "ReplicaSet".into(),
+        namespace: s.name("ns"),
+        name: s.name("victim"),
+        uid: "rs".into(),
+        version: 5,
+        owner: Some(Subject::new("Deployment", s.name("ns"), s.name("victim"))),
+        desired: 1,
+        ready: 0,
+        troubles: vec![("ReplicaFailure".into(), "FailedCreate".into(), message.into())],
+    };
+    s.see(Signal::Controller(new));
+    s.pass(1.0);
+}
+
+pub(crate) fn quota(s: &mut Scene) {
+    let new = Quota {
+        namespace: s.name("ns"),
+        name: s.name("quota"),
+        uid: "quota".into(),
+        version: 2,
+        hard: [("pods".to_owned(), "0".to_owned())].into(),
+        used: [("pods".to_owned(), "0".to_owned())].into(),
+    };
+    s.see(Signal::Quota(new));
+    refused(
+        s,
+        "pods \"v-1\" is forbidden: exceeded quota: q, requested: pods=1, used: pods=0, limited: pods=0",
+    );
+}
+
+pub(crate) fn webhook(s: &mut Scene) {
+    refused(
+        s,
+        "Internal error occurred: failed calling webhook \"w.example.com\": failed to call webhook: no",
+    );
+}
+
+pub(crate) fn out_of_memory(s: &mut Scene) {
+    let pod = s.pod("victim", |p| p.containers[0].memory_limit_bytes = Some(64 * MI));
+    s.dies(pod, 137, "OOMKilled", 0);
+    s.pass(0.5);
+}
+
+pub(crate) fn node_down(s: &mut Scene) {
+    s.pod("victim", |_| {});
+    s.pass(1.0);
+    lose_node(s, "w1");
+    s.pass(0.5);
+}
+
+pub(crate) fn lose_node(s: &mut Scene, node: &str) {
+    let now = s.now();
+    s.node(node, |n| {
+        n.ready = "Unknown".into();
+        n.ready_reason = "NodeStatusUnknown".into();
+        n.ready_since = Some(now);
+    });
+}
+
+/// One round of probes: both ways between the workers on both paths, and to the DNS.
+pub(crate) fn round(s: &mut Scene, overlay: [ProbeResult; 3], underlay: ProbeResult, dns: ProbeResult) {
+    for (from, to) in [("w1", "w2"), ("w2", "w1")] {
+        let (from, to) = (s.name(from), s.name(to));
+        for (bytes, result) in [64, 1200, 1422].into_iter().zip(overlay.clone()) {
+            let probe = Probe { from: from.clone(), to: to.clone(), path: ProbePath::Overlay, bytes, result };
+            s.see(Signal::Probe(probe));
+        }
+        let probe = Probe {
+            from: from.clone(),
+            to: to.clone(),
+            path: ProbePath::Underlay,
+            bytes: 64,
+            result: underlay.clone(),
+        };
+        s.see(Signal::Probe(probe));
+        let probe =
+            Probe { from, to: "10.96.0.10".into(), path: ProbePath::Dns, bytes: 40, result: dns.clone() };
+        s.see(Signal::Probe(probe));
+    }
+    s.pass(1.0);
+}
+
+pub(crate) const PASSED: ProbeResult = ProbeResult::Passed { micros: 300 };
+pub(crate) const LOST: ProbeResult = ProbeResult::Lost;
+
+pub(crate) fn healthy_rounds(s: &mut Scene, count: u32) {
+    for _ in 0..count {
+        round(s, [PASSED, PASSED, PASSED], PASSED, PASSED);
+    }
+}
+
+pub(crate) fn links(s: &mut Scene, overlay_dropped: u64, underlay_dropped: u64) {
+    for node in ["w1", "w2"] {
+        let new = |name: &str, kind, tx_dropped| Interface {
+            node: s.name(node),
+            name: s.name(name),
+            kind,
+            mtu: 1450,
+            up: true,
+            df: None,
+            rx_packets: 10_000,
+            tx_packets: 10_000,
+            rx_dropped: 0,
+            tx_dropped,
+            rx_errors: 0,
+            tx_errors: 0,
+        };
+        let both = [
+            new("overlay", LinkKind::Overlay, overlay_dropped),
+            new("underlay", LinkKind::Underlay, underlay_dropped),
+        ];
+        both.into_iter().for_each(|i| s.see(Signal::Interface(i)));
+    }
+}
+
+/// Large packets vanish and are counted on the overlay link.
+pub(crate) fn overlay_mtu(s: &mut Scene) {
+    healthy_rounds(s, 5);
+    for i in 0..3 {
+        links(s, 8 + 3 * i, 0);
+        round(s, [PASSED, PASSED, LOST], PASSED, PASSED);
+    }
+}
+
+pub(crate) fn packet_loss(s: &mut Scene) {
+    healthy_rounds(s, 5);
+    for i in 0..20 {
+        let answer = |k: usize| if (i * 7 + k * 3) % 5 < 2 { LOST } else { PASSED };
+        round(s, [answer(0), answer(1), answer(2)], PASSED, PASSED);
+    }
+}
+
+pub(crate) fn filtered(s: &mut Scene) {
+    healthy_rounds(s, 5);
+    for _ in 0..7 {
+        round(s, [LOST, LOST, LOST], PASSED, PASSED);
+    }
+}
+
+pub(crate) fn dns_failure(s: &mut Scene) {
+    healthy_rounds(s, 5);
+    for _ in 0..5 {
+        round(s, [PASSED, PASSED, PASSED], PASSED, LOST);
+    }
+}
+
+pub(crate) const VOLUME_ELSEWHERE: &str = "0/3 nodes are available: 1 node(s) didn't match PersistentVolume's node \
+                                          affinity, 1 node(s) had untolerated taint(s), 1 node(s) were unschedulable.";
+
+/// The volume is in zone a, whose only worker is cordoned.
+pub(crate) fn zone_cordoned(s: &mut Scene) {
+    s.bound_claim("data", "a");
+    s.node("w1", |n| n.unschedulable = true);
+    s.pass(2.0);
+    let claim = s.name("data");
+    s.unscheduled("victim", VOLUME_ELSEWHERE, |p| p.claims.push(claim));
+    s.pass(1.0);
+}
+
+pub(crate) fn claim_missing(s: &mut Scene) {
+    let claim = s.name("nowhere");
+    s.unscheduled("victim", "persistentvolumeclaim not found", |p| p.claims.push(claim));
+    s.pass(3.0);
+}
+
+pub(crate) fn provisioning_failed(s: &mut Scene) {
+    s.claim("data", |_| {});
+    s.event(
+        ("PersistentVolumeClaim", "data"),
+        "claim-data",
+        "ProvisioningFailed",
+        "failed to provision volume: rpc error: code = ResourceExhausted desc = no space",
+    );
+    s.pass(3.0);
+}
+
+/// A pod on `w2` waits for a volume that is attached to `w1`.
+pub(crate) fn multi_attach(s: &mut Scene) {
+    s.bound_claim("data", "b");
+    let (volume, holder) = (s.name("volume-of-data"), s.name("w1"));
+    let attachment = Attachment {
+        name: s.name("attachment"),
+        uid: "attachment".into(),
+        version: 3,
+        volume,
+        node: holder,
+        attached: true,
+        deleting: false,
+        error: None,
+    };
+    s.see(Signal::Attachment(attachment));
+    let (claim, node) = (s.name("data"), s.name("w2"));
+    let pod = s.pod("victim", |p| {
+        p.claims.push(claim);
+        p.node = Some(node);
+    });
+    s.waiting(pod, "ContainerCreating", "");
+    let words = "Multi-Attach error for volume \"v\" Volume is already exclusively attached to one node";
+    s.event(("Pod", "victim"), "pod-victim", "FailedAttachVolume", words);
+    s.pass(11.0);
+}
+
+/// etcd's fsyncs as a cumulative histogram: `fast` of 2 ms and `slow` of 900 ms.
+pub(crate) fn fsyncs(s: &mut Scene, fast: u64, slow: u64) {
+    let bounds =
+        [0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.024, 2.048, 4.096, 8.192];
+    let count = |bound: f64| match bound {
+        b if b < 0.002 => 0,
+        b if b < 0.9 => fast,
+        _ => fast + slow,
+    };
+    #[expect(clippy::cast_precision_loss, reason = "small")]
+    let sum = fast as f64 * 0.002 + slow as f64 * 0.9;
+    let source = Source::metrics(&format!("etcd/{}", s.name("cp")));
+    let histogram = Histogram {
+        name: "etcd_disk_wal_fsync_duration_seconds".into(),
+        labels: Default::default(),
+        buckets: bounds.iter().map(|b| (*b, count(*b))).collect(),
+        sum,
+        count: fast + slow,
+    };
+    s.see_from(source, Signal::Histogram(histogram));
+}
+
+/// The API server's requests as cumulative histogram and counter: `fast` of 5 ms and `slow` of 3 s.
+pub(crate) fn requests(s: &mut Scene, fast: u64, slow: u64) {
+    let histogram = Histogram {
+        name: "apiserver_request_duration_seconds".into(),
+        labels: [("verb".to_owned(), "PUT".to_owned())].into(),
+        buckets: vec![(0.005, fast), (0.5, fast), (1.0, fast), (2.0, fast), (4.0, fast + slow)],
+        sum: 0.0,
+        count: fast + slow,
+    };
+    s.see_from(Source::metrics("apiserver"), Signal::Histogram(histogram));
+    #[expect(clippy::cast_precision_loss, reason = "small")]
+    let total = (fast + slow) as f64;
+    s.metric("apiserver", "apiserver_request_total", &[("verb", "PUT"), ("code", "200")], total);
+}
+
+/// Seconds of a healthy control plane: ten fsyncs and twenty requests a second.
+pub(crate) fn steady(s: &mut Scene, seconds: u64) -> (u64, u64) {
+    for second in 1..=seconds {
+        fsyncs(s, 10 * second, 0);
+        requests(s, 20 * second, 0);
+        s.pass(1.0);
+    }
+    (10 * seconds, 20 * seconds)
+}
+
+pub(crate) fn slow_etcd(s: &mut Scene) {
+    let (writes, asked) = steady(s, 40);
+    for second in 1..=5 {
+        fsyncs(s, writes, second);
+        requests(s, asked, 2 * second);
+        s.pass(1.0);
+    }
+}
+
+pub(crate) fn overload(s: &mut Scene) {
+    let (writes, asked) = steady(s, 40);
+    for second in 1..=12 {
+        fsyncs(s, writes + 30 * second, 0);
+        requests(s, asked + 400 * second, 40 * second);
+        s.pass(1.0);
+    }
+}
+
+pub(crate) fn missing_config(s: &mut Scene) {
+    let pod = s.pod("victim", |_| {});
+    s.waiting(pod, "CreateContainerConfigError", "configmap \"c\" not found");
+    s.pass(1.0);
+}
+
+pub(crate) fn liveness(s: &mut Scene) {
+    let pod = s.pod("victim", |p| p.containers[0].has_liveness_probe = true);
+    s.event(("Pod", "victim"), "pod-victim", "Unhealthy", "Liveness probe failed: HTTP probe failed: 500");
+    s.crash_loop(pod, 137, "Error");
+}
+
+pub(crate) fn application_exit(s: &mut Scene) {
+    let pod = s.pod("victim", |_| {});
+    s.crash_loop(pod, 1, "Error");
+}
+
+pub(crate) fn bad_token(s: &mut Scene) {
+    let errors =
+        |s: &mut Scene, n: f64| s.metric("apiserver", "authentication_attempts", &[("result", "error")], n);
+    errors(s, 0.0);
+    s.pass(5.0);
+    let pod = s.pod("victim", |_| {});
+    errors(s, 2.0);
+    s.crash_loop(pod, 1, "Error");
+}
+
+pub(crate) fn wrong_selector(s: &mut Scene) {
+    s.pod("backend", |p| {
+        p.labels.insert("app".into(), "shop".into());
+    });
+    let service = Service {
+        namespace: s.name("ns"),
+        name: s.name("front"),
+        uid: "service".into(),
+        version: 2,
+        selector: [("app".to_owned(), "shpo".to_owned())].into(),
+        headless: false,
+    };
+    s.see(Signal::Service(service));
+    let endpoints = Endpoints { namespace: s.name("ns"), service: s.name("front"), ready: 0, not_ready: 0 };
+    s.see(Signal::Endpoints(endpoints));
+    s.pass(31.0);
+}

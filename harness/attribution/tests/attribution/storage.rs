@@ -1,0 +1,147 @@
+//! Storage, and what looks like it.
+
+use crate::{scene::*, scenes::*};
+use loopdrill_model::{Cause::*, Loop};
+
+#[test]
+fn a_cordoned_zone_names_the_volume_and_the_cordon() {
+    let mut s = Scene::lab();
+    zone_cordoned(&mut s);
+    let found = s.diagnoses();
+    assert_eq!(s.causes(), [VolumeZoneMismatch]);
+    assert!(is_about(&found[0], "Pod", "victim") && is_about(&found[0], "PersistentVolumeClaim", "data"));
+    let chain: Vec<_> = found[0].chain.iter().map(|l| (l.control_loop, l.what.as_str())).collect();
+    assert_eq!(chain[0], (Loop::Compute, "the node is cordoned"));
+    assert_eq!(chain[1].0, Loop::Storage);
+    assert_eq!(chain[2], (Loop::Compute, "the pod is Pending"));
+    s.node("w1", |n| n.unschedulable = false);
+    s.pass(0.5);
+    assert_eq!(s.causes(), []);
+}
+
+#[test]
+fn a_lost_node_is_a_step_of_the_chain_and_not_a_second_finding() {
+    let mut s = Scene::lab();
+    s.bound_claim("data", "a");
+    lose_node(&mut s, "w1");
+    s.pass(1.0);
+    assert_eq!(s.causes(), [NodeDown]);
+    let claim = s.name("data");
+    s.unscheduled("victim", VOLUME_ELSEWHERE, |p| p.claims.push(claim));
+    s.pass(1.0);
+    let found = s.diagnoses();
+    assert_eq!(s.causes(), [VolumeZoneMismatch], "{found:?}");
+    assert_eq!(found[0].chain[0].what, "the node is down");
+    assert!(is_about(&found[0], "Node", "w1"));
+}
+
+#[test]
+fn a_volume_that_was_made_in_the_wrong_zone_is_found_by_the_pod_s_own_wish() {
+    let mut s = Scene::lab();
+    s.bound_claim("data", "a");
+    let (claim, zone) = (s.name("data"), s.name("b"));
+    s.unscheduled("victim", VOLUME_ELSEWHERE, |p| {
+        p.claims.push(claim);
+        p.node_selector.insert("topology.kubernetes.io/zone".into(), zone);
+    });
+    s.pass(1.0);
+    assert_eq!(s.causes(), [VolumeZoneMismatch]);
+}
+
+#[test]
+fn a_pod_that_would_fit_nowhere_at_all_is_not_storage_s() {
+    let mut s = Scene::lab();
+    s.bound_claim("data", "a");
+    let claim = s.name("data");
+    s.unscheduled("victim", VOLUME_ELSEWHERE, |p| {
+        p.claims.push(claim);
+        p.requests.cpu_millis = 5000;
+    });
+    s.pass(1.0);
+    assert_eq!(s.causes(), [Exhaustion]);
+}
+
+#[test]
+fn a_full_home_with_room_elsewhere_is_storage_s() {
+    let mut s = Scene::lab();
+    s.bound_claim("data", "a");
+    let node = s.name("w1");
+    s.pod("filler", |p| {
+        p.node = Some(node);
+        p.requests.cpu_millis = 1900;
+    });
+    let claim = s.name("data");
+    s.unscheduled("victim", INSUFFICIENT, |p| {
+        p.claims.push(claim);
+        p.requests.cpu_millis = 500;
+    });
+    s.pass(1.0);
+    assert_eq!(s.causes(), [VolumeZoneMismatch]);
+    assert!(s.diagnoses()[0].confidence < 0.9, "the scheduler did not say so");
+}
+
+#[test]
+fn missing_claims_and_classes_are_told_from_waiting_ones() {
+    let mut s = Scene::lab();
+    claim_missing(&mut s);
+    assert_eq!(s.causes(), [ClaimOrClassMissing]);
+
+    let mut s = Scene::lab();
+    s.claim("data", |c| c.class = Some("nowhere".into()));
+    s.pass(3.0);
+    assert_eq!(s.causes(), [ClaimOrClassMissing]);
+
+    let mut s = Scene::lab();
+    s.claim("data", |_| {});
+    s.pass(200.0);
+    assert_eq!(s.causes(), [], "it waits for its first consumer");
+}
+
+#[test]
+fn a_provisioner_that_fails_is_believed_until_the_claim_is_bound() {
+    let mut s = Scene::lab();
+    provisioning_failed(&mut s);
+    assert_eq!(s.causes(), [ProvisioningFailed]);
+    s.pass(120.0);
+    assert_eq!(s.causes(), [ProvisioningFailed], "it pauses for minutes between attempts");
+    s.bound_claim("data", "a");
+    assert_eq!(s.causes(), []);
+}
+
+#[test]
+fn an_attached_volume_elsewhere_is_attach_and_the_dead_holder_its_reason() {
+    let mut s = Scene::lab();
+    multi_attach(&mut s);
+    assert_eq!(s.causes(), [AttachOrMountFailed]);
+    lose_node(&mut s, "w1");
+    s.pass(1.0);
+    let found = s.diagnoses();
+    assert_eq!(s.causes(), [AttachOrMountFailed], "{found:?}");
+    assert_eq!(found[0].chain[0].what, "the node is down");
+}
+
+#[test]
+fn a_mount_without_its_config_map_is_the_workload_s() {
+    let mut s = Scene::lab();
+    let pod = s.pod("victim", |_| {});
+    s.waiting(pod, "ContainerCreating", "");
+    let words = "MountVolume.SetUp failed for volume \"c\" : configmap \"c\" not found";
+    s.event(("Pod", "victim"), "pod-victim", "FailedMount", words);
+    s.pass(3.0);
+    assert_eq!(s.causes(), [BadConfiguration]);
+}
+
+#[test]
+fn a_pod_on_a_node_its_volume_cannot_reach_is_a_zone_mismatch() {
+    let mut s = Scene::lab();
+    s.bound_claim("data", "a");
+    let (claim, node) = (s.name("data"), s.name("w2"));
+    let pod = s.pod("victim", |p| {
+        p.claims.push(claim);
+        p.node = Some(node);
+    });
+    s.waiting(pod, "ContainerCreating", "");
+    s.event(("Pod", "victim"), "pod-victim", "FailedAttachVolume", "rpc error: the disk is in another zone");
+    s.pass(11.0);
+    assert_eq!(s.causes(), [VolumeZoneMismatch]);
+}
