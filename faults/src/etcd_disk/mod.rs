@@ -191,7 +191,7 @@ fn judge(calls: &[Call]) -> Look {
     match (calls.len(), slow, failed) {
         (CALLS, CALLS, _) => Look::Broken(vec![
             seen("time of a small write, p50", format!("{} ms", median(calls))),
-            seen("rate of the client's calls", "at most two a second, as before"),
+            seen("rate of the client's calls", format!("{:.1} a second", rate(calls))),
             seen("errors of the client's calls", failed.map_or("none", String::as_str)),
         ]),
         (CALLS, 0, None) => Look::Well,
@@ -206,25 +206,36 @@ fn median(calls: &[Call]) -> u64 {
     times[times.len() / 2]
 }
 
+/// Calls a second: no more than before, so that load is no explanation.
+fn rate(calls: &[Call]) -> f64 {
+    let span = calls[calls.len() - 1].at.duration_since(calls[0].at).as_secs_f64();
+    (calls.len() - 1) as f64 / span.max(f64::EPSILON)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{Hold, victim::place::tests::facts};
+    use jiff::{Timestamp, ToSpan};
 
     fn calls(times: &[u64]) -> Vec<Call> {
-        times.iter().map(|ms| Call { ms: *ms, error: None }).collect()
+        let start = Timestamp::UNIX_EPOCH;
+        (1..).zip(times).map(|(s, ms)| Call { at: start + s.seconds(), ms: *ms, error: None }).collect()
     }
 
     #[test]
     fn only_steadily_slow_writes_are_the_symptom() {
         assert_eq!(judge(&calls(&[12, 9, 499])), Look::Well);
-        assert!(matches!(judge(&calls(&[900, 3000, 1500])), Look::Broken(e) if e[0].value == "1500 ms"));
+        assert!(
+            matches!(judge(&calls(&[900, 3000, 1500])), Look::Broken(e) if e[0].value == "1500 ms" && e[1].value == "1.0 a second")
+        );
         for times in [&[][..], &[900, 900], &[12, 900, 900], &[900, 900, 12]] {
             assert!(matches!(judge(&calls(times)), Look::Settling(_)), "{times:?}");
         }
-        let refused = Call { ms: 3, error: Some("403".into()) };
+        let at = Timestamp::UNIX_EPOCH;
+        let refused = Call { at, ms: 3, error: Some("403".into()) };
         assert!(matches!(judge(&vec![refused; 3]), Look::Settling(_)), "a quick refusal is something else");
-        let late = Call { ms: 10_000, error: Some("no answer".into()) };
+        let late = Call { at, ms: 10_000, error: Some("no answer".into()) };
         assert!(matches!(judge(&vec![late; 3]), Look::Broken(_)));
     }
 

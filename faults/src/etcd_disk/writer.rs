@@ -1,6 +1,7 @@
 //! The victim: an ordinary client that writes one small object at a steady pace, and says on standard
 //! output how long each call took.
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{
     Api, Client, Config,
@@ -22,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// One call as its client saw it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Call {
+    /// When it ended.
+    pub(super) at: Timestamp,
     /// How long it took in milliseconds.
     pub(super) ms: u64,
     /// Why it failed.
@@ -51,7 +54,7 @@ async fn timed(work: impl Future<Output = kube::Result<()>>) -> Call {
         Ok(result) => result.err().map(|error| error.to_string()),
         Err(_) => Some("no answer".into()),
     };
-    Call { ms: start.elapsed().as_millis().try_into().unwrap_or(u64::MAX), error }
+    Call { at: Timestamp::now(), ms: start.elapsed().as_millis().try_into().unwrap_or(u64::MAX), error }
 }
 
 async fn write(maps: &Api<ConfigMap>, round: u64) -> kube::Result<()> {
