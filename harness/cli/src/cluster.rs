@@ -77,7 +77,11 @@ pub(crate) async fn provide(
     if let Some(name) = &args.kind {
         let lease = lease::exclusive(name)?;
         let lab = Lab::attach_kind(name, &binary).await?;
-        let handle = if lab.is_ours() { ClusterHandle::Lab { name: name.clone() } } else { ClusterHandle::Kind { name: name.clone() } };
+        let handle = if lab.is_ours() {
+            ClusterHandle::Lab { name: name.clone() }
+        } else {
+            ClusterHandle::Kind { name: name.clone() }
+        };
         return finish(lab, handle, After::Detach(binary), run, lease).await;
     }
     let name = args.lab.clone().unwrap_or_else(|| format!("loopdrill-{run}"));

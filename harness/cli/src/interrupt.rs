@@ -33,7 +33,9 @@ fn leave_now() -> ! {
         eprintln!("  {} lists changes that may be in force", path.display());
     }
     if !dirty.is_empty() {
-        eprintln!("Faults on nodes end by themselves within their deadline; `loopdrill undo` removes the rest.");
+        eprintln!(
+            "Faults on nodes end by themselves within their deadline; `loopdrill undo` removes the rest."
+        );
     }
     eprintln!("`loopdrill lab list` shows labs that are left, `loopdrill lab down --name NAME` removes one.");
     std::process::exit(i32::from(ExitStatus::Interrupted.code()))

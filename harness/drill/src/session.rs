@@ -155,11 +155,12 @@ impl Session {
         }
         let leftovers = life::undo(&self.means, &self.journal, &self.journal.pending()).await;
         trouble.extend(leftovers.into_iter().map(|l| format!("{}: {}", l.change, l.why)));
-        trouble.extend(namespace::sweep(&self.target).await.err());
         self.detector.stop.cancel();
         let stopped = self.detector.task.await.map_err(|e| e.to_string());
         trouble.extend(stopped.and_then(|r| r.map_err(|e| e.to_string())).err());
         self.detector.judge.abort();
+        // Last, when even what the detector installed is gone.
+        trouble.extend(namespace::sweep(&self.target).await.err());
         trouble.extend(self.journal.close().err().map(|e| e.to_string()));
 
         let drills = self.reports.into_inner().unwrap_or_else(PoisonError::into_inner);

@@ -22,7 +22,9 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  loopdrill lab up --name dev && export KUBECONFIG=$(loopdrill lab kubeconfig --name dev)")]
+#[command(
+    after_help = "Example:\n  loopdrill lab up --name dev && export KUBECONFIG=$(loopdrill lab kubeconfig --name dev)"
+)]
 pub(crate) struct Up {
     /// The lab's name
     #[arg(long, default_value = "loopdrill")]

@@ -60,11 +60,15 @@ Examples:
   loopdrill run --detector none                    what a cluster without monitoring would notice: nothing";
 
 pub(crate) async fn main(args: Args) -> Result<ExitStatus, Failure> {
-    let selection =
-        Selection { faults: args.fault.clone(), variants: args.variant.clone(), loops: args.control_loop.clone() };
+    let selection = Selection {
+        faults: args.fault.clone(),
+        variants: args.variant.clone(),
+        loops: args.control_loop.clone(),
+    };
     let control = selection.control();
     let faults = selection.pick(catalogue())?;
-    let detector = loopdrill_detect::by_name(&args.detector).map_err(|e| Failure::new(ExitStatus::Usage, &e))?;
+    let detector =
+        loopdrill_detect::by_name(&args.detector).map_err(|e| Failure::new(ExitStatus::Usage, &e))?;
     if args.dry_run {
         return dry_run(&args, &faults).await;
     }
@@ -80,7 +84,10 @@ pub(crate) async fn main(args: Args) -> Result<ExitStatus, Failure> {
     let errors = reports.await.map_err(|e| Failure::new(ExitStatus::CleanupFailed, &e))?;
     let report = report?;
     if args.output == OutputFormat::Json {
-        println!("{}", serde_json::to_string_pretty(&report).map_err(|e| Failure::new(ExitStatus::Usage, &e))?);
+        println!(
+            "{}",
+            serde_json::to_string_pretty(&report).map_err(|e| Failure::new(ExitStatus::Usage, &e))?
+        );
     }
     Ok(errors.iter().fold(report.exit, |exit, e| {
         eprintln!("error: {e}");
@@ -103,6 +110,9 @@ async fn drills(
         Ok(session) => Ok(loopdrill_drill::run(session, faults, control).await),
         Err(e) => Err(Failure::from(e)),
     };
+    if let Some(kubeconfig) = cluster.kept_kubeconfig() {
+        events.progress(format!("the lab stays; KUBECONFIG={}", kubeconfig.display()));
+    }
     events.progress("giving the cluster back");
     let trouble = cluster.release().await.err();
     match report {
@@ -120,7 +130,8 @@ async fn session(
 ) -> Result<Session, loopdrill_drill::SessionError> {
     let budgets = Budgets { detect: Duration::from_secs(args.detect_within), ..Budgets::default() };
     let options = Options { budgets, require: args.require, state_dir: journal::state_dir() };
-    Session::start(Arc::clone(&cluster.target), &cluster.handle, detector, options, events.clone(), cancel).await
+    Session::start(Arc::clone(&cluster.target), &cluster.handle, detector, options, events.clone(), cancel)
+        .await
 }
 
 /// Feeds all reports until the stream ends; returns what could not be written.

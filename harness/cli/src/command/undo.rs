@@ -12,7 +12,9 @@ use std::{path::Path, sync::Arc};
 
 /// Options of `loopdrill undo`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Needs nothing but the journal and the cluster's engine; changes of nodes are undone without the API server.")]
+#[command(
+    after_help = "Needs nothing but the journal and the cluster's engine; changes of nodes are undone without the API server."
+)]
 pub(crate) struct Args {
     /// Only say what is left
     #[arg(long)]
@@ -78,7 +80,9 @@ async fn means(found: &Found) -> Result<Option<Means>, Failure> {
     let name = match &found.cluster {
         ClusterHandle::Lab { name } | ClusterHandle::Kind { name } => name,
         ClusterHandle::Context { name, .. } => {
-            return Err(Failure::usage(format!("this build cannot reach context {name}; use the one that made the journal")));
+            return Err(Failure::usage(format!(
+                "this build cannot reach context {name}; use the one that made the journal"
+            )));
         }
     };
     match loopdrill_lab::reach(name).await {

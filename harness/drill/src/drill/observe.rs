@@ -3,8 +3,8 @@
 use super::{Drill, Stop};
 use crate::findings::key;
 use loopdrill_faults::FaultError;
-use loopdrill_model::{Diagnosis, Evidence, Gate, Source, Timestamp};
-use std::time::Duration;
+use loopdrill_model::{Cause, Diagnosis, EventKind, Evidence, Gate, Loop, Source, Timestamp};
+use std::{collections::BTreeMap, time::Duration};
 use tokio::{
     sync::watch,
     time::{Instant, sleep, sleep_until, timeout},
@@ -31,10 +31,33 @@ enum Victim {
 /// What the detector's side has come to.
 #[derive(Debug, Default)]
 struct Verdict {
-    detected_at: Option<Timestamp>,
+    /// When each cause was named first, and the first evidence that it was named with.
+    seen: BTreeMap<(Loop, Option<Cause>), (Timestamp, Timestamp)>,
     attributed_at: Option<Timestamp>,
     top: Option<Diagnosis>,
     others: Vec<Diagnosis>,
+}
+
+impl Verdict {
+    /// Takes in what is found now. Returns whether it differs from what was found before.
+    fn take(&mut self, mut mine: Vec<Diagnosis>) -> bool {
+        if mine.is_empty() {
+            return false;
+        }
+        for d in &mine {
+            self.seen.entry((d.control_loop, d.cause)).or_insert((Timestamp::now(), d.first_evidence_at));
+        }
+        let before: Vec<_> = self.top.iter().chain(&self.others).map(key).collect();
+        let changed = before != mine.iter().map(key).collect::<Vec<_>>();
+        self.top = Some(mine.remove(0));
+        self.others = mine;
+        changed
+    }
+
+    /// When the answer was first given, and the first evidence it was given with: lag and lead count from it.
+    fn answered(&self) -> Option<(Timestamp, Timestamp)> {
+        self.top.as_ref().and_then(|d| self.seen.get(&(d.control_loop, d.cause))).copied()
+    }
 }
 
 impl Drill<'_> {
@@ -46,8 +69,7 @@ impl Drill<'_> {
             tokio::join!(this.wait_for_symptom(tell), this.wait_for_diagnosis(told))
         };
         let verdict = verdict?;
-        self.timings.detected_at = verdict.detected_at;
-        self.timings.first_evidence_at = verdict.top.as_ref().map(|d| d.first_evidence_at);
+        (self.timings.detected_at, self.timings.first_evidence_at) = verdict.answered().unzip();
         match symptom? {
             Some((at, evidence)) => self.answer_at(Gate::Manifested, Some(at), true, evidence, None),
             None => {
@@ -100,12 +122,10 @@ impl Drill<'_> {
         let mut verdict = Verdict::default();
         let mut right_since: Option<Instant> = None;
         loop {
-            let mut mine = self.in_scope(&findings.borrow_and_update().diagnoses);
+            let mine = self.in_scope(&findings.borrow_and_update().diagnoses);
             let right = mine.first().is_some_and(|top| self.is_right(top));
-            if !mine.is_empty() {
-                verdict.detected_at.get_or_insert_with(Timestamp::now);
-                verdict.top = Some(mine.remove(0));
-                verdict.others = mine;
+            if verdict.take(mine.clone()) {
+                self.session.events.drill(&self.id, EventKind::Findings { diagnoses: mine });
             }
             if right {
                 verdict.attributed_at.get_or_insert_with(Timestamp::now);
@@ -159,7 +179,13 @@ impl Drill<'_> {
         let evidence = verdict.top.as_ref().map(|d| d.evidence.clone()).unwrap_or_default();
         let silent = || Some("the detector reported nothing about what this drill touched".to_string());
         let note = if verdict.top.is_none() { silent() } else { None };
-        self.answer_at(Gate::Detected, verdict.detected_at, verdict.top.is_some(), evidence.clone(), note);
+        self.answer_at(
+            Gate::Detected,
+            self.timings.detected_at,
+            verdict.top.is_some(),
+            evidence.clone(),
+            note,
+        );
         let note = verdict.top.as_ref().filter(|d| !self.is_right(d)).map(|d| {
             let causes: Vec<_> = spec.expected_causes.iter().map(|c| c.name()).collect();
             format!(
