@@ -65,14 +65,14 @@ pub(super) fn start(id: &str, held: &Held) -> Result<(), StepError> {
         return Ok(());
     }
     // The service manager has restored already; its own message says less than the holder's.
-    let why = fs::read_to_string(error_file(id)).unwrap_or_default();
-    undo(id, held)?;
-    match started {
-        Err(StepError::Command { command, .. }) if !why.is_empty() => {
-            Err(StepError::Command { command, why })
-        }
-        Err(other) => Err(other),
-        Ok(_) => Err(StepError::Unfit(format!("the holder {} ended at once: {why}", unit(id)))),
+    let words = fs::read_to_string(error_file(id)).unwrap_or_default();
+    let failure = match started {
+        Err(other) if words.is_empty() => other,
+        _ => StepError::Unfit(format!("the holder {} ended at once: {words}", unit(id))),
+    };
+    match undo(id, held) {
+        Ok(()) => Err(failure),
+        Err(also) => Err(StepError::Unfit(format!("{failure}; and it could not be taken back: {also}"))),
     }
 }
 

@@ -115,6 +115,12 @@ impl NodeChange {
         Self { node: node.into(), what: What::PowerOff }
     }
 
+    /// Whether the node itself holds the change, and ends it when the harness dies.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        matches!(self.what, What::Held(_))
+    }
+
     /// Puts the change in force and keeps it alive by a heartbeat from this process.
     ///
     /// # Errors
@@ -164,8 +170,21 @@ impl NodeChange {
             What::PowerOff => Ok(nodes.power_on(&self.node).await?),
             What::Held(held) => {
                 heartbeat::stop(&self.node, &unit_id(id));
-                ask(nodes, &self.node, &["undo", &unit_id(id)], held).await
+                let undone = ask(nodes, &self.node, &["undo", &unit_id(id)], held).await;
+                undone.map_err(|error| self.what_is_left(error))
             }
+        }
+    }
+
+    /// What a node that is down still has to take back. Its links, routes and filters went with its kernel;
+    /// its files did not.
+    fn what_is_left(&self, error: ChangeError) -> ChangeError {
+        match error {
+            ChangeError::Node(NodeError::Down { node, why }) => {
+                let why = format!("{why}; start it and run `loopdrill undo` again to take back: {self}");
+                ChangeError::Node(NodeError::Down { node, why })
+            }
+            other => other,
         }
     }
 
