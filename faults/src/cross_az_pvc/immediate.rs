@@ -9,9 +9,9 @@ use crate::{
     Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Resource,
     object::{Create, ObjectChange},
     victim::{
-        Claim, Latch, Look, Seen, Workload, api, create, describe, is_ready, metadata,
+        Claim, Latch, Seen, Workload, api, create, look_at_all, metadata,
         place::{zone_that_stays, zone_to_lose},
-        pods_of, scale, seen, typed, until, wait_ready,
+        scale, seen, typed, until, wait_ready,
     },
 };
 use async_trait::async_trait;
@@ -63,10 +63,13 @@ fn class_name(ctx: &FaultContext) -> String {
 async fn default_class(ctx: &FaultContext) -> Result<Option<StorageClass>, FaultError> {
     let all: Api<StorageClass> = Api::all(ctx.target.client.clone());
     let all = all.list(&ListParams::default()).await.map_err(FaultError::api("list the storage classes"))?;
-    let defaults =
-        all.items.into_iter().filter(|c| c.annotations().get(DEFAULT).is_some_and(|v| v == "true"));
-    let by_age = |c: &StorageClass| (c.metadata.creation_timestamp.clone(), std::cmp::Reverse(c.name_any()));
-    Ok(defaults.max_by_key(by_age))
+    Ok(newest_default(all.items))
+}
+
+/// Of two of the same second the API server takes the first by name.
+fn newest_default(all: Vec<StorageClass>) -> Option<StorageClass> {
+    let defaults = all.into_iter().filter(|c| c.annotations().get(DEFAULT).is_some_and(|v| v == "true"));
+    defaults.max_by_key(|c| (c.metadata.creation_timestamp.clone(), std::cmp::Reverse(c.name_any())))
 }
 
 async fn require_waiting_default(ctx: &FaultContext) -> Result<(), FaultError> {
@@ -92,18 +95,6 @@ async fn admitted_class(ctx: &FaultContext) -> Result<Option<String>, FaultError
     let claim =
         api(ctx).create(&params, &claim).await.map_err(FaultError::api("try a claim without a class"))?;
     Ok(claim.spec.and_then(|s| s.storage_class_name))
-}
-
-fn look(pods: &[Pod]) -> Look {
-    let staying = || pods.iter().filter(|p| p.metadata.deletion_timestamp.is_none());
-    match staying().find_map(misplaced) {
-        Some(evidence) => Look::Broken(evidence),
-        None => match staying().find(|p| !is_ready(p)) {
-            Some(pod) => Look::Settling(describe(pod)),
-            None if pods.is_empty() => Look::Settling("there is no pod".into()),
-            None => Look::Well,
-        },
-    }
 }
 
 #[async_trait]
@@ -174,7 +165,7 @@ impl Fault for Immediate {
     }
 
     async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {
-        Ok(self.latch.judge(look(&pods_of(ctx, NAME).await?)))
+        Ok(self.latch.judge(look_at_all::<StatefulSet>(ctx, NAME, misplaced).await?))
     }
 
     async fn relieve(&self, ctx: &FaultContext) -> Result<(), FaultError> {
@@ -199,5 +190,27 @@ impl Fault for Immediate {
         .await?;
         let pods: Api<Pod> = api(ctx);
         pods.delete(&pod, &params).await.map(drop).map_err(FaultError::api(format!("delete pod {pod}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_default_class_is_the_one_that_counts() {
+        let class = |name: &str, default: &str, second: u32| -> StorageClass {
+            typed(json!({"provisioner": "p", "metadata": {
+                "name": name, "annotations": {DEFAULT: default},
+                "creationTimestamp": format!("2026-01-01T00:00:0{second}Z")}}))
+        };
+        let all = vec![
+            class("old", "true", 1),
+            class("b", "true", 2),
+            class("a", "true", 2),
+            class("c", "false", 3),
+        ];
+        assert_eq!(newest_default(all).map(|c| c.name_any()).as_deref(), Some("a"));
+        assert!(newest_default(vec![class("c", "false", 3)]).is_none());
     }
 }

@@ -13,7 +13,7 @@ mod ops;
 mod patch;
 mod reference;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 

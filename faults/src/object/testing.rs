@@ -25,10 +25,10 @@ struct State_ {
 
 /// The server; clones share the objects.
 #[derive(Clone, Default)]
-pub(super) struct FakeApi(Arc<Mutex<State_>>);
+pub(crate) struct FakeApi(Arc<Mutex<State_>>);
 
 impl FakeApi {
-    pub(super) fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         Client::new(Router::new().fallback(answer).with_state(self.clone()), "default")
     }
 
@@ -37,24 +37,24 @@ impl FakeApi {
     }
 
     /// Puts an object there, as somebody else would.
-    pub(super) fn put(&self, url: &str, object: Value) {
+    pub(crate) fn put(&self, url: &str, object: Value) {
         self.lock().store(url, object);
     }
 
-    pub(super) fn remove(&self, url: &str) {
+    pub(crate) fn remove(&self, url: &str) {
         self.lock().objects.remove(url);
     }
 
-    pub(super) fn object(&self, url: &str) -> Option<Value> {
+    pub(crate) fn object(&self, url: &str) -> Option<Value> {
         self.lock().objects.get(url).cloned()
     }
 
-    pub(super) fn fail_next(&self, codes: &[u16]) {
+    pub(crate) fn fail_next(&self, codes: &[u16]) {
         self.lock().failures = codes.to_vec();
     }
 
     /// How many requests had this method.
-    pub(super) fn count(&self, method: &str) -> usize {
+    pub(crate) fn count(&self, method: &str) -> usize {
         self.lock().requests.iter().filter(|m| *m == method).count()
     }
 }
@@ -70,9 +70,18 @@ impl State_ {
         object
     }
 
+    fn list(&self, url: &str) -> Value {
+        let inside = |(key, _): &(&String, &Value)| {
+            key.strip_prefix(url).is_some_and(|rest| rest.starts_with('/') && !rest[1..].contains('/'))
+        };
+        let items: Vec<_> = self.objects.iter().filter(inside).map(|(_, object)| object).collect();
+        json!({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": items})
+    }
+
     fn answer(&mut self, method: &Method, url: &str, body: Value) -> Result<Value, u16> {
         let found = self.objects.get(url).cloned();
         match (method.as_str(), found) {
+            ("GET", None) if is_collection(url) => Ok(self.list(url)),
             ("GET", found) => found.ok_or(404),
             ("POST", _) => {
                 let url = format!("{url}/{}", body["metadata"]["name"].as_str().ok_or(422_u16)?);
@@ -92,6 +101,13 @@ impl State_ {
             _ => Err(404),
         }
     }
+}
+
+/// `…/nodes` and `…/namespaces/x/pods`, unlike `…/nodes/n1`.
+fn is_collection(url: &str) -> bool {
+    let parts: Vec<_> = url.trim_matches('/').split('/').collect();
+    let version = if parts[0] == "api" { 2 } else { 3 };
+    parts.len().saturating_sub(version) % 2 == 1
 }
 
 async fn answer(State(api): State<FakeApi>, method: Method, uri: Uri, body: Bytes) -> Response {

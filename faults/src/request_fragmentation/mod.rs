@@ -9,9 +9,7 @@ mod quantity;
 use crate::{
     Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Resource,
     object::{Create, ObjectChange},
-    victim::{
-        Latch, Look, Workload, create, describe, is_ready, pods_of, scale, seen, unscheduled, wait_ready,
-    },
+    victim::{Latch, Workload, create, look_at_all, scale, seen, unscheduled, wait_ready},
 };
 use async_trait::async_trait;
 use capacity::{Free, Room};
@@ -88,19 +86,12 @@ impl Fragmentation {
     fn request(&self, ctx: &FaultContext) -> u64 {
         self.request.millis(&ctx.target.facts)
     }
+}
 
-    fn look(&self, pods: &[Pod]) -> Look {
-        let staying = || pods.iter().filter(|p| p.metadata.deletion_timestamp.is_none());
-        let refused = staying().filter_map(unscheduled).find(|why| why.contains("Insufficient cpu"));
-        match refused {
-            Some(why) => Look::Broken(vec![seen("the scheduler's answer", why)]),
-            None if pods.is_empty() => Look::Settling("there is no pod".into()),
-            None => match staying().find(|p| !is_ready(p)) {
-                Some(pod) => Look::Settling(describe(pod)),
-                None => Look::Well,
-            },
-        }
-    }
+/// What the scheduler says about a pod that it refuses for want of CPU.
+fn refused(pod: &Pod) -> Option<Vec<Evidence>> {
+    let why = unscheduled(pod).filter(|why| why.contains("Insufficient cpu"))?;
+    Some(vec![seen("the scheduler's answer", why)])
 }
 
 #[async_trait]
@@ -169,7 +160,32 @@ impl Fault for Fragmentation {
     }
 
     async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {
-        let pods = pods_of(ctx, NAME).await?;
-        Ok(self.latch.judge(self.look(&pods)))
+        Ok(self.latch.judge(look_at_all::<Deployment>(ctx, NAME, refused).await?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::victim::{
+        place::tests::facts,
+        testing::{self, pod},
+    };
+
+    #[test]
+    fn the_default_request_leaves_nodes_more_than_95_percent_requested() {
+        let facts = facts(&[("x", Some("a")), ("y", Some("b"))]);
+        let request = VictimRequest::default().millis(&facts);
+        let smallest = 2000;
+        assert!(capacity::keep(request) * 100 <= smallest * 5, "{request}m of {smallest}m");
+        assert_eq!(VictimRequest::CpuMillis(7).millis(&facts), 7);
+        assert_eq!(VictimRequest::default().millis(&ClusterFacts::default()), 20);
+    }
+
+    #[test]
+    fn only_a_pod_refused_for_want_of_cpu_is_broken() {
+        let pod = |why| pod("b", testing::refused(why));
+        assert!(refused(&pod("2 Insufficient cpu")).is_some());
+        assert!(refused(&pod("2 node(s) had untolerated taint(s)")).is_none());
     }
 }

@@ -107,22 +107,23 @@ impl Fault for Rbac {
     }
 }
 
-/// Broken when it exits with 1 again and again and its log is empty.
 async fn look_closer(ctx: &FaultContext, pod: &Pod) -> Look {
     let status = pod.status.iter().flat_map(|s| s.container_statuses.iter().flatten()).next();
     let Some((status, end)) = status.and_then(|s| Some((s, last_end(s)?))) else {
         return Look::Settling(describe(pod));
     };
-    if end.exit_code != 1 || status.restart_count < 1 {
-        return Look::Settling(format!("exit code {}, {} restarts", end.exit_code, status.restart_count));
-    }
     match log_of(ctx, &pod.name_any(), !is_over(status)).await {
-        Ok(log) if log.is_empty() => Look::Broken(vec![
-            seen("exit code", format!("{}, {} restarts", end.exit_code, status.restart_count)),
-            seen("log of its last life", "0 bytes"),
-        ]),
-        Ok(log) => Look::Settling(format!("it exits with 1 and has written {} bytes to its log", log.len())),
+        Ok(log) => judge(end.exit_code, status.restart_count, &log),
         Err(e) => Look::Settling(e.to_string()),
+    }
+}
+
+/// Broken when it exits with 1 again and again and its log is empty.
+fn judge(exit_code: i32, restarts: i32, log: &str) -> Look {
+    let seen_so_far = format!("exit code {exit_code}, {restarts} restarts, {} bytes of log", log.len());
+    match exit_code == 1 && restarts >= 1 && log.is_empty() {
+        true => Look::Broken(vec![seen("the container's last life", seen_so_far)]),
+        false => Look::Settling(seen_so_far),
     }
 }
 
@@ -151,6 +152,14 @@ mod tests {
         assert_eq!((last_end(&now).map(|e| e.exit_code), is_over(&now)), (Some(137), true));
         let waiting = status(json!({"waiting": {"reason": "CrashLoopBackOff"}}));
         assert_eq!((last_end(&waiting).map(|e| e.exit_code), is_over(&waiting)), (Some(1), false));
+    }
+
+    #[test]
+    fn a_crash_of_another_kind_is_not_this_symptom() {
+        assert!(matches!(judge(1, 1, ""), Look::Broken(_)));
+        for (code, restarts, log) in [(1, 0, ""), (137, 5, ""), (2, 5, ""), (1, 5, "panicked")] {
+            assert!(matches!(judge(code, restarts, log), Look::Settling(_)), "{code} {restarts} {log:?}");
+        }
     }
 
     #[test]

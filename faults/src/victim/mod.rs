@@ -11,6 +11,8 @@ mod look;
 pub mod place;
 mod pods;
 mod ready;
+#[cfg(test)]
+pub(crate) mod testing;
 mod wait;
 mod workload;
 
@@ -22,7 +24,7 @@ pub use wait::{Seen, until};
 pub use workload::{Claim, READY_PORT, VICTIM_LABEL, Workload};
 pub(crate) use {
     look::seen,
-    pods::{api, describe, is_ready, newest},
+    pods::{api, describe, is_ready, look_at_all, newest},
     workload::{metadata, typed},
 };
 
@@ -47,7 +49,9 @@ pub fn main(args: &[String]) -> ExitCode {
             None => refuse("http-front needs the name of its backend"),
         },
         Some(other) => refuse(&format!("there is no victim program {other:?}")),
-        None => refuse("a victim program must be named: sleep, api-caller, disk-writer, api-writer, payload-server or http-front"),
+        None => refuse(
+            "a victim program must be named: sleep, api-caller, disk-writer, api-writer, payload-server or http-front",
+        ),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Starting victims, finding their pods, and what their status says.
 
-use super::{Seen, VICTIM_LABEL, until};
+use super::{Look, Seen, VICTIM_LABEL, until};
 use crate::{FaultContext, FaultError};
 use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
 use kube::{
@@ -8,6 +8,7 @@ use kube::{
     api::{DeleteParams, ListParams, LogParams, Patch, PatchParams, PostParams},
     core::NamespaceResourceScope,
 };
+use loopdrill_model::Evidence;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 use std::{fmt::Debug, time::Duration};
@@ -103,6 +104,35 @@ where
     api::<K>(ctx).patch(name, &PatchParams::default(), &patch).await.map(drop).map_err(FaultError::api(doing))
 }
 
+/// One look at all pods of a Deployment or StatefulSet: broken when one of them is, well when as many are ready
+/// as it wants.
+pub(crate) async fn look_at_all<K>(
+    ctx: &FaultContext,
+    name: &str,
+    broken: impl Fn(&Pod) -> Option<Vec<Evidence>>,
+) -> Result<Look, FaultError>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
+{
+    let scale = api::<K>(ctx).get_scale(name).await.map_err(FaultError::api(format!("read {name}")))?;
+    let wanted = scale.spec.and_then(|s| s.replicas).unwrap_or_default();
+    Ok(judge_all(&pods_of(ctx, name).await?, wanted, broken))
+}
+
+fn judge_all(pods: &[Pod], wanted: i32, broken: impl Fn(&Pod) -> Option<Vec<Evidence>>) -> Look {
+    let staying = || pods.iter().filter(|p| p.metadata.deletion_timestamp.is_none());
+    if let Some(evidence) = staying().find_map(broken) {
+        return Look::Broken(evidence);
+    }
+    if let Some(pod) = staying().find(|p| !is_ready(p)) {
+        return Look::Settling(describe(pod));
+    }
+    match i32::try_from(staying().count()).unwrap_or(i32::MAX) {
+        count if count < wanted => Look::Settling(format!("{count} of {wanted} pods are there")),
+        _ => Look::Well,
+    }
+}
+
 /// The log of a pod's container; of its previous life on request.
 ///
 /// # Errors
@@ -152,4 +182,63 @@ pub(crate) fn describe(pod: &Pod) -> String {
     let why = waiting.or_else(|| unscheduled(pod).map(str::to_owned)).unwrap_or_else(|| "not ready".into());
     let going = if pod.metadata.deletion_timestamp.is_some() { ", being deleted" } else { "" };
     format!("pod {} is {phase}{going} ({why})", pod.name_any())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        object::testing::FakeApi,
+        victim::testing::{context, pod, ready, refused},
+    };
+    use loopdrill_target::ClusterFacts;
+    use serde_json::Value;
+
+    fn put(api: &FakeApi, pod: &Pod) {
+        let url = format!("/api/v1/namespaces/d/pods/{}", pod.name_any());
+        api.put(&url, serde_json::to_value(pod).expect("json"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_victim_that_never_gets_ready_says_why() {
+        let api = FakeApi::default();
+        put(&api, &pod("w-1", refused("0/3 nodes are available")));
+        let ctx = context(&api, ClusterFacts::default());
+        let error = wait_ready(&ctx, "w", 1, Duration::from_secs(2)).await.expect_err("pending").to_string();
+        assert!(error.contains("pod w-1 is Pending (0/3 nodes are available)"), "{error}");
+        put(&api, &pod("w-1", ready()));
+        assert_eq!(wait_ready(&ctx, "w", 1, Duration::from_secs(2)).await.expect("ready").len(), 1);
+        assert!(wait_ready(&ctx, "w", 2, Duration::from_secs(2)).await.is_err(), "one is missing");
+    }
+
+    #[test]
+    fn a_pod_that_is_being_deleted_does_not_count() {
+        let mut old = pod("old", ready());
+        old.metadata =
+            super::super::typed(json!({"name": "old", "deletionTimestamp": "2026-01-01T00:00:00Z"}));
+        assert!(!is_ready(&old));
+        let pods = [old, pod("new", Value::Null)];
+        assert_eq!(newest(&pods).map(ResourceExt::name_any).as_deref(), Some("new"));
+        assert!(newest(&pods[..1]).is_none());
+    }
+
+    #[test]
+    fn a_workload_is_well_when_all_the_pods_that_it_wants_are() {
+        let broken = |p: &Pod| unscheduled(p).map(|_| vec![]);
+        let both = |other| [pod("a", ready()), pod("b", other)];
+        assert!(matches!(judge_all(&both(refused("why")), 2, broken), Look::Broken(_)));
+        assert!(matches!(judge_all(&both(Value::Null), 2, broken), Look::Settling(_)));
+        assert!(matches!(judge_all(&both(ready())[..1], 2, broken), Look::Settling(_)), "one is missing");
+        assert_eq!(judge_all(&both(ready()), 2, broken), Look::Well);
+    }
+
+    #[test]
+    fn a_failing_image_and_an_exit_are_described() {
+        let waiting = json!({"containerStatuses": [{
+            "name": "v", "image": "", "imageID": "", "ready": false, "restartCount": 0,
+            "state": {"waiting": {"reason": "ErrImagePull", "message": "no such host"}}}]});
+        assert!(describe(&pod("p", waiting)).contains("(ErrImagePull: no such host)"));
+        assert_eq!(unscheduled(&pod("p", ready())), None);
+        assert_eq!(unscheduled(&pod("p", refused("why"))), Some("why"));
+    }
 }

@@ -226,3 +226,45 @@ pub(crate) fn typed<T: DeserializeOwned>(value: Value) -> T {
     serde_json::from_value(value)
         .expect("the JSON that we build here has the API's form; the tests build all of it")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{object::testing::FakeApi, victim::testing::context};
+    use loopdrill_target::ClusterFacts;
+
+    fn workload() -> Workload {
+        let ctx = context(&FakeApi::default(), ClusterFacts::default());
+        Workload::new(&ctx, "w", &["sleep"])
+    }
+
+    #[tokio::test]
+    async fn a_victim_is_ours_best_effort_and_has_no_token() {
+        let pod = workload().pod();
+        assert_eq!(pod.metadata.labels.expect("labels")[RUN_LABEL], "r1");
+        let spec = pod.spec.expect("spec");
+        assert_eq!(spec.automount_service_account_token, Some(false));
+        let container = &spec.containers[0];
+        assert_eq!(container.args.as_deref(), Some(&["victim".to_owned(), "sleep".to_owned()][..]));
+        assert!(container.resources.as_ref().and_then(|r| r.requests.clone()).unwrap_or_default().is_empty());
+    }
+
+    #[tokio::test]
+    async fn every_choice_has_the_apis_form() {
+        let all = || {
+            let w = workload().tells_readiness().on_node("n1").in_zone("a").account("x").pulled("i", "s");
+            w.cpu_millis(5).memory_bytes(6).volume(&Claim::Named("c".into())).leaves_lost_node_after(1)
+        };
+        let deployment = all().deployment(2);
+        let selector = deployment.spec.selector.match_labels.clone();
+        let template = deployment.spec.template;
+        let labels = template.metadata.and_then(|m| m.labels).expect("labels");
+        assert!(selector.expect("selector").iter().all(|(k, v)| labels.get(k) == Some(v)));
+        let spec = template.spec.expect("spec");
+        assert_eq!(spec.service_account_name.as_deref(), Some("x"));
+        assert_eq!(spec.tolerations.map(|t| t.len()), Some(2));
+        assert_eq!(spec.volumes.map(|v| v.len()), Some(1));
+        let set = workload().volume(&Claim::Template).stateful_set(1, 1 << 20);
+        assert_eq!(set.spec.volume_claim_templates.map(|c| c.len()), Some(1));
+    }
+}
