@@ -9,16 +9,18 @@ pub(crate) struct Crash<'w> {
     pub(crate) pod: &'w Seen<Pod>,
     pub(crate) container: &'w Container,
     pub(crate) end: &'w Terminated,
-    /// How often it has ended.
+    /// How often it has ended lately.
     pub(crate) deaths: u32,
     /// When it last ended, in the observer's time.
     pub(crate) ended_at: Timestamp,
-    /// When that it crashes was first seen.
+    /// When the first of these ends was seen.
     pub(crate) since: Timestamp,
 }
 
 /// Seconds for which a container that runs again is still remembered as crashing.
 const RECENT: f64 = 30.0;
+/// Seconds after which a node that came up is no excuse any more.
+const SETTLED: f64 = 60.0;
 
 impl Crash<'_> {
     /// It ended because it used too much memory.
@@ -34,6 +36,14 @@ impl Crash<'_> {
     /// It was killed from outside.
     pub(crate) fn killed(&self) -> bool {
         matches!(self.end.exit_code, 137 | 143)
+    }
+
+    /// Its node went down or came up at that time: that ended it, or kept it from starting.
+    pub(crate) fn with_its_node(&self, world: &World) -> bool {
+        let node = self.pod.node.as_deref().unwrap_or_default();
+        self.end.reason == "ContainerStatusUnknown"
+            || self.end.exit_code == 255
+            || world.ready_for(node) < SETTLED
     }
 
     /// `exit 1 (Error), 3 times`.
@@ -65,11 +75,13 @@ fn crash<'w>(world: &World, pod: &'w Seen<Pod>, c: &'w Container) -> Option<Cras
     if end.exit_code == 0 && c.restarts == 0 {
         return None;
     }
-    let since = pod.since(&format!("crashed/{}", c.name));
-    let ended_at = end.finished_at.map_or(since, |t| world.local(t));
-    if !down && world.age(ended_at) > RECENT {
+    let streak = world.streak(&pod.uid, &c.name)?;
+    if !down && world.age(streak.last_at) > RECENT {
         return None;
     }
-    let deaths = c.restarts + u32::from(down).max(u32::from(c.restarts == 0));
-    Some(Crash { pod, container: c, end, deaths, ended_at, since })
+    // Who backs off has ended more than once, also before anybody looked.
+    let backs_off =
+        matches!(&c.state, ContainerState::Waiting { reason, .. } if reason == "CrashLoopBackOff");
+    let deaths = if backs_off { streak.ends.max(c.restarts) } else { streak.ends };
+    Some(Crash { pod, container: c, end, deaths, ended_at: streak.last_at, since: streak.since })
 }

@@ -104,7 +104,7 @@ fn revoked_rights(world: &World, found: &mut Findings<'_>) {
         let guilty = standing.filter(|d| crate::world::age(crash.ended_at, d.lost_at) >= -ROUNDING);
         // Whoever takes the right away may be about to delete the pod as well.
         if let Some(denial) = guilty.max_by_key(|d| (d.confirmed.is_some(), d.lost_at))
-            && found.lasts(crash.since.max(denial.lost_at), 0.4)
+            && found.lasts(crash.ended_at.min(crash.since.max(denial.lost_at)), 0.4)
         {
             let group = format!("{}/{}", pod.namespace, pod.service_account);
             found.add(group, denied(world, crash, denial));
@@ -115,7 +115,7 @@ fn revoked_rights(world: &World, found: &mut Findings<'_>) {
 fn denied(world: &World, crash: &Crash<'_>, denial: &Denial) -> Finding {
     let (pod, name) = (crash.pod, &crash.container.name);
     let mut confidence: f64 = if denial.confirmed.is_some() { 0.92 } else { 0.78 };
-    let since = crash.since.max(denial.lost_at);
+    let since = if crash.since >= denial.lost_at { crash.since } else { crash.ended_at.max(denial.lost_at) };
     let account = Subject::new("ServiceAccount", &pod.namespace, &pod.service_account);
     let mut finding = Finding::new(Cause::RbacDenied, confidence, since).about([pod_subject(pod), account]);
     if let Some(binding) = &denial.binding {

@@ -317,7 +317,7 @@ fn filtered(world: &World, ways: &[Way<'_>], found: &mut Findings<'_>) {
         // When the node's own address is silent, too, the node may be dying: its status will tell.
         let reachable = beneath.is_some_and(|w| w.smallest() == Fate::Passes);
         let patience = if reachable { 5.0 } else { 60.0 };
-        let settled = [&way.path.from, &way.path.to].iter().all(|n| ready_for(world, n) > 30.0);
+        let settled = [&way.path.from, &way.path.to].iter().all(|n| world.ready_for(n) > 30.0);
         if !settled || !found.lasts(since, patience) {
             continue;
         }
@@ -340,18 +340,12 @@ fn filtered(world: &World, ways: &[Way<'_>], found: &mut Findings<'_>) {
     }
 }
 
-/// For how many seconds the node has been ready; long when nothing is known of it.
-fn ready_for(world: &World, node: &str) -> f64 {
-    let since = world.nodes.find("", node).and_then(|n| n.ready_since);
-    since.map_or(f64::INFINITY, |t| world.api_age(t))
-}
-
 fn unresolved(world: &World, ways: &[Way<'_>], found: &mut Findings<'_>) {
     let dns: Vec<_> = ways.iter().filter(|w| w.path.path == ProbePath::Dns).collect();
     let known: Vec<_> = dns.iter().filter(|w| w.smallest() != Fate::Unknown).collect();
     let failing: Vec<_> = known
         .iter()
-        .filter(|w| ready(world, &w.path.from) && ready_for(world, &w.path.from) > 30.0)
+        .filter(|w| world.ready_for(&w.path.from) > 30.0)
         .filter_map(|w| match w.smallest() {
             Fate::Vanishes(since) => Some((w, since)),
             Fate::Answered => Some((w, refused_since(world, w)?)),

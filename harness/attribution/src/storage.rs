@@ -3,7 +3,7 @@
 use crate::{
     compute::{closed_link, pending_link},
     finding::{Finding, Findings, PROVEN, excerpt, link, node_subject, pod_subject},
-    placement::{self, Hindrance, Pending, amount},
+    placement::{self, Barrier, Hindrance, Pending, amount},
     text,
     world::{Seen, World},
 };
@@ -73,7 +73,8 @@ fn volume_elsewhere(world: &World, p: &Pending<'_>) -> Finding {
         ));
     }
     chain.push(pending_link(p));
-    finding.about(homes.iter().map(|r| node_subject(&r.node.name))).leading_to(chain)
+    let closed = homes.iter().filter(|r| matches!(r.barrier, Some(Barrier::Down | Barrier::Cordoned)));
+    finding.about(closed.map(|r| node_subject(&r.node.name))).leading_to(chain)
 }
 
 /// `topology.kubernetes.io/zone in (a)`, for people.

@@ -52,7 +52,7 @@ fn is_configuration(reason: &str) -> bool {
 /// Containers that end again and again, for no reason that another loop explains.
 fn exits(world: &World, found: &mut Findings<'_>) {
     for crash in crashes(world) {
-        let other = crash.out_of_memory() || crash.never_ran();
+        let other = crash.out_of_memory() || crash.never_ran() || crash.with_its_node(world);
         if other || identity::explained_by_past_denial(world, &crash) || !repeats(world, &crash) {
             continue;
         }
@@ -110,7 +110,10 @@ const WARM_UP: f64 = 40.0;
 
 /// Containers that run, and whose readiness probe fails for long.
 fn unready(world: &World, found: &mut Findings<'_>) {
-    for pod in world.pods.iter().filter(|p| !p.deleting && p.phase == "Running" && !p.ready) {
+    let unready = |p: &&Seen<Pod>| !p.deleting && p.phase == "Running" && !p.ready;
+    // A node that comes back takes its time to say that its pods are well.
+    let settled = |p: &&Seen<Pod>| p.node.as_deref().is_some_and(|n| world.ready_for(n) > WARM_UP);
+    for pod in world.pods.iter().filter(unready).filter(settled) {
         for c in pod.containers.iter().filter(|c| !c.init && !c.ready && c.has_readiness_probe) {
             let ContainerState::Running { since: started } = &c.state else { continue };
             let running = started.map_or_else(|| world.age(pod.first_at), |t| world.api_age(t));

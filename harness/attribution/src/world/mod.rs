@@ -5,6 +5,7 @@
 //!   any order.
 //! - Memory is bounded: what is older than a few minutes is forgotten, and floods are cut.
 
+mod deaths;
 mod events;
 mod grants;
 mod objects;
@@ -12,6 +13,7 @@ mod probes;
 mod series;
 mod telemetry;
 
+pub(crate) use deaths::{Deaths, Streak};
 pub(crate) use events::Events;
 pub(crate) use grants::{Grants, Loss};
 pub(crate) use objects::{Seen, Store, waiting_fact};
@@ -45,6 +47,7 @@ pub struct World {
     pub(crate) controllers: Store<Controller>,
     pub(crate) services: Store<Service>,
     pub(crate) quotas: Store<Quota>,
+    deaths: Deaths,
     pub(crate) grants: Grants,
     pub(crate) events: Events,
     pub(crate) probes: Probes,
@@ -99,7 +102,10 @@ impl World {
 
     fn take(&mut self, at: Timestamp, source: &Source, signal: &Signal) {
         match signal {
-            Signal::Pod(o) => self.pods.put((**o).clone(), at),
+            Signal::Pod(o) => {
+                self.deaths.note(o, at);
+                self.pods.put((**o).clone(), at);
+            }
             Signal::Node(o) => self.nodes.put(o.clone(), at),
             Signal::Claim(o) => self.claims.put(o.clone(), at),
             Signal::Volume(o) => self.volumes.put(o.clone(), at),
@@ -215,6 +221,7 @@ impl World {
         self.controllers.prune(before);
         self.services.prune(before);
         self.quotas.prune(before);
+        self.deaths.prune(before);
         self.grants.prune(before);
         self.events.prune(before);
         self.probes.prune(now);
@@ -284,6 +291,20 @@ impl World {
         resources
             .iter()
             .all(|r| self.seen_working.contains(&Source::api(r)) || !told && self.watched_for() >= 3.0)
+    }
+
+    /// For how many seconds the node has been ready: none when it is not, very many when nothing is known.
+    pub(crate) fn ready_for(&self, node: &str) -> f64 {
+        match self.nodes.find("", node) {
+            Some(n) if n.ready != "True" => 0.0,
+            Some(n) => n.ready_since.map_or(f64::INFINITY, |t| self.api_age(t)),
+            None => f64::INFINITY,
+        }
+    }
+
+    /// How the container ended lately, again and again or once.
+    pub(crate) fn streak(&self, uid: &str, container: &str) -> Option<Streak> {
+        self.deaths.streak(uid, container, |t| self.local(t))
     }
 
     /// Bytes that the container wrote in its newest life that is known.

@@ -186,8 +186,8 @@ pub(crate) fn waiting_fact(container: &str, reason: &str) -> String {
     format!("waiting/{container}/{kind}")
 }
 
-/// A pod's facts: `deleting`, `unscheduled`, `unready`, and for each container
-/// [`waiting_fact`] and `crashed/NAME`.
+/// A pod's facts: `deleting`, `unscheduled`, `unready`, and for each container that
+/// waits [`waiting_fact`].
 fn pod_facts(pod: &Pod) -> Vec<String> {
     let mut facts = Vec::new();
     if pod.deleting {
@@ -200,13 +200,8 @@ fn pod_facts(pod: &Pod) -> Vec<String> {
         facts.push("unready".to_owned());
     }
     for c in &pod.containers {
-        match &c.state {
-            ContainerState::Waiting { reason, .. } => facts.push(waiting_fact(&c.name, reason)),
-            ContainerState::Terminated(t) if t.exit_code != 0 => facts.push(format!("crashed/{}", c.name)),
-            _ => {}
-        }
-        if c.last.as_ref().is_some_and(|t| t.exit_code != 0) {
-            facts.push(format!("crashed/{}", c.name));
+        if let ContainerState::Waiting { reason, .. } = &c.state {
+            facts.push(waiting_fact(&c.name, reason));
         }
     }
     facts

@@ -95,7 +95,8 @@ fn where_etcd_is_hidden_latency_without_traffic_is_the_proxy() {
 #[test]
 fn what_slow_etcd_brings_about_is_its_chain_and_not_a_finding() {
     let mut s = Scene::lab();
-    let pod = s.pod("controller", |_| {});
+    let node = s.name("cp");
+    let pod = s.pod("controller", |p| p.node = Some(node));
     let (writes, asked) = steady(&mut s, 40);
     let mut pod = Some(pod);
     for second in 1..=20 {

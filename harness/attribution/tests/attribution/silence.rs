@@ -127,6 +127,54 @@ fn a_binding_that_is_replaced() {
 }
 
 #[test]
+fn a_node_that_comes_back_with_its_pods() {
+    let mut s = Scene::lab();
+    let pod = s.pod("dns", |p| p.containers[0].has_readiness_probe = true);
+    s.pass(10.0);
+    lose_node(&mut s, "w1");
+    let mut unready = pod.clone();
+    unready.ready = false;
+    unready.containers[0].ready = false;
+    s.see_pod(unready);
+    s.pass(30.0);
+    let now = s.now();
+    s.node("w1", |n| {
+        n.ready = "True".into();
+        n.ready_since = Some(now);
+    });
+    silent(&mut s, 8);
+    let pod = s.dies(pod, 255, "Unknown", 0);
+    silent(&mut s, 1);
+    let pod = s.runs_again(pod);
+    silent(&mut s, 3);
+    let pod = s.dies(pod, 1, "Error", 1);
+    silent(&mut s, 10);
+    s.runs_again(pod);
+    silent(&mut s, 90);
+}
+
+#[test]
+fn a_pod_that_crashed_last_week_and_dies_once_today() {
+    let mut s = Scene::lab();
+    let week = 7.0 * 86_400.0;
+    let old = Terminated {
+        exit_code: 1,
+        reason: "Error".into(),
+        started_at: Some(s.ago(week + 60.0)),
+        finished_at: Some(s.ago(week)),
+    };
+    let pod = s.pod("web", |p| {
+        p.containers[0].restarts = 5;
+        p.containers[0].last = Some(old);
+    });
+    silent(&mut s, 30);
+    let pod = s.dies(pod, 1, "Error", 5);
+    silent(&mut s, 2);
+    s.runs_again(pod);
+    silent(&mut s, 60);
+}
+
+#[test]
 fn an_idle_control_plane_and_network_for_minutes() {
     let mut s = Scene::lab();
     for second in 1..=180 {

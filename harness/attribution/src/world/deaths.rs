@@ -1,0 +1,120 @@
+//! How containers ended, life by life: a status tells the last two ends only, and a restart count has no time.
+
+use super::age;
+use loopdrill_model::{Timestamp, signal::*};
+use std::collections::BTreeMap;
+
+/// One end of a container.
+#[derive(Debug, Clone)]
+struct End {
+    seen_at: Timestamp,
+    finished_at: Option<Timestamp>,
+}
+
+/// Ends by pod's uid and container, then by life: the restart count before it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Deaths {
+    ends: BTreeMap<(String, String), BTreeMap<u32, End>>,
+}
+
+/// Lives remembered of one container.
+const MOST_LIVES: usize = 8;
+/// Seconds between two ends that belong to one streak: a back-off grows to five minutes.
+const STREAK: f64 = 400.0;
+/// Seconds after an end within which the news of it is fresh.
+const FRESH: f64 = 5.0;
+
+/// Ends that follow each other closely.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Streak {
+    pub(crate) ends: u32,
+    /// When the first of them was seen.
+    pub(crate) since: Timestamp,
+    /// When the last of them was seen.
+    pub(crate) last_at: Timestamp,
+}
+
+impl Deaths {
+    pub(crate) fn note(&mut self, pod: &Pod, at: Timestamp) {
+        for c in &pod.containers {
+            let now = match &c.state {
+                ContainerState::Terminated(t) => Some((c.restarts, t)),
+                _ => None,
+            };
+            let last = c.last.as_ref().and_then(|t| Some((c.restarts.checked_sub(1)?, t)));
+            for (life, end) in now.into_iter().chain(last) {
+                self.put((pod.uid.clone(), c.name.clone()), life, end.finished_at, at);
+            }
+        }
+    }
+
+    fn put(&mut self, key: (String, String), life: u32, finished_at: Option<Timestamp>, at: Timestamp) {
+        let lives = self.ends.entry(key).or_default();
+        let end = lives.entry(life).or_insert(End { seen_at: at, finished_at });
+        end.seen_at = end.seen_at.min(at);
+        while lives.len() > MOST_LIVES {
+            lives.pop_first();
+        }
+    }
+
+    /// Forgets containers whose last end was seen before `before`.
+    pub(crate) fn prune(&mut self, before: Timestamp) {
+        self.ends.retain(|_, lives| lives.values().any(|e| e.seen_at >= before));
+    }
+
+    /// The container's present streak. `local` turns the cluster's times into the observer's.
+    pub(crate) fn streak(
+        &self,
+        uid: &str,
+        container: &str,
+        local: impl Fn(Timestamp) -> Timestamp,
+    ) -> Option<Streak> {
+        let lives = self.ends.get(&(uid.to_owned(), container.to_owned()))?;
+        // What ended long before it was seen ended when it says; the cluster's clock has whole seconds only.
+        let when = |end: &End| match end.finished_at.map(&local) {
+            Some(finished) if age(end.seen_at, finished) > FRESH => finished,
+            _ => end.seen_at,
+        };
+        let mut ends = lives.iter().rev();
+        let (newest, end) = ends.next()?;
+        let mut streak = Streak { ends: 1, since: when(end), last_at: when(end) };
+        for (life, end) in ends {
+            if age(streak.since, when(end)) > STREAK {
+                break;
+            }
+            streak.ends = newest - life + 1;
+            streak.since = when(end);
+        }
+        Some(streak)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).expect("in range")
+    }
+
+    fn streak(ends: &[(u32, i64, i64)]) -> Option<Streak> {
+        let mut deaths = Deaths::default();
+        for (life, finished, seen) in ends {
+            deaths.put(("uid".into(), "c".into()), *life, Some(at(*finished)), at(*seen));
+        }
+        deaths.streak("uid", "c", |t| t)
+    }
+
+    #[test]
+    fn ends_that_follow_each_other_are_a_streak_in_any_order() {
+        let wanted = Some(Streak { ends: 3, since: at(1), last_at: at(61) });
+        assert_eq!(streak(&[(4, 0, 1), (5, 30, 31), (6, 60, 61)]), wanted);
+        assert_eq!(streak(&[(6, 60, 61), (4, 0, 1), (5, 30, 31)]), wanted);
+    }
+
+    #[test]
+    fn an_end_of_long_ago_belongs_to_none() {
+        let wanted = Some(Streak { ends: 1, since: at(5001), last_at: at(5001) });
+        assert_eq!(streak(&[(0, 0, 5000), (1, 5000, 5001)]), wanted);
+    }
+}
