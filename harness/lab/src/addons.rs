@@ -76,7 +76,7 @@ async fn storage(client: &Client, image: &str) -> Result<(), LabError> {
     apply::objects(client, zonal::manifests(image)).await?;
     let deployments = Api::<Deployment>::namespaced(client.clone(), zonal::NAMESPACE);
     let daemons = Api::<DaemonSet>::namespaced(client.clone(), zonal::NAMESPACE);
-    until("the zonal storage is", async || {
+    until("the zonal storage is", || async {
         let controller = deployments.get(zonal::CONTROLLER_DEPLOYMENT).await?;
         let node = daemons.get(zonal::NODE_DAEMON_SET).await?;
         Ok(boot::is_available(&controller) && is_complete(&node))
@@ -85,10 +85,10 @@ async fn storage(client: &Client, image: &str) -> Result<(), LabError> {
 }
 
 /// Polls a condition until it holds.
-pub(crate) async fn until(
-    what: &str,
-    holds: impl AsyncFn() -> Result<bool, kube::Error>,
-) -> Result<(), LabError> {
+pub(crate) async fn until<F>(what: &str, holds: impl Fn() -> F) -> Result<(), LabError>
+where
+    F: Future<Output = Result<bool, kube::Error>>,
+{
     let started = Instant::now();
     loop {
         let last = match holds().await {

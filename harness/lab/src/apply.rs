@@ -12,14 +12,6 @@ use std::collections::HashMap;
 /// Who owns the fields that we apply.
 const MANAGER: &str = "loopdrill";
 
-/// Applies all objects of a YAML text, in its order.
-///
-/// # Errors
-/// [`LabError::Kube`] naming the object that was refused.
-pub(crate) async fn manifest(client: &Client, yaml: &str) -> Result<(), LabError> {
-    all(client, parse(yaml)?).await
-}
-
 /// Applies objects in their order.
 pub(crate) async fn objects(client: &Client, values: Vec<serde_json::Value>) -> Result<(), LabError> {
     let objects: Result<Vec<_>, _> = values.into_iter().map(serde_json::from_value).collect();
@@ -27,6 +19,9 @@ pub(crate) async fn objects(client: &Client, values: Vec<serde_json::Value>) -> 
 }
 
 /// Applies objects in their order.
+///
+/// # Errors
+/// [`LabError::Kube`] naming the object that was refused.
 pub(crate) async fn all(client: &Client, objects: Vec<DynamicObject>) -> Result<(), LabError> {
     let mut kinds = HashMap::<GroupVersionKind, (ApiResource, Scope)>::new();
     for object in objects {

@@ -9,13 +9,16 @@
 use crate::{
     LabError, Progress, apply,
     engine::Engine,
-    kubeadm,
+    kubeadm, labels,
     nodes::DockerNodes,
     spec::{LabSpec, Role},
 };
 use futures::future::try_join_all;
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Node};
-use kube::{Api, Client, api::ListParams};
+use kube::{
+    Api, Client,
+    api::{DynamicObject, ListParams},
+};
 use loopdrill_target::{ExecOutput, NodeAccess, NodeError};
 use std::time::{Duration, Instant};
 
@@ -217,7 +220,7 @@ impl Boot<'_> {
         tokio::try_join!(
             async { self.step(&plane, "kubeadm init (addons)", &phases).await.map(drop) },
             async { self.step(&plane, "kubeadm init (labels)", &mark).await.map(drop) },
-            apply::manifest(client, FLANNEL),
+            apply::all(client, overlay(&plane)?),
         )?;
         Ok(())
     }
@@ -265,6 +268,23 @@ impl Boot<'_> {
     }
 }
 
+/// The overlay's objects. Its daemon speaks to the control-plane node itself: through the API server's Service it
+/// would have to wait for kube-proxy first, and everything else waits for the overlay.
+fn overlay(plane: &str) -> Result<Vec<DynamicObject>, LabError> {
+    let mut objects = apply::parse(FLANNEL)?;
+    let port = labels::API_PORT.to_string();
+    for object in &mut objects {
+        let containers = object.data.pointer_mut("/spec/template/spec/containers");
+        for container in containers.and_then(|list| list.as_array_mut()).into_iter().flatten() {
+            let env = container["env"].as_array().cloned().unwrap_or_default();
+            let address = [("KUBERNETES_SERVICE_HOST", plane), ("KUBERNETES_SERVICE_PORT", &port)];
+            let address = address.map(|(name, value)| serde_json::json!({ "name": name, "value": value }));
+            container["env"] = env.into_iter().chain(address).collect();
+        }
+    }
+    Ok(objects)
+}
+
 fn http_get(path: &str) -> http::Request<Vec<u8>> {
     http::Request::get(path).body(Vec::new()).expect("a fixed path is a valid request")
 }
@@ -285,4 +305,27 @@ pub(crate) fn is_available(deployment: &Deployment) -> bool {
 fn tail(text: &str, count: usize) -> Vec<String> {
     let lines: Vec<_> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
     lines[lines.len().saturating_sub(count)..].iter().map(ToString::to_string).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_overlay_needs_no_kube_proxy() {
+        let objects = overlay("x-control-plane").expect("valid");
+        let daemons = objects.iter().find(|o| o.types.as_ref().is_some_and(|t| t.kind == "DaemonSet"));
+        let env =
+            daemons.expect("flannel's").data["spec"]["template"]["spec"]["containers"][0]["env"].clone();
+        let env = env.as_array().expect("a list").clone();
+        let host = env.iter().find(|e| e["name"] == "KUBERNETES_SERVICE_HOST").expect("set");
+        assert_eq!(host["value"], "x-control-plane");
+        assert!(env.iter().any(|e| e["name"] == "NODE_NAME"), "what the manifest has is kept");
+    }
+
+    #[test]
+    fn the_end_of_a_text_is_what_counts() {
+        assert_eq!(tail("a\n\nb\nc\n", 2), ["b", "c"]);
+        assert_eq!(tail("a", 5), ["a"]);
+    }
 }

@@ -94,6 +94,22 @@ pub enum LabError {
         /// Those that exist.
         known: Vec<String>,
     },
+    /// A lab of that name is not whole.
+    #[error(
+        "lab {name} is not complete: it is still being made, or its making failed; wait for it, or remove it (`loopdrill lab down --name {name}`)"
+    )]
+    Incomplete {
+        /// The name.
+        name: String,
+    },
+    /// A cluster of that name was made by somebody else.
+    #[error(
+        "{name} is a cluster of the kind CLI, and not ours to remove; use `kind delete cluster --name {name}`"
+    )]
+    NotOurs {
+        /// The name.
+        name: String,
+    },
     /// Somebody else uses the lab.
     #[error("lab {name} is in use by {holder}; wait for it, or use another lab (`--lab NAME`)")]
     Busy {
@@ -205,7 +221,7 @@ impl LabError {
     #[must_use]
     pub const fn exit(&self) -> ExitStatus {
         match self {
-            LabError::Spec { .. } | LabError::Binary { .. } => ExitStatus::Usage,
+            LabError::Spec { .. } | LabError::Binary { .. } | LabError::NotOurs { .. } => ExitStatus::Usage,
             LabError::Interrupted => ExitStatus::Interrupted,
             LabError::LeftBehind { .. } => ExitStatus::CleanupFailed,
             _ => ExitStatus::NoCluster,
@@ -229,10 +245,9 @@ impl LabError {
         if text.contains("no space left on device") {
             return LabError::NoSpace { what: format!("the Docker engine could not {what}: {text}") };
         }
-        if text.contains("port is already allocated") || text.contains("address already in use") {
-            if let Some(port) = port_in(&text) {
-                return LabError::PortTaken { port };
-            }
+        let taken = text.contains("port is already allocated") || text.contains("address already in use");
+        if let Some(port) = port_in(&text).filter(|_| taken) {
+            return LabError::PortTaken { port };
         }
         match io_kind(why) {
             Some(std::io::ErrorKind::PermissionDenied) => LabError::EngineDenied { why: text },

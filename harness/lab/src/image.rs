@@ -106,10 +106,9 @@ impl PodImage {
             "ctr -n k8s.io images rm {} >/dev/null 2>&1 || true; rm -f {AGENT} {AGENT}.image",
             self.reference
         );
-        let script = &script;
-        let remove =
-            async |node: &String| nodes.sh(node, script).await?.success(node, &["rm", AGENT]).map(drop);
-        try_join_all(nodes.names().iter().map(remove)).await?;
+        for node in nodes.names() {
+            nodes.sh(node, &script).await?.success(node, &["rm", AGENT])?;
+        }
         Ok(())
     }
 }

@@ -6,6 +6,8 @@ use kube::{
     config::{KubeConfigOptions, Kubeconfig},
 };
 use loopdrill_target::NodeAccess;
+use serde::Serialize;
+use serde_json::{Value, json};
 use std::{
     fs,
     io::Write,
@@ -72,7 +74,7 @@ pub(crate) fn path(name: &str) -> Result<PathBuf, LabError> {
 }
 
 /// Writes a kubeconfig that only this user may read.
-pub(crate) fn write(path: &Path, config: &Kubeconfig) -> Result<(), LabError> {
+pub(crate) fn write(path: &Path, config: &impl Serialize) -> Result<(), LabError> {
     let text = serde_yaml::to_string(config).map_err(|error| invalid(&path.display().to_string(), &error))?;
     let fail = |source| LabError::io(format!("write {}", path.display()), source);
     if let Some(parent) = path.parent() {
@@ -99,52 +101,69 @@ fn users() -> Result<PathBuf, LabError> {
     }
 }
 
-/// Adds a lab's entries to the user's own kubeconfig and makes its context the current one. Entries of other
-/// names stay as they are. Returns the file's path.
-pub(crate) fn merge(config: &Kubeconfig) -> Result<PathBuf, LabError> {
+/// Adds a lab's entries to the user's own kubeconfig and makes its context the current one. Everything else in it
+/// stays as it is, also what we do not know. Returns the file's path, and remembers it for [`unmerge`].
+pub(crate) fn merge(lab: &str, config: &Kubeconfig) -> Result<PathBuf, LabError> {
     let path = users()?;
     let mut all = read_or_empty(&path)?;
-    remove_entries(&mut all, config.current_context.as_deref().unwrap_or_default());
-    all.clusters.extend(config.clusters.iter().cloned());
-    all.auth_infos.extend(config.auth_infos.iter().cloned());
-    all.contexts.extend(config.contexts.iter().cloned());
-    all.current_context.clone_from(&config.current_context);
+    let name = config.current_context.as_deref().unwrap_or_default();
+    remove_entries(&mut all, name);
+    let ours = serde_json::to_value(config).map_err(|error| invalid("of the lab", &error))?;
+    for list in LISTS {
+        if !all[list].is_array() {
+            all[list] = json!([]);
+        }
+        let entries = ours[list].as_array().cloned().unwrap_or_default();
+        all[list].as_array_mut().into_iter().for_each(|known| known.extend(entries.clone()));
+    }
+    all["current-context"] = json!(name);
     write(&path, &all)?;
+    let note = state::lab_dir(lab)?.join(MERGED);
+    fs::write(&note, path.as_os_str().as_encoded_bytes())
+        .map_err(|source| LabError::io(format!("write {}", note.display()), source))?;
     Ok(path)
 }
 
-/// Takes a lab's entries out of the user's own kubeconfig again, where there are any.
+/// Takes a lab's entries out of the user's own kubeconfig again, if we put them there.
 pub(crate) fn unmerge(lab: &str) -> Result<(), LabError> {
-    let Ok(path) = users() else { return Ok(()) };
+    let Ok(path) = fs::read_to_string(state::dir().join("labs").join(lab).join(MERGED)) else {
+        return Ok(());
+    };
+    let path = PathBuf::from(path);
     if !path.exists() {
         return Ok(());
     }
     let mut all = read_or_empty(&path)?;
-    let before = (all.clusters.len(), all.auth_infos.len(), all.contexts.len());
     remove_entries(&mut all, &format!("kind-{lab}"));
-    if before == (all.clusters.len(), all.auth_infos.len(), all.contexts.len()) {
-        return Ok(());
-    }
     write(&path, &all)
 }
 
-fn read_or_empty(path: &Path) -> Result<Kubeconfig, LabError> {
-    match path.exists() {
-        true => Kubeconfig::read_from(path).map_err(|error| invalid(&path.display().to_string(), &error)),
-        false => Ok(Kubeconfig {
-            api_version: Some("v1".into()),
-            kind: Some("Config".into()),
-            ..Default::default()
-        }),
+/// Where we note into which file a lab was merged.
+const MERGED: &str = "merged-into";
+const LISTS: [&str; 3] = ["clusters", "users", "contexts"];
+
+fn read_or_empty(path: &Path) -> Result<Value, LabError> {
+    let file = path.display().to_string();
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(source) => return Err(LabError::io(format!("read {file}"), source)),
+    };
+    match serde_yaml::from_str(&text).map_err(|error| invalid(&file, &error))? {
+        Value::Null => Ok(json!({ "apiVersion": "v1", "kind": "Config" })),
+        all @ Value::Object(_) => Ok(all),
+        _ => Err(invalid(&file, &"it is no kubeconfig; move it away or name another with KUBECONFIG")),
     }
 }
 
-fn remove_entries(all: &mut Kubeconfig, name: &str) {
-    all.clusters.retain(|entry| entry.name != name);
-    all.auth_infos.retain(|entry| entry.name != name);
-    all.contexts.retain(|entry| entry.name != name);
-    if all.current_context.as_deref() == Some(name) {
-        all.current_context = None;
+fn remove_entries(all: &mut Value, name: &str) {
+    for list in LISTS {
+        if let Some(entries) = all[list].as_array_mut() {
+            entries.retain(|entry| entry["name"] != name);
+        }
+    }
+    if all["current-context"] == name {
+        all["current-context"] = json!("");
     }
 }
 
@@ -188,10 +207,17 @@ mod tests {
 
     #[test]
     fn entries_of_others_survive() {
-        let mut all = sample("mine");
-        all.clusters.extend(sample("kind-demo").clusters);
+        let mut all = serde_json::to_value(sample("mine")).expect("serialises");
+        all["x-unknown"] = json!("kept");
+        for list in LISTS {
+            let more = serde_json::to_value(sample("kind-demo")).expect("serialises")[list][0].clone();
+            all[list].as_array_mut().expect("a list").push(more);
+        }
         remove_entries(&mut all, "kind-demo");
-        assert_eq!(all.clusters.len(), 1);
-        assert_eq!(all.current_context.as_deref(), Some("mine"));
+        for list in LISTS {
+            assert_eq!(all[list].as_array().map(Vec::len), Some(1), "{list}");
+        }
+        assert_eq!(all["current-context"], "mine");
+        assert_eq!(all["x-unknown"], "kept");
     }
 }

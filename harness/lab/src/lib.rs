@@ -15,11 +15,13 @@ mod boot;
 mod engine;
 mod error;
 mod image;
+mod inventory;
 mod kubeadm;
 mod kubeconfig;
 mod lab;
 pub mod labels;
 pub mod lease;
+mod make;
 mod node;
 pub mod node_image;
 mod nodes;
@@ -30,16 +32,19 @@ mod reach;
 mod registry;
 mod spec;
 pub mod state;
+mod teardown;
 
 pub use engine::Engine;
 pub use error::LabError;
 pub use image::{AGENT, PodImage};
-pub use lab::{Lab, LabSummary, UpOptions, kubeconfig, list, sweep};
+pub use inventory::{LabSummary, kubeconfig, list};
+pub use lab::{Lab, UpOptions};
 pub use nodes::DockerNodes;
 pub use planned::planned_facts;
 pub use probe::probe;
 pub use reach::reach;
 pub use spec::{LabSpec, NodeSpec, Role};
+pub use teardown::sweep;
 
 /// Hears what is going on, one line a phase.
 pub type Progress = std::sync::Arc<dyn Fn(&str) + Send + Sync>;

@@ -6,7 +6,7 @@ use bollard::models::{
     HostConfig, HostConfigCgroupnsModeEnum, Mount, MountType, PortBinding, RestartPolicy,
     RestartPolicyNameEnum,
 };
-use std::{collections::HashMap, sync::OnceLock, time::Duration};
+use std::{collections::HashMap, time::Duration};
 use testcontainers::{
     CopyTargetOptions, GenericImage, ImageExt,
     core::{CgroupnsMode, IntoContainerPort},
@@ -47,16 +47,11 @@ pub(crate) enum Privileges {
 impl Privileges {
     /// What this engine allowed last time.
     pub(crate) async fn known(engine: &Engine) -> Option<Self> {
-        static KNOWN: OnceLock<Privileges> = OnceLock::new();
-        if let Some(known) = KNOWN.get() {
-            return Some(*known);
-        }
         let text = std::fs::read_to_string(memory(engine).await?).ok()?;
-        let known = if text.trim() == "full" { Privileges::Full } else { Privileges::Reduced };
-        Some(*KNOWN.get_or_init(|| known))
+        Some(if text.trim() == "full" { Privileges::Full } else { Privileges::Reduced })
     }
 
-    async fn remember(self, engine: &Engine) {
+    pub(crate) async fn remember(self, engine: &Engine) {
         let text = if self == Privileges::Full { "full" } else { "reduced" };
         if let Some(path) = memory(engine).await {
             // Only costs the next lab another attempt.
@@ -72,21 +67,19 @@ async fn memory(engine: &Engine) -> Option<std::path::PathBuf> {
     Some(state::dir().join(format!("engine-{id}")))
 }
 
-/// Starts the first node of a lab, and finds out what the engine allows.
+/// Starts the first node of a lab, and finds out what the engine allows. Remembers it for the next labs.
 pub(crate) async fn start_first(engine: &Engine, plan: &NodePlan) -> Result<Privileges, LabError> {
-    if let Some(known) = Privileges::known(engine).await {
-        start(plan, known).await?;
-        return Ok(known);
-    }
     match start(plan, Privileges::Full).await {
         Ok(()) => {
             Privileges::Full.remember(engine).await;
             Ok(Privileges::Full)
         }
-        Err(LabError::Engine { why, .. }) if is_refusal(&why) => {
+        Err(error) if is_refusal(&error) => {
             engine.remove(&plan.name).await?;
             start(plan, Privileges::Reduced).await.map_err(|error| match error {
-                LabError::Engine { why, .. } if is_refusal(&why) => LabError::EngineTooWeak { why },
+                LabError::Engine { ref why, .. } if is_refusal(&error) => {
+                    LabError::EngineTooWeak { why: why.clone() }
+                }
                 other => other,
             })?;
             Privileges::Reduced.remember(engine).await;
@@ -96,9 +89,11 @@ pub(crate) async fn start_first(engine: &Engine, plan: &NodePlan) -> Result<Priv
     }
 }
 
-fn is_refusal(why: &str) -> bool {
+/// Whether the engine did not start a container because that asked for too much.
+pub(crate) fn is_refusal(error: &LabError) -> bool {
+    let LabError::Engine { why, .. } = error else { return false };
     let why = why.to_lowercase();
-    ["operation not permitted", "permission denied", "privileged", "caps"]
+    ["operation not permitted", "permission denied", "privileged", "apply caps"]
         .iter()
         .any(|word| why.contains(word))
 }

@@ -45,17 +45,8 @@ pub async fn choose(
         check(engine, image).await?;
         return Ok(image.into());
     }
-    if present(engine, KIND_IMAGE).await? {
-        check(engine, KIND_IMAGE).await?;
-        return Ok(KIND_IMAGE.into());
-    }
-    let builder = Builder::extract()?;
-    // Without the builder's programs on this machine there is no reference, and a registry is the only hope.
-    let built = builder.reference().await.ok();
-    if let Some(image) = &built {
-        if present(engine, image).await? {
-            return Ok(image.clone());
-        }
+    if let Some(image) = at_hand(engine).await? {
+        return Ok(image);
     }
     progress(&format!("asking the registry for {}", KIND_IMAGE.split('@').next().unwrap_or(KIND_IMAGE)));
     match pull(engine, KIND_IMAGE).await {
@@ -67,10 +58,25 @@ pub async fn choose(
             progress(&format!(
                 "no image from the registry ({why}); building one, which takes minutes the first time"
             ));
-            let image = builder.build(progress).await?;
+            let image = build(progress).await?;
             check(engine, &image).await?;
             Ok(image)
         }
+    }
+}
+
+/// An image that the engine has already: kind's own, or one that was built for exactly this version of loopdrill.
+///
+/// # Errors
+/// [`LabError::Engine`] when the engine does not say.
+pub async fn at_hand(engine: &Engine) -> Result<Option<String>, LabError> {
+    if present(engine, KIND_IMAGE).await? {
+        return Ok(Some(KIND_IMAGE.into()));
+    }
+    // Where the builder cannot even name its image, it cannot have built it.
+    match Builder::extract()?.reference().await {
+        Ok(image) if present(engine, &image).await? => Ok(Some(image)),
+        _ => Ok(None),
     }
 }
 

@@ -59,7 +59,7 @@ pub(crate) async fn install(
     }
     apply::all(client, objects).await?;
     let deployments = Api::<Deployment>::namespaced(client.clone(), NAMESPACE);
-    until("the private registry is", async || {
+    until("the private registry is", || async {
         Ok(crate::boot::is_available(&deployments.get(DEPLOYMENT).await?))
     })
     .await?;

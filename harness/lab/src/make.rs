@@ -1,0 +1,209 @@
+//! The making of a lab, from nothing to a cluster that can be drilled.
+
+use crate::{
+    AGENT, DockerNodes, Engine, Lab, LabError, LabSpec, PodImage, Role, UpOptions, addons,
+    boot::{self, Boot},
+    engine,
+    inventory::{self, LabFile},
+    kubeconfig, labels,
+    node::{self, NodePlan, Privileges},
+    teardown,
+};
+use futures::future::join_all;
+use rand::Rng;
+use std::{
+    net::TcpListener,
+    time::{Duration, Instant},
+};
+
+/// One that works before kubeadm has given the administrators their role.
+const SUPER_ADMIN: &str = "/etc/kubernetes/super-admin.conf";
+
+/// A lab in the making.
+pub(crate) struct Making<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) spec: &'a LabSpec,
+    pub(crate) options: &'a UpOptions,
+    pub(crate) image: &'a str,
+    pub(crate) pod_image: &'a PodImage,
+    pub(crate) started: Instant,
+}
+
+impl Making<'_> {
+    fn said(&self, what: &str) {
+        (self.options.progress)(&format!("{what} ({:.1} s)", self.started.elapsed().as_secs_f32()));
+    }
+
+    /// Starts the node containers and returns the port of the API server. Takes a second or two, and is not to be
+    /// cut off in the middle: the engine would go on behind our back.
+    pub(crate) async fn launch(&self) -> Result<u16, LabError> {
+        let port = port(self.spec.api_port)?;
+        self.engine.ensure_network().await?;
+        let (token, keep) = (token(), self.options.keep);
+        let shelf = addons::Shelf::create(self.engine, &self.spec.name, self.image, keep).await?;
+        let plan = |(name, node): (String, &crate::NodeSpec)| NodePlan {
+            lab: self.spec.name.clone(),
+            role: node.role,
+            image: self.image.into(),
+            keep,
+            api_port: (node.role == Role::ControlPlane).then_some(port),
+            files: [boot::files(self.spec, &name, node, &token), addons::files(&self.spec.name)].concat(),
+            volumes_from: shelf.holder().to_string(),
+            name,
+        };
+        let plans: Vec<_> = self.spec.named_nodes().into_iter().map(plan).collect();
+        start_all(self.engine, &plans).await?;
+        shelf.hand_over(self.engine).await?;
+        self.said(&format!("{} node containers started", plans.len()));
+        Ok(port)
+    }
+
+    /// Makes a cluster of the running nodes.
+    pub(crate) async fn boot(&self, port: u16) -> Result<Lab, LabError> {
+        let (spec, options) = (self.spec, self.options);
+        let nodes = DockerNodes::new(
+            self.engine.clone(),
+            AGENT,
+            spec.named_nodes().into_iter().map(|(name, _)| name),
+        );
+        let boot =
+            Boot { engine: self.engine, nodes: &nodes, spec, image: self.image, progress: &options.progress };
+        let plane = boot.control_plane();
+        let control_plane = async {
+            boot.prepare(&plane).await?;
+            boot.control_plane_up().await?;
+            self.said("control plane is starting");
+            let admin = kubeconfig::fetch(&nodes, &plane, SUPER_ADMIN, &spec.name, port).await?;
+            let client = kubeconfig::client(admin).await?;
+            tokio::try_join!(boot.workers_may_join(), boot.api(&client, "/livez"))?;
+            self.said("API server answers");
+            Ok(client)
+        };
+        let (client, ()) = tokio::try_join!(control_plane, boot.configure_workers())?;
+        tokio::try_join!(boot.start_workers(), async {
+            boot.api(&client, "/readyz").await?;
+            boot.converge(&client).await
+        })?;
+        boot.ready(&client).await?;
+        self.said("all nodes and CoreDNS are ready");
+
+        // Before this moment it would take from the control plane what that has too little of: processor time.
+        self.pod_image.ensure(&nodes).await?;
+        if options.addons {
+            addons::install(&client, &nodes, &spec.name, self.pod_image.reference()).await?;
+            self.said("storage and registry are ready");
+        }
+        let config = kubeconfig::fetch(&nodes, &plane, inventory::ADMIN, &spec.name, port).await?;
+        let path = kubeconfig::path(&spec.name)?;
+        kubeconfig::write(&path, &config)?;
+        let file = LabFile::new(spec, self.image, self.pod_image.reference(), options.addons);
+        inventory::write_lab_file(&nodes, &spec.name, &file).await?;
+        Ok(Lab::assemble(&spec.name, true, nodes, kubeconfig::client(config).await?, file, path))
+    }
+}
+
+/// Starts all nodes at once; the first one alone only where it is not known yet what the engine allows.
+async fn start_all(engine: &Engine, plans: &[NodePlan]) -> Result<(), LabError> {
+    let Some((first, others)) = plans.split_first() else { return Ok(()) };
+    let (privileges, rest) = match Privileges::known(engine).await {
+        Some(known) => (known, plans),
+        None => (node::start_first(engine, first).await?, others),
+    };
+    match start(rest, privileges).await {
+        // The engine allows less than it did when we asked.
+        Err(error) if privileges == Privileges::Full && node::is_refusal(&error) => {
+            for plan in plans {
+                engine.remove(&plan.name).await?;
+            }
+            Privileges::Reduced.remember(engine).await;
+            start(plans, Privileges::Reduced).await
+        }
+        other => other,
+    }
+}
+
+async fn start(plans: &[NodePlan], privileges: Privileges) -> Result<(), LabError> {
+    // All are awaited, also when one fails: a start that goes on behind our back could outlive the clean-up.
+    let results = join_all(plans.iter().map(|plan| node::start(plan, privileges))).await;
+    results.into_iter().collect()
+}
+
+/// A bootstrap token, for nodes that are added by hand.
+fn token() -> String {
+    let mut rng = rand::rng();
+    let mut word = |length: usize| -> String {
+        let letters = b"abcdefghijklmnopqrstuvwxyz0123456789";
+        (0..length).map(|_| char::from(letters[rng.random_range(0..letters.len())])).collect()
+    };
+    format!("{}.{}", word(6), word(16))
+}
+
+/// The port that the specification names, if it is free; any free one where it names none.
+fn port(wanted: Option<u16>) -> Result<u16, LabError> {
+    let listener = TcpListener::bind(("127.0.0.1", wanted.unwrap_or(0)));
+    match (listener.and_then(|listener| listener.local_addr()), wanted) {
+        (Ok(address), _) => Ok(address.port()),
+        (Err(error), Some(port)) if error.kind() == std::io::ErrorKind::AddrInUse => {
+            Err(LabError::PortTaken { port })
+        }
+        (Err(source), _) => Err(LabError::io("find a free port".into(), source)),
+    }
+}
+
+/// Refuses a name that is in use.
+pub(crate) async fn refuse_existing(engine: &Engine, name: &str) -> Result<(), LabError> {
+    let found = engine.containers(&format!("{}={name}", labels::KIND_CLUSTER)).await?;
+    match found.first() {
+        None => Ok(()),
+        Some(first) => {
+            let what = if engine::label(first, labels::LAB).is_some() { "a lab" } else { "a kind cluster" };
+            Err(LabError::Exists { name: name.into(), what })
+        }
+    }
+}
+
+/// Refuses to start on a disk that the first pods would fill.
+pub(crate) async fn require_space(engine: &Engine) -> Result<(), LabError> {
+    const NEEDED: u64 = 3 << 30;
+    let info = engine.docker.info().await.map_err(|e| LabError::engine("describe itself", &e))?;
+    let Some(root) = info.docker_root_dir else { return Ok(()) };
+    // The engine may be on another machine, whose disk is its own affair.
+    let Ok(stat) = nix::sys::statvfs::statvfs(root.as_str()) else { return Ok(()) };
+    let free = stat.blocks_available() * stat.fragment_size();
+    if free >= NEEDED {
+        return Ok(());
+    }
+    Err(LabError::NoSpace {
+        what: format!("{} MiB are free under {root}, a lab needs {}", free >> 20, NEEDED >> 20),
+    })
+}
+
+/// Takes down what was started, also what the engine finishes starting only now.
+pub(crate) async fn roll_back(engine: &Engine, name: &str) -> Result<(), LabError> {
+    while teardown::remove(engine, name).await? {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_have_the_shape_that_kubeadm_wants() {
+        let token = token();
+        let (id, secret) = token.split_once('.').expect("two parts");
+        assert_eq!((id.len(), secret.len()), (6, 16));
+        assert_ne!(token, super::token());
+    }
+
+    #[test]
+    fn a_taken_port_is_named() {
+        let held = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        let number = held.local_addr().expect("bound").port();
+        let error = port(Some(number)).expect_err("taken");
+        assert!(matches!(error, LabError::PortTaken { port } if port == number), "{error}");
+        assert_ne!(port(None).expect("any"), number);
+    }
+}
