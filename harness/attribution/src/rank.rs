@@ -35,6 +35,7 @@ const NEEDS_NETWORK: &[Cause] = &[
 /// What a node that is gone brings about for what runs on it.
 const NEEDS_NODE: &[Cause] = &[
     Cause::ApplicationExit,
+    Cause::DnsFailure,
     Cause::NoReadyEndpoints,
     Cause::PacketLoss,
     Cause::ProbeFailing,
@@ -91,7 +92,11 @@ fn root_of(all: &[Finding], i: usize, past: &dyn Fn(&Finding) -> bool) -> Option
         Cause::OverlayMtu | Cause::PacketLoss | Cause::TrafficFiltered => {
             NEEDS_NETWORK.contains(&symptom.cause) && later(root, symptom) && meets(root, symptom)
         }
-        Cause::NodeDown => NEEDS_NODE.contains(&symptom.cause) && meets(root, symptom),
+        // Whose DNS pod was on the node cannot be seen from whom it leaves without answer.
+        Cause::NodeDown => {
+            NEEDS_NODE.contains(&symptom.cause)
+                && (meets(root, symptom) || symptom.cause == Cause::DnsFailure && later(root, symptom))
+        }
         Cause::RbacDenied
         | Cause::TokenInvalid
         | Cause::PullUnauthorized

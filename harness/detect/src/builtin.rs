@@ -117,7 +117,7 @@ impl Desk {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use loopdrill_model::signal::SourceState;
+    use loopdrill_model::{Cause, signal::*};
 
     fn works(resource: &str) -> Observation {
         let source = Source::api(resource);
@@ -146,6 +146,81 @@ mod tests {
         tell.send(works(LISTED[0])).await.expect("somebody listens");
         (&mut is_ready).await.expect("ready");
         assert!(findings.borrow().as_of.is_some());
+        stop.cancel();
+        task.await.expect("no panic").expect("ends well");
+    }
+
+    /// A pod that wants more than the only node has, and the scheduler's word for it.
+    fn too_large() -> [Observation; 2] {
+        let size = |cpu_millis| Resources { cpu_millis, memory_bytes: 1 << 30 };
+        let now = Timestamp::now();
+        let node = Node {
+            name: "node".into(),
+            uid: "node".into(),
+            version: 1,
+            created_at: now,
+            labels: Default::default(),
+            ready: "True".into(),
+            ready_reason: String::new(),
+            ready_since: Some(now),
+            pressures: vec![],
+            unschedulable: false,
+            taints: vec![],
+            allocatable: size(1000),
+        };
+        let why = Unscheduled { reason: "Unschedulable".into(), message: String::new(), since: None };
+        let pod = Pod {
+            namespace: "n".into(),
+            name: "p".into(),
+            uid: "p".into(),
+            version: 1,
+            created_at: now,
+            deleting: false,
+            phase: "Pending".into(),
+            node: None,
+            ip: None,
+            host_network: false,
+            service_account: String::new(),
+            owner: None,
+            labels: Default::default(),
+            requests: size(4000),
+            node_selector: Default::default(),
+            node_affinity: vec![],
+            placed_by_peers: false,
+            tolerations: vec![],
+            claims: vec![],
+            unscheduled: Some(why),
+            ready: false,
+            containers: vec![],
+        };
+        [Signal::Node(node), Signal::Pod(Box::new(pod))].map(|signal| Observation {
+            at: now,
+            source: Source::api("test"),
+            signal,
+        })
+    }
+
+    #[tokio::test]
+    async fn what_was_too_young_is_judged_again_although_nothing_else_is_observed() {
+        let (tell, stream) = mpsc::channel(16);
+        let (out, mut findings) = watch::channel(Diagnoses::default());
+        let (ready, _is_ready) = oneshot::channel();
+        let stop = CancellationToken::new();
+        let task = tokio::spawn({
+            let stop = stop.clone();
+            async move { follow(stream, out, ready, &stop).await }
+        });
+        for observation in LISTED.map(works).into_iter().chain(too_large()) {
+            tell.send(observation).await.expect("somebody listens");
+        }
+        let found = findings.wait_for(|f| !f.diagnoses.is_empty());
+        let found = tokio::time::timeout(Duration::from_secs(20), found).await.expect("in time");
+        let first = found.expect("the detector lives").diagnoses[0].clone();
+        assert_eq!(first.cause, Some(Cause::Exhaustion));
+        let found = findings.wait_for(|f| f.as_of > Some(first.diagnosed_at));
+        tell.send(works("pods")).await.expect("somebody listens");
+        let later = found.await.expect("the detector lives").diagnoses[0].clone();
+        assert_eq!(later.diagnosed_at, first.diagnosed_at, "it keeps its time while it lasts");
         stop.cancel();
         task.await.expect("no panic").expect("ends well");
     }

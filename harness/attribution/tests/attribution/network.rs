@@ -89,6 +89,39 @@ fn a_node_that_is_silent_on_all_ways_is_left_to_its_status() {
 }
 
 #[test]
+fn where_nobody_probes_from_node_to_node_the_kubelets_answer_for_their_nodes() {
+    let unknown = ProbeResult::Refused("not probed".into());
+    let silence = |usage: bool| {
+        let mut s = Scene::lab();
+        healthy_rounds(&mut s, 5);
+        for _ in 0..12 {
+            for node in ["w1", "w2"].into_iter().filter(|_| usage) {
+                let usage = Usage { node: s.name(node), cpu_millis: 90, memory_bytes: 400 * MI };
+                s.see(Signal::Usage(usage));
+            }
+            round(&mut s, [LOST, LOST, LOST], unknown.clone(), PASSED);
+        }
+        s.told.retain(|o| !matches!(&o.signal, Signal::Probe(p) if p.path == ProbePath::Underlay));
+        s.causes()
+    };
+    assert_eq!(silence(true), [TrafficFiltered]);
+    assert_eq!(silence(false), []);
+}
+
+#[test]
+fn a_machine_that_stands_still_for_a_moment_is_no_black_hole() {
+    let mut s = Scene::lab();
+    healthy_rounds(&mut s, 5);
+    round(&mut s, [LOST, LOST, LOST], LOST, LOST);
+    round(&mut s, [PASSED, PASSED, LOST], PASSED, PASSED);
+    assert_eq!(s.causes(), []);
+    for _ in 0..4 {
+        round(&mut s, [PASSED, PASSED, LOST], PASSED, PASSED);
+    }
+    assert_eq!(s.causes(), [OverlayMtu], "but one that stays is");
+}
+
+#[test]
 fn one_lost_packet_is_nothing() {
     let mut s = Scene::lab();
     healthy_rounds(&mut s, 20);
