@@ -7,6 +7,8 @@ use crate::{
 use loopdrill_model::{Cause, ChainLink, Source, Subject, Timestamp};
 use std::collections::BTreeMap;
 
+/// How long etcd's log waits for the disk.
+const FSYNC: &str = "etcd_disk_wal_fsync_duration_seconds";
 /// etcd's own threshold for trouble.
 const SLOW_FSYNC: f64 = 0.1;
 /// Seconds over which fsyncs are judged: long enough for a few of them, short enough to clear soon.
@@ -33,7 +35,8 @@ pub(crate) fn look(world: &World, found: &mut Findings<'_>) {
         }
     }
     let healthy = !members.is_empty() && members.iter().all(|m| m.now.is_none());
-    api(world, members.is_empty(), healthy, found);
+    let hidden = world.telemetry.histogram(FSYNC).next().is_none();
+    api(world, hidden, healthy, found);
     webhooks(world, found);
 }
 
@@ -64,7 +67,7 @@ impl Slow {
 }
 
 fn members(world: &World) -> Vec<Member<'_>> {
-    let histograms = world.telemetry.histogram("etcd_disk_wal_fsync_duration_seconds");
+    let histograms = world.telemetry.histogram(FSYNC);
     let fresh = histograms.filter(|(_, h)| h.series.last().is_some_and(|(t, _)| world.age(*t) < 60.0));
     fresh.map(|(key, h)| member(world, &key.source, h)).collect()
 }
@@ -130,8 +133,7 @@ fn episodes(h: &HistogramSeries) -> Vec<(Timestamp, Timestamp)> {
 
 /// Times within which etcd was slow, a little widened: what went wrong then is explained by that.
 pub(crate) fn slow_times(world: &World) -> Vec<(Timestamp, Timestamp)> {
-    let episodes =
-        world.telemetry.histogram("etcd_disk_wal_fsync_duration_seconds").flat_map(|(_, h)| episodes(h));
+    let episodes = world.telemetry.histogram(FSYNC).flat_map(|(_, h)| episodes(h));
     episodes.map(|(from, to)| (back(from, 10), to)).collect()
 }
 
@@ -254,7 +256,7 @@ fn traffic(world: &World) -> Option<(f64, f64)> {
 /// The API server's own view, where etcd is hidden or healthy.
 fn api(world: &World, hidden: bool, healthy: bool, found: &mut Findings<'_>) {
     let Some((now, before)) = traffic(world) else { return };
-    let grown = now > 50.0 && now > 3.0 * before;
+    let grown = now > 100.0 && now > 3.0 * before;
     let p99 = api_latency(world);
     let is_slow = p99.is_some_and(|p| p > SLOW_REQUEST);
     let latency = p99.map_or("unknown".to_owned(), |p| format!("{:.0} ms over 10 s", p * 1000.0));
@@ -306,12 +308,12 @@ fn starved(world: &World, finding: Finding, found: &mut Findings<'_>) {
     for node in world.nodes.iter().filter(|n| n.labels.contains_key(role)) {
         let Some(series) = world.telemetry.usage.get(&node.name) else { continue };
         let all = float(node.allocatable.cpu_millis.max(1));
-        let recent: Vec<_> = series.iter().rev().take_while(|(t, _)| world.age(*t) < 30.0).collect();
-        if recent.len() < 2 || recent.iter().any(|(_, u)| float(u.cpu_millis) < 0.95 * all) {
+        let recent: Vec<_> = series.iter().rev().take_while(|(t, _)| world.age(*t) < 60.0).collect();
+        if recent.len() < 4 || recent.iter().any(|(_, u)| float(u.cpu_millis) < 0.95 * all) {
             continue;
         }
         let source = Source::metrics(&format!("kubelet/{}", node.name));
-        let value = format!("{:.0} % for 30 s", 100.0 * float(recent[0].1.cpu_millis) / all);
+        let value = format!("{:.0} % for a minute", 100.0 * float(recent[0].1.cpu_millis) / all);
         let finding = finding.clone().about([node_subject(&node.name)]).proven_by(
             format!("CPU of {}", node.name),
             value,

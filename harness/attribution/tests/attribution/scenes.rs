@@ -42,6 +42,11 @@ pub(crate) const CASES: &[Case] = &[
     },
     Case { cause: Cause::ApiOverload, tell: overload, decisive: |o| matches!(o.signal, Signal::Metric(_)) },
     Case {
+        cause: Cause::ControlPlaneStarved,
+        tell: starved,
+        decisive: |o| matches!(o.signal, Signal::Usage(_)),
+    },
+    Case {
         cause: Cause::WebhookBlocked,
         tell: webhook,
         decisive: |o| matches!(o.signal, Signal::Controller(_)),
@@ -437,6 +442,20 @@ pub(crate) fn overload(s: &mut Scene) {
     for second in 1..=12 {
         fsyncs(s, writes + 30 * second, 0);
         requests(s, asked + 400 * second, 40 * second);
+        s.pass(1.0);
+    }
+}
+
+/// The same traffic, a healthy disk, slow answers, and a control plane without any idle CPU.
+pub(crate) fn starved(s: &mut Scene) {
+    let (writes, asked) = steady(s, 40);
+    for second in 1..=70 {
+        fsyncs(s, writes + 10 * second, 0);
+        requests(s, asked + 10 * second, 5 * second);
+        if second % 5 == 0 {
+            let usage = Usage { node: s.name("cp"), cpu_millis: 1990, memory_bytes: 900 * MI };
+            s.see(Signal::Usage(usage));
+        }
         s.pass(1.0);
     }
 }
