@@ -41,6 +41,7 @@ pub(crate) async fn follow(
         for (node, entry) in now.iter().filter(|(_, entry)| entry.exists) {
             if !running.contains_key(node) {
                 let own = tasks.child();
+                let options = paced(&options, now.len());
                 start(node, entry, &target, &options, &own, &sink);
                 running.insert(node.clone(), (entry.clone(), own));
             }
@@ -49,6 +50,12 @@ pub(crate) async fn follow(
             return Ok(());
         }
     }
+}
+
+/// Kubelets are asked through the API server: of many nodes each is asked less often.
+fn paced(options: &ObserveOptions, nodes: usize) -> ObserveOptions {
+    let factor = u32::try_from(nodes / 20).unwrap_or(u32::MAX).saturating_add(1);
+    ObserveOptions { kubelet_interval: options.kubelet_interval.saturating_mul(factor), ..options.clone() }
 }
 
 fn start(

@@ -1,6 +1,7 @@
 //! Removing what was installed, and knowing that it is gone.
 
 use super::manifests::ROLE_LABEL;
+use k8s_openapi::api::apps::v1::DaemonSet;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::api::{DeleteParams, ListParams};
 use kube::{Api, Client, ResourceExt};
@@ -8,7 +9,8 @@ use loopdrill_target::RUN_LABEL;
 use std::time::Duration;
 use tokio::time::Instant;
 
-const LIMIT: Duration = Duration::from_secs(60);
+/// A namespace goes by the controller-manager, which may be restarting after a drill of the control plane.
+const LIMIT: Duration = Duration::from_secs(120);
 const ONE_CALL: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(200);
 
@@ -46,23 +48,22 @@ pub(super) async fn namespace(client: &Client, name: &str) -> Result<(), AgentsE
     Err(AgentsError::Left { namespace: name.into(), why })
 }
 
-/// One step towards its end; `true` when it is gone.
+/// One step towards its end; `true` when it is gone. Pods go first: a namespace that still holds some when its
+/// turn comes is looked at again only seconds later.
 async fn step(client: &Client, name: &str) -> Result<bool, kube::Error> {
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let Some(namespace) = namespaces.get_opt(name).await? else { return Ok(true) };
-    if namespace.metadata.deletion_timestamp.is_none() {
-        namespaces.delete(name, &DeleteParams::default()).await?;
-    }
-    // The kubelet of a dead node confirms no pod's end, and the namespace would wait for it for ever.
+    let all = ListParams::default();
+    let sets: Api<DaemonSet> = Api::namespaced(client.clone(), name);
+    sets.delete_collection(&DeleteParams::default(), &all).await?;
+    // Without grace: the kubelet of a dead node confirms no pod's end, and the namespace would wait for ever.
+    let now = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
     let pods: Api<Pod> = Api::namespaced(client.clone(), name);
-    for pod in pods.list(&ListParams::default()).await? {
-        if pod.metadata.deletion_timestamp.is_some() {
-            let now = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
-            match pods.delete(&pod.name_any(), &now).await {
-                Err(kube::Error::Api(status)) if status.code == 404 => {}
-                other => drop(other?),
-            }
-        }
+    pods.delete_collection(&now, &all).await?;
+    let empty =
+        sets.list_metadata(&all).await?.items.is_empty() && pods.list_metadata(&all).await?.items.is_empty();
+    if empty && namespace.metadata.deletion_timestamp.is_none() {
+        namespaces.delete(name, &DeleteParams::default()).await?;
     }
     Ok(false)
 }

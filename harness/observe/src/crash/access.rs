@@ -7,7 +7,7 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 use loopdrill_model::signal::{AccessReview, Grant};
 use loopdrill_model::{Signal, Source, Subject};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -15,7 +15,8 @@ use tokio::sync::Semaphore;
 /// Questions an account and round. A revoked right is asked for first.
 const MOST_QUESTIONS: usize = 8;
 const MOST_RIGHTS: usize = 64;
-const MOST_ACCOUNTS: usize = 16;
+/// Accounts that are asked for at the same time.
+const AT_ONCE: usize = 4;
 const LIMIT: Duration = Duration::from_secs(3);
 /// An account is asked for as long as its last crash is not older. Back-off grows to five minutes.
 const CRASHING: jiff::SignedDuration = jiff::SignedDuration::from_mins(6);
@@ -37,7 +38,7 @@ type Rights = BTreeMap<Right, Vec<Subject>>;
 pub(super) struct Accounts {
     rights: HashMap<Subject, Rights>,
     crashed: HashMap<Subject, Timestamp>,
-    due: Vec<Subject>,
+    due: VecDeque<Subject>,
     gate: Option<Arc<Semaphore>>,
 }
 
@@ -45,6 +46,7 @@ impl Accounts {
     /// Takes over what a binding gives now; what it gave before stays known as lost.
     pub(super) fn grant(&mut self, grant: &Grant) {
         let rights = self.rights.entry(grant.account.clone()).or_default();
+        let was_unknown = rights.is_empty();
         let lost = withdraw(rights, &grant.binding);
         let now: Vec<_> =
             grant.rules.iter().flat_map(|rule| expand(rule, &grant.binding.namespace)).collect();
@@ -53,7 +55,7 @@ impl Accounts {
                 rights.entry(right.clone()).or_default().push(grant.binding.clone());
             }
         }
-        if lost.iter().any(|right| !now.contains(right)) {
+        if was_unknown || lost.iter().any(|right| !now.contains(right)) {
             self.ask_soon(&grant.account);
         }
     }
@@ -80,7 +82,7 @@ impl Accounts {
 
     fn ask_soon(&mut self, account: &Subject) {
         if self.crashed.contains_key(account) && !self.due.contains(account) {
-            self.due.push(account.clone());
+            self.due.push_back(account.clone());
         }
     }
 
@@ -88,7 +90,10 @@ impl Accounts {
     pub(super) fn ask_again(&mut self) {
         let oldest = Timestamp::now() - CRASHING;
         self.crashed.retain(|_, when| *when > oldest);
-        self.due = self.crashed.keys().cloned().collect();
+        let all: Vec<_> = self.crashed.keys().cloned().collect();
+        for account in all {
+            self.ask_soon(&account);
+        }
     }
 
     /// What to ask for `account`: lost rights first, then those it has.
@@ -100,10 +105,10 @@ impl Accounts {
 
     /// Asks for those that are due. Answers arrive by themselves; while some are open, the rest waits.
     pub(super) fn ask(&mut self, client: &Client, sink: &Sink) {
-        let gate = self.gate.get_or_insert_with(|| Arc::new(Semaphore::new(4))).clone();
-        let due: Vec<_> = std::mem::take(&mut self.due).into_iter().take(MOST_ACCOUNTS).collect();
-        for account in due {
+        let gate = self.gate.get_or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE))).clone();
+        while !self.due.is_empty() {
             let Ok(place) = gate.clone().try_acquire_owned() else { return };
+            let Some(account) = self.due.pop_front() else { return };
             let questions = self.questions(&account);
             let (client, sink) = (client.clone(), sink.clone());
             tokio::spawn(async move {

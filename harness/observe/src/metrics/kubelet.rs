@@ -33,7 +33,7 @@ pub(crate) async fn scrape_kubelet(
     let (general, resource, containers) =
         (path("metrics"), path("metrics/resource"), path("metrics/cadvisor"));
     let mut clock = every(period);
-    let mut before = None;
+    let (mut before, mut wait_containers) = (None, 0u32);
     loop {
         clock.tick().await;
         let used = within(LIMIT, through_api(&client, &resource, KUBELET_RESOURCE)).await;
@@ -43,13 +43,15 @@ pub(crate) async fn scrape_kubelet(
         if !works {
             continue;
         }
-        let mut more = within(LIMIT, through_api(&client, &general, KUBELET)).await;
-        if control_plane && let Ok(samples) = &mut more {
-            samples.extend(optional(
-                within(LIMIT, through_api(&client, &containers, CONTROL_PLANE_CONTAINERS)).await,
-            ));
+        tell(&sink, &source, within(LIMIT, through_api(&client, &general, KUBELET)).await).await?;
+        // A kubelet looks at every container for this: it is asked rarely, and hardly again when it has no answer.
+        wait_containers = if control_plane { wait_containers.saturating_sub(1) } else { 1 };
+        if wait_containers == 0 {
+            let result = within(LIMIT, through_api(&client, &containers, CONTROL_PLANE_CONTAINERS)).await;
+            let samples = optional(result);
+            wait_containers = if samples.is_empty() { 60 } else { 3 };
+            tell(&sink, &source, Ok(samples)).await?;
         }
-        tell(&sink, &source, more).await?;
     }
 }
 

@@ -27,6 +27,9 @@ pub(crate) const OWN_NAMESPACE: &str = "loopdrill-observer";
 /// Seconds after which a watch is renewed. A connection that died silently is noticed 5 s later.
 const RENEW: u32 = 60;
 
+/// What is not allowed is hardly allowed a second later.
+const REFUSED: Duration = Duration::from_secs(10);
+
 /// Which object, in the watched set.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
@@ -181,7 +184,11 @@ where
                     lost = true;
                     sink.lost(&source, reason(&error)).await?;
                 }
-                backoff.wait().await;
+                if refused(&error) {
+                    tokio::time::sleep(REFUSED).await;
+                } else {
+                    backoff.wait().await;
+                }
             }
             // Never so today: after an error the stream resumes, and after a 410 it lists again.
             None => return Ok(()),
@@ -206,6 +213,15 @@ where
 /// 410: the API server forgot the version we were at. Listing again is all that is needed.
 fn expired(error: &watcher::Error) -> bool {
     matches!(error, watcher::Error::WatchError(status) if status.code == 410)
+}
+
+/// 401 or 403: this kubeconfig may not watch the resource.
+fn refused(error: &watcher::Error) -> bool {
+    match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status)) => matches!(status.code, 401 | 403),
+        _ => false,
+    }
 }
 
 /// One line for people.
