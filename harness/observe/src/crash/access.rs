@@ -90,6 +90,7 @@ impl Accounts {
     pub(super) fn ask_again(&mut self) {
         let oldest = Timestamp::now() - CRASHING;
         self.crashed.retain(|_, when| *when > oldest);
+        self.due.retain(|account| self.crashed.contains_key(account));
         let all: Vec<_> = self.crashed.keys().cloned().collect();
         for account in all {
             self.ask_soon(&account);
