@@ -84,6 +84,8 @@ impl Delete {
                         ))),
                     };
                 }
+                // Without us it would have gone with its namespace.
+                None if ops.is_homeless().await? => return Ok(()),
                 None if ops.create(self.snapshot.value()).await? => return Ok(()),
                 None => {}
             }
@@ -92,8 +94,9 @@ impl Delete {
     }
 
     pub(super) async fn differences(&self, client: &Client) -> Result<Vec<String>, ChangeError> {
-        let found = Ops::new(client, &self.object).get().await?;
-        Ok(match found {
+        let ops = Ops::new(client, &self.object);
+        Ok(match ops.get().await? {
+            None if ops.is_homeless().await? => vec![],
             None => vec![format!("{} is not there", self.object)],
             Some(found) => {
                 let differences = self.snapshot.differences(&Manifest::of(&found));

@@ -2,6 +2,7 @@
 
 use super::ObjectRef;
 use crate::ChangeError;
+use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client,
     api::{DeleteParams, PostParams, Preconditions},
@@ -33,18 +34,31 @@ fn is_code(error: &kube::Error, code: u16) -> bool {
 pub(super) struct Ops<'a> {
     pub(super) object: &'a ObjectRef,
     api: Api<DynamicObject>,
+    namespaces: Api<Namespace>,
     end: Instant,
 }
 
 impl<'a> Ops<'a> {
     pub(super) fn new(client: &Client, object: &'a ObjectRef) -> Self {
-        Self { object, api: object.api(client), end: Instant::now() + ALL }
+        Self {
+            object,
+            api: object.api(client),
+            namespaces: Api::all(client.clone()),
+            end: Instant::now() + ALL,
+        }
     }
 
     /// The object, or `None` when there is none.
     pub(super) async fn get(&self) -> Result<Option<Value>, ChangeError> {
         let found = self.retry("get", || self.api.get_opt(&self.object.name)).await?;
         found.map(|object| self.to_value(&object)).transpose()
+    }
+
+    /// Whether its namespace is gone or going, and everything in it with it.
+    pub(super) async fn is_homeless(&self) -> Result<bool, ChangeError> {
+        let Some(namespace) = &self.object.namespace else { return Ok(false) };
+        let home = self.retry("look for the namespace of", || self.namespaces.get_opt(namespace)).await?;
+        Ok(home.is_none_or(|n| n.metadata.deletion_timestamp.is_some()))
     }
 
     /// Creates it; `false` when there is one already.

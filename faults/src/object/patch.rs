@@ -157,10 +157,9 @@ impl Patch {
         }
     }
 
+    /// An object that somebody has deleted has nothing of ours left.
     pub(super) async fn differences(&self, client: &Client) -> Result<Vec<String>, ChangeError> {
-        let Some(found) = Ops::new(client, &self.object).get().await? else {
-            return Ok(vec![format!("{} is gone", self.object)]);
-        };
+        let Some(found) = Ops::new(client, &self.object).get().await? else { return Ok(vec![]) };
         let mut differences: Vec<_> =
             self.stranger(&found, before).map(|s| format!("{}: {s}", self.object)).into_iter().collect();
         if holder(&found) == Some(&self.run) {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 const MAP: &str = "/api/v1/namespaces/shop/configmaps/settings";
 const BINDING: &str = "/apis/rbac.authorization.k8s.io/v1/namespaces/shop/rolebindings/reader";
+const HOME: &str = "/api/v1/namespaces/shop";
 const NODE: &str = "/api/v1/nodes/n1";
 
 fn settings() -> ObjectChange {
@@ -72,8 +73,34 @@ async fn a_created_object_is_gone_again() {
 }
 
 #[tokio::test]
+async fn what_went_with_its_namespace_or_node_needs_no_undo() {
+    let api = FakeApi::default();
+    let client = api.client();
+    api.put(BINDING, binding());
+    api.put(NODE, node(None));
+    let delete = Delete::plan::<RoleBinding>(&client, Some("shop"), "reader").await.expect("snapshot");
+    let changes = [ObjectChange::Delete(delete), cordon(&api).await.expect("snapshot")];
+    for change in &changes {
+        change.apply(&client).await.expect("apply");
+    }
+    api.remove(NODE);
+    for home in
+        [Some(json!({"metadata": {"name": "shop", "deletionTimestamp": "2026-01-01T00:00:00Z"}})), None]
+    {
+        api.remove(HOME);
+        home.into_iter().for_each(|home| api.put(HOME, home));
+        for change in &changes {
+            change.undo(&client).await.expect("nothing is left to undo");
+            assert_eq!(change.differences(&client).await.expect("answer"), Vec::<String>::new());
+        }
+    }
+    assert!(api.object(BINDING).is_none());
+}
+
+#[tokio::test]
 async fn a_deleted_object_is_back_byte_for_byte() {
     let api = FakeApi::default();
+    api.put(HOME, json!({"metadata": {"name": "shop"}}));
     api.put(BINDING, binding());
     let delete = Delete::plan::<RoleBinding>(&api.client(), Some("shop"), "reader").await.expect("snapshot");
     whole_life(&api, &ObjectChange::Delete(delete), BINDING).await;
@@ -92,6 +119,7 @@ async fn an_altered_field_is_set_back() {
 async fn undoing_what_was_never_applied_touches_nothing() {
     let api = FakeApi::default();
     api.put(NODE, node(None));
+    api.put(HOME, json!({"metadata": {"name": "shop"}}));
     api.put(BINDING, binding());
     let delete = Delete::plan::<RoleBinding>(&api.client(), Some("shop"), "reader").await.expect("snapshot");
     for change in [settings(), ObjectChange::Delete(delete), cordon(&api).await.expect("snapshot")] {
@@ -116,6 +144,7 @@ async fn a_foreign_object_of_the_same_name_stays() {
 #[tokio::test]
 async fn a_deleted_object_that_somebody_replaced_is_not_overwritten() {
     let api = FakeApi::default();
+    api.put(HOME, json!({"metadata": {"name": "shop"}}));
     api.put(BINDING, binding());
     let delete = Delete::plan::<RoleBinding>(&api.client(), Some("shop"), "reader").await.expect("snapshot");
     let delete = ObjectChange::Delete(delete);
@@ -133,6 +162,7 @@ async fn a_deleted_object_that_somebody_replaced_is_not_overwritten() {
 #[tokio::test]
 async fn an_object_changed_since_the_snapshot_is_not_deleted() {
     let api = FakeApi::default();
+    api.put(HOME, json!({"metadata": {"name": "shop"}}));
     api.put(BINDING, binding());
     let delete = Delete::plan::<RoleBinding>(&api.client(), Some("shop"), "reader").await.expect("snapshot");
     let delete = ObjectChange::Delete(delete);
@@ -193,6 +223,7 @@ async fn the_content_of_a_secret_is_in_no_text() {
     let api = FakeApi::default();
     let url = "/api/v1/namespaces/shop/secrets/key";
     let secret = |v: &str| json!({"metadata": {"name": "key", "namespace": "shop"}, "data": {"k": v}});
+    api.put(HOME, json!({"metadata": {"name": "shop"}}));
     api.put(url, secret("CANARY1"));
     let delete = Delete::plan::<Secret>(&api.client(), Some("shop"), "key").await.expect("snapshot");
     let delete = ObjectChange::Delete(delete);
