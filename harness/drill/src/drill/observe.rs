@@ -69,7 +69,10 @@ impl Drill<'_> {
             tokio::join!(this.wait_for_symptom(tell), this.wait_for_diagnosis(told))
         };
         let verdict = verdict?;
-        (self.timings.detected_at, self.timings.first_evidence_at) = verdict.answered().unzip();
+        let (detected, evident) = verdict.answered().unzip();
+        self.timings.detected_at = detected;
+        // What was true before the injection is no evidence of it.
+        self.timings.first_evidence_at = evident.max(evident.and(self.timings.injected_at));
         match symptom? {
             Some((at, evidence)) => self.answer_at(Gate::Manifested, Some(at), true, evidence, None),
             None => {

@@ -1,0 +1,70 @@
+//! A lab is a kind cluster, and a kind cluster is a target. Needs the kind CLI: `ci/test` builds it and names it in
+//! `LOOPDRILL_KIND`; without it these tests fail and say so.
+
+mod support;
+
+use loopdrill_model::Outcome;
+use std::process::{Command, Output};
+use support::{Run, lab::engine_inventory, text};
+
+fn kind(args: &[&str]) -> Output {
+    let program = std::env::var_os("LOOPDRILL_KIND").expect("LOOPDRILL_KIND names the kind CLI; run `ci/test`");
+    Command::new(program).args(args).output().expect("the kind CLI runs")
+}
+
+#[test]
+fn kind_lists_and_deletes_a_lab() {
+    let _alone = support::alone();
+    let before = engine_inventory();
+    let run = Run::new();
+    let up = run.output(&["lab", "up", "--name", "test-kind-a"]);
+    assert!(up.status.success(), "{}", text(&up.stderr));
+
+    let nodes = kind(&["get", "nodes", "--name", "test-kind-a"]);
+    let mut names: Vec<_> = text(&nodes.stdout).lines().map(str::to_string).collect();
+    names.sort();
+    assert_eq!(names, ["test-kind-a-control-plane", "test-kind-a-worker", "test-kind-a-worker2"]);
+
+    let logs = tempfile::tempdir().expect("a temporary folder");
+    let exported = kind(&["export", "logs", "--name", "test-kind-a", &logs.path().display().to_string()]);
+    assert!(exported.status.success(), "{}", text(&exported.stderr));
+    assert!(logs.path().join("test-kind-a-control-plane/kubelet.log").exists());
+
+    let deleted = kind(&["delete", "cluster", "--name", "test-kind-a"]);
+    assert!(deleted.status.success(), "{}", text(&deleted.stderr));
+    let left: Vec<_> = engine_inventory().into_iter().filter(|l| !before.contains(l) && l != "network kind").collect();
+    assert_eq!(left, Vec::<String>::new(), "kind leaves its network by design, and nothing else");
+    // `lab down` on a lab that kind deleted removes what is only ours to remove.
+    assert!(run.output(&["lab", "down", "--name", "test-kind-a"]).status.success());
+}
+
+#[test]
+fn a_cluster_that_kind_made_is_drilled() {
+    let _alone = support::alone();
+    let image = std::env::var("LOOPDRILL_NODE_IMAGE").expect("LOOPDRILL_NODE_IMAGE names the node image; run `ci/test`");
+    let config = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(
+        config.path(),
+        "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes:\n- role: control-plane\n- role: worker\n- role: worker\n",
+    )
+    .expect("written");
+    let path = config.path().display().to_string();
+    let name = "test-kind-b";
+    let made = kind(&["create", "cluster", "--name", name, "--image", &image, "--config", &path, "--wait", "120s"]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+
+    let run = Run::new();
+    let output = run.output(&["run", "--kind", name, "--loop", "identity", "--loop", "storage"]);
+    let report = run.report();
+    let deleted = kind(&["delete", "cluster", "--name", name]);
+    assert_eq!(output.status.code(), Some(0), "{}\n{}", text(&output.stdout), text(&output.stderr));
+    let outcome = |fault: &str, variant: &str| {
+        let drill = report.drills.iter().find(|d| d.fault == fault && d.variant == variant);
+        drill.map(|d| d.outcome.clone()).unwrap_or_else(|| panic!("{fault}/{variant} is not in the report"))
+    };
+    assert_eq!(outcome("revoked-iam", "rbac"), Outcome::Passed);
+    for (fault, variant) in [("revoked-iam", "pull"), ("cross-az-pvc", "cordon")] {
+        assert!(matches!(outcome(fault, variant), Outcome::Skipped(_)), "what the cluster lacks is a typed skip");
+    }
+    assert!(deleted.status.success(), "{}", text(&deleted.stderr));
+}

@@ -1,0 +1,59 @@
+//! A lab for one test target, with everything taken down in the end, and direct access to it.
+
+use super::{Run, text};
+use loopdrill_faults::Means;
+use loopdrill_target::NodeAccess;
+use std::{process::Command, sync::Arc};
+
+/// A lab of its own for a test target; gone when dropped.
+pub(crate) struct TestLab {
+    pub(crate) name: String,
+    run: Run,
+}
+
+impl TestLab {
+    /// Makes the lab through the binary.
+    pub(crate) fn up(name: &str) -> Self {
+        let lab = TestLab { name: format!("test-{name}"), run: Run::new() };
+        let output = lab.run.output(&["lab", "up", "--name", &lab.name]);
+        assert!(output.status.success(), "lab up failed:\n{}", text(&output.stderr));
+        lab
+    }
+
+    /// A run on this lab. All runs on it share the journal's folder, as a user's would.
+    pub(crate) fn run(&self) -> Run {
+        Run::with_state(self.run.state())
+    }
+
+    /// Access to the lab as `loopdrill undo` has it.
+    pub(crate) async fn means(&self) -> Means {
+        let (client, nodes) = loopdrill_lab::reach(&self.name).await.expect("the lab is there");
+        Means {
+            client: client.map_err(|e| e.to_string()),
+            nodes: Some(Arc::new(nodes) as Arc<dyn NodeAccess>),
+        }
+    }
+}
+
+impl Drop for TestLab {
+    fn drop(&mut self) {
+        let output = self.run.output(&["lab", "down", "--name", &self.name]);
+        if !output.status.success() && !std::thread::panicking() {
+            panic!("lab down failed:\n{}", text(&output.stderr));
+        }
+    }
+}
+
+/// Everything of a container engine that a lab could leave: containers, volumes, networks.
+pub(crate) fn engine_inventory() -> Vec<String> {
+    let list = |args: &[&str]| {
+        let output = Command::new("docker").args(args).output().expect("the docker client runs");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout).lines().map(str::to_string).collect::<Vec<_>>()
+    };
+    let mut all = list(&["ps", "-a", "--format", "container {{.Names}}"]);
+    all.extend(list(&["volume", "ls", "--format", "volume {{.Name}}"]));
+    all.extend(list(&["network", "ls", "--format", "network {{.Name}}"]));
+    all.sort();
+    all
+}

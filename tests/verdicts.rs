@@ -1,0 +1,126 @@
+//! No verdict can be green by accident: a blind detector, a fault that somebody takes away, a fault that cannot be
+//! applied, two runs at once, a node that dies, on a real lab.
+
+mod support;
+
+use loopdrill_model::{Gate, Outcome};
+use std::{
+    fs,
+    process::Command,
+    time::Duration,
+};
+use support::{lab::TestLab, text, wait};
+
+#[test]
+fn verdicts_on_a_real_lab() {
+    let lab = TestLab::up("verdicts");
+    a_run_without_a_detector_fails(&lab);
+    a_limit_that_somebody_resets_has_not_manifested(&lab);
+    a_fault_that_cannot_be_applied_is_not_injected(&lab);
+    two_runs_at_once_are_refused(&lab);
+    an_interrupted_run_cleans_up(&lab);
+    a_node_that_dies_mid_drill_is_no_success(&lab);
+}
+
+fn a_run_without_a_detector_fails(lab: &TestLab) {
+    let run = lab.run();
+    let output = run.output(&["run", "--lab", &lab.name, "--detector", "none", "--fault", "control", "--fault", "revoked-iam", "--detect-within", "3"]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let report = run.report();
+    assert!(report.drills.len() >= 3);
+    for drill in &report.drills {
+        assert!(!drill.gates.detected.ok, "{}/{} was detected by nothing", drill.fault, drill.variant);
+        assert_eq!(drill.outcome, Outcome::Failed(Gate::Detected));
+    }
+}
+
+/// Resets the throttle behind the drill's back as soon as it is there, again and again.
+fn a_limit_that_somebody_resets_has_not_manifested(lab: &TestLab) {
+    let run = lab.run();
+    let node = format!("{}-control-plane", lab.name);
+    let mut child = run.spawn(&["run", "--lab", &lab.name, "--fault", "etcd-disk"]);
+    run.wait_for_event("the throttle in force", |e| {
+        e["event"] == "gate-answered" && e["gate"] == Gate::Injected.name()
+    });
+    let reset = r#"
+        for f in $(find /sys/fs/cgroup -name blkio.throttle.write_iops_device 2>/dev/null); do
+            [ -s "$f" ] && awk '{print $1, 0}' "$f" | while read -r l; do echo "$l" >"$f"; done
+        done
+        for f in $(find /sys/fs/cgroup -name io.max 2>/dev/null); do
+            [ -s "$f" ] && awk '{print $1, "wiops=max"}' "$f" | while read -r l; do echo "$l" >"$f"; done
+        done; true"#;
+    let output = Command::new("docker").args(["exec", &node, "sh", "-c", reset]).output().expect("docker runs");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let status = child.wait().expect("the child is ours");
+    assert_eq!(status.code(), Some(1));
+    let report = run.report();
+    assert_eq!(report.drills[0].outcome, Outcome::Failed(Gate::Manifested), "{:#?}", report.drills[0]);
+}
+
+/// Somebody else's limit is there already: foreign state is refused, not replaced.
+fn a_fault_that_cannot_be_applied_is_not_injected(lab: &TestLab) {
+    let node = format!("{}-worker", lab.name);
+    let docker = |args: &[&str]| {
+        let output = Command::new("docker").args(["exec", &node]).args(args).output().expect("docker runs");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    };
+    // Whichever of the workers the drill chooses must be met, so both overlays are set.
+    let other = format!("{}-worker2", lab.name);
+    let set = |on: &str| {
+        for n in [&node, &other] {
+            let output = Command::new("docker")
+                .args(["exec", n, "ip", "link", "set", "flannel.1", "type", "vxlan", "df", on])
+                .output()
+                .expect("docker runs");
+            assert!(output.status.success(), "{}", text(&output.stderr));
+        }
+    };
+    docker(&["true"]);
+    set("set");
+    let run = lab.run();
+    let output = run.output(&["run", "--lab", &lab.name, "--fault", "overlay-mtu", "--variant", "df"]);
+    set("unset");
+    assert_eq!(output.status.code(), Some(4), "{}", text(&output.stderr));
+    assert_eq!(run.report().drills[0].outcome, Outcome::NotInjected);
+}
+
+fn two_runs_at_once_are_refused(lab: &TestLab) {
+    let first = lab.run();
+    let mut child = first.spawn(&["run", "--lab", &lab.name, "--fault", "control"]);
+    first.wait_for_event("the first run's cluster", |e| e["event"] == "cluster-ready");
+    let second = lab.run();
+    let output = second.output(&["run", "--lab", &lab.name, "--fault", "control"]);
+    assert_ne!(output.status.code(), Some(0));
+    assert!(text(&output.stderr).contains("in use"), "{}", text(&output.stderr));
+    assert_eq!(child.wait().expect("the child is ours").code(), Some(0));
+}
+
+fn an_interrupted_run_cleans_up(lab: &TestLab) {
+    let run = lab.run();
+    let mut child = run.spawn(&["run", "--lab", &lab.name, "--fault", "cross-az-pvc", "--variant", "cordon"]);
+    run.wait_for_event("the fault in force", |e| e["event"] == "gate-answered" && e["gate"] == "injected");
+    let pid = i32::try_from(child.id()).expect("a pid fits");
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGINT).expect("delivered");
+    assert_eq!(child.wait().expect("the child is ours").code(), Some(130));
+    assert!(run.pending().is_empty(), "interrupted and cleaned");
+    let report = run.report();
+    assert_eq!(report.drills[0].outcome, Outcome::Interrupted);
+}
+
+fn a_node_that_dies_mid_drill_is_no_success(lab: &TestLab) {
+    let run = lab.run();
+    let mut child = run.spawn(&["run", "--lab", &lab.name, "--fault", "overlay-mtu", "--variant", "df"]);
+    run.wait_for_event("the fault in force", |e| e["event"] == "gate-answered" && e["gate"] == "injected");
+    let worker = format!("{}-worker", lab.name);
+    let docker = |args: &[&str]| Command::new("docker").args(args).output().expect("docker runs");
+    assert!(docker(&["kill", &worker]).status.success());
+    let code = child.wait().expect("the child is ours").code();
+    assert!(matches!(code, Some(1 | 3 | 5)), "a dead node is no success: {code:?}");
+    assert!(docker(&["start", &worker]).status.success());
+    // What was left is undone once the node is back, and nothing stays behind.
+    wait("a clean journal", Duration::from_secs(120), || {
+        run.output(&["undo"]).status.success().then_some(())
+    });
+    assert!(run.pending().is_empty());
+    assert!(fs::read_dir(run.state().join("journal")).is_ok_and(|mut d| d.next().is_none()));
+}
