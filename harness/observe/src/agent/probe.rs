@@ -68,15 +68,32 @@ pub(super) fn wait<'a>(sockets: impl Iterator<Item = &'a UdpSocket>, deadline: I
     !left.is_zero()
 }
 
-/// Sends every question back.
+/// Sends every question back. Where the network refuses the answer as too big, the asker is told: to it the
+/// answer would be lost, and an honest network would look like a hole.
 fn answer_all(socket: &UdpSocket) {
-    let mut buffer = vec![0; 65_536];
+    let (mut buffer, mut news) = (vec![0; 65_536], Vec::new());
     loop {
         wait(std::iter::once(socket), Instant::now() + Duration::from_secs(60));
-        while udp::refusal(socket, &mut buffer).is_some() {}
-        while let Ok((bytes, from)) = socket.recv_from(&mut buffer) {
-            if wire::answer(&mut buffer[..bytes]) {
-                let _ = socket.send_to(&buffer[..bytes], from);
+        while let Some(undelivered) = udp::undelivered(socket, &mut buffer) {
+            let datagram = wire::read(&buffer[..undelivered.bytes]);
+            if let (Some(datagram), Some(to), udp::Refusal::TooBig { mtu }) =
+                (datagram, undelivered.to, undelivered.refusal)
+            {
+                wire::write_too_big(&mut news, datagram.sequence, mtu);
+                let _ = socket.send_to(&news, to).or_else(|_| socket.send_to(&news, to));
+            }
+        }
+        loop {
+            match socket.recv_from(&mut buffer) {
+                Ok((bytes, from)) if wire::answer(&mut buffer[..bytes]) => {
+                    // An error that an earlier answer left takes the first attempt.
+                    let answer = &buffer[..bytes];
+                    let _ = socket.send_to(answer, from).or_else(|_| socket.send_to(answer, from));
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // The same refusal that the error queue tells.
+                Err(_) => {}
             }
         }
     }
@@ -132,8 +149,8 @@ fn ask(resolver: &dns::Resolver, id: u16, question: &[u8], deadline: Instant) ->
     }
     let mut buffer = [0; 1500];
     while wait(std::iter::once(&socket), deadline) {
-        if let Some((_, refusal)) = udp::refusal(&socket, &mut buffer) {
-            return round::result_of(refusal);
+        if let Some(undelivered) = udp::undelivered(&socket, &mut buffer) {
+            return round::result_of(undelivered.refusal);
         }
         while let Ok(bytes) = socket.recv(&mut buffer) {
             match dns::answer(id, &buffer[..bytes]) {

@@ -40,9 +40,19 @@ fn probe_mtu(socket: &UdpSocket) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// The next entry of the socket's error queue: the datagram's beginning, as far as it came back, and what was
-/// said about it.
-pub(super) fn refusal(socket: &UdpSocket, buffer: &mut [u8]) -> Option<(usize, Refusal)> {
+/// A datagram of ours that did not arrive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Undelivered {
+    /// Where it was to go.
+    pub(super) to: Option<SocketAddrV4>,
+    /// How much of its beginning came back.
+    pub(super) bytes: usize,
+    /// What was said about it.
+    pub(super) refusal: Refusal,
+}
+
+/// The next entry of the socket's error queue; the datagram's beginning goes to `buffer`.
+pub(super) fn undelivered(socket: &UdpSocket, buffer: &mut [u8]) -> Option<Undelivered> {
     let mut control = nix::cmsg_space!(libc::sock_extended_err, libc::sockaddr_in);
     let mut slices = [IoSliceMut::new(buffer)];
     let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
@@ -56,7 +66,7 @@ pub(super) fn refusal(socket: &UdpSocket, buffer: &mut [u8]) -> Option<(usize, R
         libc::EMSGSIZE => Refusal::TooBig { mtu: error.ee_info },
         other => Refusal::Undeliverable(io::Error::from_raw_os_error(other).to_string()),
     };
-    Some((message.bytes, refusal))
+    Some(Undelivered { to: message.address.map(Into::into), bytes: message.bytes, refusal })
 }
 
 #[cfg(test)]
@@ -72,13 +82,14 @@ mod tests {
         ours.send(b"0123456789abcdef").expect("sent");
         let (mut buffer, deadline) = ([0; 64], Instant::now() + Duration::from_secs(2));
         let told = loop {
-            if let Some(told) = refusal(&ours, &mut buffer) {
+            if let Some(told) = undelivered(&ours, &mut buffer) {
                 break told;
             }
             assert!(Instant::now() < deadline, "nothing was said");
             std::thread::yield_now();
         };
-        assert_eq!(&buffer[..told.0], b"0123456789abcdef");
-        assert!(matches!(told.1, Refusal::Undeliverable(why) if why.contains("refused")));
+        assert_eq!(&buffer[..told.bytes], b"0123456789abcdef");
+        assert_eq!(told.to.map(std::net::SocketAddr::from), Some(closed));
+        assert!(matches!(told.refusal, Refusal::Undeliverable(why) if why.contains("refused")));
     }
 }

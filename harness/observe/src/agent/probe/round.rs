@@ -98,18 +98,22 @@ impl Prober {
     fn hear(&self, open: &mut HashMap<u32, Asked>, tell: Tell<'_>) -> Option<()> {
         let mut buffer = vec![0; 65_536];
         for (_, socket) in self.sockets.values() {
-            while let Some((bytes, refusal)) = udp::refusal(socket, &mut buffer) {
-                if let Some(asked) = wire::read(&buffer[..bytes]).and_then(|(_, s)| open.remove(&s)) {
-                    self.told(asked.to, asked.bytes, result_of(refusal), tell)?;
+            while let Some(undelivered) = udp::undelivered(socket, &mut buffer) {
+                let datagram = wire::read(&buffer[..undelivered.bytes]);
+                if let Some(asked) = datagram.and_then(|d| open.remove(&d.sequence)) {
+                    self.told(asked.to, asked.bytes, result_of(undelivered.refusal), tell)?;
                 }
             }
             loop {
                 match socket.recv(&mut buffer) {
                     Ok(bytes) => {
-                        let answer =
-                            wire::read(&buffer[..bytes]).filter(|(kind, _)| *kind == wire::Kind::Answer);
-                        let Some(asked) = answer.and_then(|(_, s)| open.remove(&s)) else { continue };
-                        let result = ProbeResult::Passed { micros: micros(asked.at) };
+                        let heard = wire::read(&buffer[..bytes]).filter(|d| d.kind != wire::Kind::Question);
+                        let Some(datagram) = heard else { continue };
+                        let Some(asked) = open.remove(&datagram.sequence) else { continue };
+                        let result = match datagram.kind {
+                            wire::Kind::TooBig => ProbeResult::TooBig { mtu: datagram.mtu },
+                            _ => ProbeResult::Passed { micros: micros(asked.at) },
+                        };
                         self.told(asked.to, asked.bytes, result, tell)?;
                     }
                     Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,
@@ -128,10 +132,7 @@ impl Prober {
 
 fn send(socket: &UdpSocket, datagram: &[u8]) -> Result<(), ProbeResult> {
     // An error that an earlier datagram left is told on the first attempt and says nothing about this one.
-    let sent = socket.send(datagram).or_else(|error| match error.raw_os_error() {
-        Some(libc::EMSGSIZE) => Err(error),
-        _ => socket.send(datagram),
-    });
+    let sent = socket.send(datagram).or_else(|_| socket.send(datagram));
     match sent {
         Ok(_) => Ok(()),
         Err(error) if error.raw_os_error() == Some(libc::EMSGSIZE) => {
