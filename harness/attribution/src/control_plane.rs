@@ -22,6 +22,8 @@ const BUSY: f64 = 0.4;
 const BOUND: f64 = 0.6;
 /// Seconds for which lesser slowness must last.
 const LASTING: f64 = 15.0;
+/// Seconds of pause within which slowness goes on.
+const PAUSE: f64 = 6.0;
 /// Seconds without any fsync that are a stall, where there were some all the time before.
 const STALL: f64 = 3.0;
 /// Latency of the API server that nobody should see, in seconds.
@@ -43,11 +45,12 @@ pub(crate) fn look(world: &World, found: &mut Findings<'_>) {
 /// One member of etcd, as its log's fsyncs show it.
 struct Member<'w> {
     source: &'w Source,
-    /// How slow it is now, when it is.
-    now: Option<Slow>,
-    /// Times within which it was slow, the newest last.
-    episodes: Vec<(Timestamp, Timestamp)>,
+    /// How slow it is now, and since when, when it is.
+    now: Option<(Slow, Timestamp)>,
 }
+
+/// A time within which a member was slow.
+type Episode = (Timestamp, Timestamp);
 
 /// Why a member is called slow.
 enum Slow {
@@ -73,14 +76,20 @@ fn members(world: &World) -> Vec<Member<'_>> {
 }
 
 fn member<'w>(world: &World, source: &'w Source, h: &HistogramSeries) -> Member<'w> {
-    let episodes = episodes(h);
-    let lasts = episodes.last().is_some_and(|(from, to)| world.age(*to) < 3.0 && age(*to, *from) >= LASTING);
-    let bound = |seconds| slow(h, world.now(), seconds).filter(Slow::is_bound);
-    let now = bound(SHORT)
-        .or_else(|| bound(WINDOW))
-        .or_else(|| slow(h, world.now(), WINDOW).filter(|_| lasts))
+    let now = world.now();
+    let began = |episodes: Vec<Episode>| {
+        episodes.last().filter(|(_, to)| world.age(*to) < PAUSE).map_or(now, |(from, _)| *from)
+    };
+    let lasting = || {
+        let (from, to) = lesser_episodes(h).pop()?;
+        let lasts = world.age(to) < 3.0 && age(to, from) >= LASTING;
+        slow(h, now, WINDOW).filter(|_| lasts).map(|slow| (slow, from))
+    };
+    let now = bound(h, now)
+        .map(|slow| (slow, began(bound_episodes(h))))
+        .or_else(lasting)
         .or_else(|| stalled(world, source, h));
-    Member { source, now, episodes }
+    Member { source, now }
 }
 
 fn back(t: Timestamp, seconds: u64) -> Timestamp {
@@ -100,7 +109,7 @@ fn slow(h: &HistogramSeries, at: Timestamp, window: u64) -> Option<Slow> {
     })
 }
 
-fn stalled(world: &World, source: &Source, h: &HistogramSeries) -> Option<Slow> {
+fn stalled(world: &World, source: &Source, h: &HistogramSeries) -> Option<(Slow, Timestamp)> {
     let (latest, _) = h.series.last()?;
     let progress = h.last_progress()?;
     let seconds = age(*latest, progress);
@@ -116,31 +125,49 @@ fn stalled(world: &World, source: &Source, h: &HistogramSeries) -> Option<Slow> 
         Some(n) => n > 0.0,
         None => api_latency(world).is_some_and(|p99| p99 > SLOW_REQUEST),
     };
-    (waits && before >= 1.0).then_some(Slow::Stalled { seconds, before, waiting })
+    (waits && before >= 1.0).then_some((Slow::Stalled { seconds, before, waiting }, progress))
 }
 
-/// When this member was slow, by all samples that are kept. Pauses of a few seconds join.
-fn episodes(h: &HistogramSeries) -> Vec<(Timestamp, Timestamp)> {
-    let mut episodes: Vec<(Timestamp, Timestamp)> = Vec::new();
-    for (at, _) in h.series.iter().filter(|(at, _)| slow(h, *at, WINDOW).is_some()) {
+/// The disk is the bottleneck at that time.
+fn bound(h: &HistogramSeries, at: Timestamp) -> Option<Slow> {
+    [SHORT, WINDOW].into_iter().find_map(|seconds| slow(h, at, seconds).filter(Slow::is_bound))
+}
+
+/// When `is` held, by all samples that are kept. Pauses of up to `pause` seconds join.
+fn episodes(h: &HistogramSeries, is: impl Fn(Timestamp) -> bool, pause: f64) -> Vec<Episode> {
+    let mut episodes: Vec<Episode> = Vec::new();
+    for (at, _) in h.series.iter().filter(|(at, _)| is(*at)) {
         match episodes.last_mut() {
-            Some(last) if age(*at, last.1) <= 15.0 => last.1 = *at,
+            Some(last) if age(*at, last.1) <= pause => last.1 = *at,
             _ => episodes.push((*at, *at)),
         }
     }
     episodes
 }
 
-/// Times within which etcd was slow, a little widened: what went wrong then is explained by that.
-pub(crate) fn slow_times(world: &World) -> Vec<(Timestamp, Timestamp)> {
-    let episodes = world.telemetry.histogram(FSYNC).flat_map(|(_, h)| episodes(h));
+fn bound_episodes(h: &HistogramSeries) -> Vec<Episode> {
+    episodes(h, |at| bound(h, at).is_some(), PAUSE)
+}
+
+fn lesser_episodes(h: &HistogramSeries) -> Vec<Episode> {
+    episodes(h, |at| slow(h, at, WINDOW).is_some(), LASTING)
+}
+
+/// Times within which etcd was slow for more than a moment, a little widened: what went wrong then is
+/// explained by that.
+pub(crate) fn slow_times(world: &World) -> Vec<Episode> {
+    let of = |h: &HistogramSeries| {
+        let long = |(from, to): &Episode| age(*to, *from) >= PAUSE;
+        let lesser = lesser_episodes(h).into_iter().filter(long);
+        lesser.chain(bound_episodes(h)).collect::<Vec<_>>()
+    };
+    let episodes = world.telemetry.histogram(FSYNC).flat_map(|(_, h)| of(h));
     episodes.map(|(from, to)| (back(from, 10), to)).collect()
 }
 
 fn disk_bound(world: &World, member: &Member<'_>) -> Option<Finding> {
-    let slow = member.now.as_ref()?;
-    let current = member.episodes.last().filter(|(_, to)| world.age(*to) < 20.0);
-    let (confidence, value, since) = match slow {
+    let (slow, since) = member.now.as_ref()?;
+    let (confidence, value) = match slow {
         Slow::Fsyncs { p99, slow, all, busy, window } => (
             0.95,
             format!(
@@ -148,7 +175,6 @@ fn disk_bound(world: &World, member: &Member<'_>) -> Option<Finding> {
                 p99 * 1000.0,
                 busy * 100.0
             ),
-            world.now(),
         ),
         Slow::Stalled { seconds, before, waiting } => (
             0.85,
@@ -156,12 +182,10 @@ fn disk_bound(world: &World, member: &Member<'_>) -> Option<Finding> {
                 "none for {seconds:.0} s after {before:.1}/s{}",
                 waiting.map_or(String::new(), |n| format!(", {n:.0} proposals wait"))
             ),
-            back(world.now(), 3),
         ),
     };
-    let since = current.map_or(since, |(from, _)| *from);
-    let mut finding = Finding::new(Cause::EtcdDiskBound, confidence, since)
-        .about([Subject::new("Component", "", "etcd")])
+    let mut finding = Finding::new(Cause::EtcdDiskBound, confidence, *since)
+        .about([Subject::new("Component", "", "etcd"), Subject::new("Component", "", "kube-apiserver")])
         .about(node_of(member.source).map(node_subject))
         .proven_by("etcd_disk_wal_fsync_duration_seconds p99", value, world.now(), member.source);
     let commits = world.telemetry.gain(
@@ -180,7 +204,7 @@ fn disk_bound(world: &World, member: &Member<'_>) -> Option<Finding> {
         );
     }
     finding = with_api(world, finding);
-    Some(finding.leading_to(chain(world, since)))
+    Some(finding.leading_to(chain(world, *since)))
 }
 
 /// The node after the slash of `metrics:etcd/NODE`.
@@ -209,7 +233,6 @@ fn with_api(world: &World, mut finding: Finding) -> Finding {
     if let Some(p99) = api_latency(world) {
         if p99 > SLOW_REQUEST {
             finding.confidence += 0.02;
-            finding.add_subject(Subject::new("Component", "", "kube-apiserver"));
         }
         let value = format!("{:.0} ms over 10 s", p99 * 1000.0);
         finding = finding.proven_by("apiserver_request_duration_seconds p99", value, world.now(), &source);

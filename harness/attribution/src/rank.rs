@@ -49,7 +49,8 @@ const AFTERMATH: f64 = 25.0;
 
 /// Folds symptoms into their causes and sorts by falling confidence.
 pub(crate) fn rank(world: &World, findings: Vec<Finding>) -> Vec<Diagnosis> {
-    let slow_times = control_plane::slow_times(world);
+    let concerned = findings.iter().any(|f| NEEDS_API.contains(&f.cause));
+    let slow_times = if concerned { control_plane::slow_times(world) } else { Vec::new() };
     let past = |f: &Finding| {
         NEEDS_API.contains(&f.cause)
             && slow_times

@@ -12,7 +12,6 @@ pub(super) fn counted(world: &World, mut finding: Finding, nodes: &BTreeSet<Stri
     let mut places = 0;
     for drop in overlay_drops(world).into_iter().filter(|d| nodes.contains(&d.node)) {
         places += 1;
-        finding.add_subject(Subject::new("Interface", "", format!("{}/{}", drop.node, drop.link)));
         finding = finding.proven_by(
             format!("tx_dropped of {} (overlay) on {}", drop.link, drop.node),
             format!("+{} in 15 s; underlay +{}", drop.packets, drop.underlay),

@@ -21,6 +21,8 @@ fn a_slow_disk_is_found_within_seconds_and_forgotten_within_seconds() {
     let found = s.diagnoses();
     assert!(is_about(&found[0], "Component", "etcd") && is_about(&found[0], "Node", "cp"));
     assert!(found[0].confidence >= 0.95);
+    let since = s.now().duration_since(found[0].first_evidence_at).as_secs_f64();
+    assert!(since <= 5.0, "{since}");
     for second in 1..=8 {
         fsyncs(&mut s, writes + 20 * second, 5);
         requests(&mut s, asked + 20 * second, 10);
@@ -64,6 +66,23 @@ fn many_writes_that_are_fast_are_nothing() {
         s.pass(1.0);
     }
     assert_eq!(s.causes(), []);
+}
+
+#[test]
+fn a_disk_that_a_neighbour_keeps_busy_for_moments_is_nothing_until_it_lasts() {
+    let mut s = Scene::lab();
+    let (writes, _) = steady(&mut s, 40);
+    let mut first = None;
+    for second in 1..=30 {
+        // One of three fsyncs is slow, which takes most of the time.
+        fsyncs(&mut s, writes + 2 * second, second);
+        s.pass(1.0);
+        if !s.causes().is_empty() {
+            first.get_or_insert(second);
+        }
+    }
+    assert_eq!(s.causes(), [EtcdDiskBound]);
+    assert!(first.is_some_and(|n| n > 12), "{first:?}");
 }
 
 #[test]
