@@ -48,7 +48,9 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { deadline_s: 600, heartbeat_s: 15 }
+        // A harness that dies is noticed at once by its closed pipe. Silence is for one that hangs, and a busy
+        // machine must not pass for that.
+        Self { deadline_s: 600, heartbeat_s: 30 }
     }
 }
 
