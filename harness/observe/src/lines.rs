@@ -33,8 +33,12 @@ impl Ended {
     }
 }
 
-/// Passes on the lines of `input`, stamped with our own clock, until it ends or is silent for `patience`.
-/// Each line may only tell of what its process can know.
+/// Silences of the length of our patience after which the other end is given up. Before that it may only be
+/// slow, as everything is on a machine that is overloaded, and starting it anew would make that worse.
+const SILENCES: u32 = 3;
+
+/// Passes on the lines of `input`, stamped with our own clock, until it ends or is given up. After a silence of
+/// `patience` the source counts as lost. Each line may only tell of what its process can know.
 pub(crate) async fn pass_on(
     input: impl AsyncRead,
     expected: &Source,
@@ -43,13 +47,22 @@ pub(crate) async fn pass_on(
 ) -> Ended {
     tokio::pin!(input);
     let (mut buffer, mut chunk) = (Vec::new(), vec![0; 16 << 10]);
+    let mut silences = 0;
     loop {
         let read = match tokio::time::timeout(patience, input.read(&mut chunk)).await {
-            Err(_) => return Ended::Silent,
+            Err(_) if silences + 1 == SILENCES => return Ended::Silent,
+            Err(_) => {
+                silences += 1;
+                match sink.lost(expected, Ended::Silent.why()).await {
+                    Ok(()) => continue,
+                    Err(NobodyListens) => return Ended::NobodyListens,
+                }
+            }
             Ok(Err(error)) => return Ended::Failed(io_reason(&error)),
             Ok(Ok(0)) => return Ended::Closed,
             Ok(Ok(read)) => read,
         };
+        silences = 0;
         buffer.extend_from_slice(&chunk[..read]);
         let mut from = 0;
         while let Some(end) = memchr::memchr(b'\n', &buffer[from..]) {
@@ -149,9 +162,25 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn silence_is_noticed() {
-        let (silent, _other_end) = tokio::io::duplex(64);
-        let (tx, _rx) = mpsc::channel(1);
-        let ended = pass_on(silent, &Source::node("n"), Duration::from_secs(5), &Sink::new(tx)).await;
-        assert!(matches!(ended, Ended::Silent));
+        let (silent, mut other_end) = tokio::io::duplex(4096);
+        let (tx, mut rx) = mpsc::channel(16);
+        let (source, began) = (Source::node("n"), tokio::time::Instant::now());
+        let seen = source.clone();
+        let task =
+            tokio::spawn(async move { pass_on(silent, &seen, Duration::from_secs(5), &Sink::new(tx)).await });
+        let lost = |o: Option<Observation>| match o.map(|o| o.signal) {
+            Some(Signal::SourceState(state)) => state.lost.is_some(),
+            other => panic!("not a state: {other:?}"),
+        };
+        assert!(lost(rx.recv().await));
+        assert_eq!(began.elapsed().as_secs(), 5);
+        let state = Signal::SourceState(SourceState { name: source.clone(), lost: None });
+        tokio::io::AsyncWriteExt::write_all(&mut other_end, line(&source, state).as_bytes())
+            .await
+            .expect("open");
+        assert!(!lost(rx.recv().await), "it was only slow");
+        assert!(lost(rx.recv().await));
+        assert!(matches!(task.await.expect("runs"), Ended::Silent));
+        assert_eq!(began.elapsed().as_secs(), 20);
     }
 }
