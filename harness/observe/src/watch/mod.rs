@@ -4,6 +4,8 @@ mod endpoints;
 mod plan;
 mod rbac;
 mod roster;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use plan::watch_all;
 pub(crate) use roster::{NodeEntry, Roster};
