@@ -323,3 +323,52 @@ pub(crate) fn age(now: Timestamp, then: Timestamp) -> f64 {
 fn back(now: Timestamp, by: Duration) -> Option<Timestamp> {
     now.checked_sub(by).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(n: u64) -> Signal {
+        Signal::Event(KubeEvent {
+            uid: format!("event-{n}"),
+            version: n,
+            object: Subject::new("Pod", "n", "p"),
+            object_uid: format!("pod-{}", n % 50),
+            warning: true,
+            reason: "BackOff".into(),
+            message: String::new(),
+            count: 1,
+            component: String::new(),
+            first_at: None,
+            last_at: None,
+        })
+    }
+
+    fn counter(n: u64) -> Signal {
+        let labels = [("code".to_owned(), (n % 5).to_string())].into();
+        Signal::Metric(Metric { name: "apiserver_request_total".into(), labels, value: float(n) })
+    }
+
+    fn pod(n: u64) -> Signal {
+        let object = Subject::new("Pod", "n", format!("p-{n}"));
+        Signal::Gone(Gone { object, uid: format!("uid-{n}") })
+    }
+
+    #[test]
+    fn hours_and_floods_do_not_make_it_grow() {
+        let begin = Timestamp::from_second(1_800_000_000).expect("in range");
+        let mut world = World::new();
+        for n in 0..40_000_u64 {
+            let at = begin.checked_add(Duration::from_millis(200 * n)).expect("in range");
+            for signal in [event(n), counter(n), pod(n)] {
+                world.apply(&Observation { at, source: Source::other("test"), signal });
+            }
+        }
+        let kept: usize = (0..50).map(|n| world.events.about(&format!("pod-{n}")).count()).sum();
+        assert!(kept <= 3_100, "{kept} events of the last ten minutes");
+        let samples: usize =
+            world.telemetry.metric("apiserver_request_total").map(|(_, s)| s.iter().count()).sum();
+        assert!((1_000..=2_000).contains(&samples), "{samples} samples of the last five minutes");
+        assert!(world.pods.tombstones() <= 3_100, "{} tombstones", world.pods.tombstones());
+    }
+}

@@ -126,6 +126,12 @@ impl<T: Object> Store<T> {
         self.gone_names.retain(|_, at| *at >= before);
     }
 
+    /// How many deleted objects are remembered.
+    #[cfg(test)]
+    pub(crate) fn tombstones(&self) -> usize {
+        self.gone.len().max(self.gone_names.len())
+    }
+
     /// When the last object of this name went, where that is not long ago.
     pub(crate) fn gone_at(&self, namespace: &str, name: &str) -> Option<Timestamp> {
         self.gone_names.get(&(namespace.to_owned(), name.to_owned())).copied()
