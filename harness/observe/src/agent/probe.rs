@@ -1,8 +1,8 @@
 //! Probes between pods, and to the cluster's DNS.
 //!
-//! Once an interval each peer is asked at three sizes; all answers are awaited together, so that a round
-//! never takes longer than its time limit, however many peers are gone. Plain threads: sockets' error queues
-//! are read with `poll`.
+//! Once an interval each peer is asked at three sizes; all answers are awaited together, so that no round
+//! takes longer than another, however many peers are gone. Plain threads: sockets' error queues are read
+//! with `poll`.
 
 mod peers;
 mod round;
@@ -19,6 +19,9 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
+
+/// What has no answer after this is lost.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What the threads tell: a probe, or that something does not work.
 pub(super) type News = Result<Probe, String>;
@@ -100,13 +103,7 @@ fn answer_all(socket: &UdpSocket) {
 }
 
 fn probe(mut prober: Prober, interval: Duration, tell: &mpsc::Sender<News>) {
-    loop {
-        let began = Instant::now();
-        if prober.round(interval.mul_f64(0.9), &mut |news| tell.blocking_send(news).is_ok()).is_none() {
-            return;
-        }
-        std::thread::sleep(interval.saturating_sub(began.elapsed()));
-    }
+    while prober.round(interval, PATIENCE, &mut |news| tell.blocking_send(news).is_ok()).is_some() {}
 }
 
 fn ask_dns(node: &str, interval: Duration, tell: &mpsc::Sender<News>) {
@@ -121,7 +118,7 @@ fn ask_dns(node: &str, interval: Duration, tell: &mpsc::Sender<News>) {
         let began = Instant::now();
         id = id.wrapping_add(1);
         let question = dns::question(id, &resolver.domain);
-        let result = ask(&resolver, id, &question, began + interval.mul_f64(0.9));
+        let result = ask(&resolver, id, &question, began + PATIENCE);
         let probe = Probe {
             from: node.into(),
             to: resolver.server.to_string(),
@@ -148,7 +145,10 @@ fn ask(resolver: &dns::Resolver, id: u16, question: &[u8], deadline: Instant) ->
         return refused(error);
     }
     let mut buffer = [0; 1500];
-    while wait(std::iter::once(&socket), deadline) {
+    let mut in_time = true;
+    while in_time {
+        // We may have been late ourselves: whatever has arrived by then counts.
+        in_time = wait(std::iter::once(&socket), deadline);
         if let Some(undelivered) = udp::undelivered(&socket, &mut buffer) {
             return round::result_of(undelivered.refusal);
         }

@@ -21,6 +21,8 @@ pub(super) struct Prober {
     /// A connected socket a peer, so that what the network says is known to be about that peer.
     sockets: HashMap<String, (Ipv4Addr, UdpSocket)>,
     sequence: u32,
+    /// Questions that wait for an answer, by sequence number.
+    open: HashMap<u32, Asked>,
 }
 
 /// A question that waits for its answer.
@@ -35,39 +37,53 @@ type Tell<'a> = &'a mut dyn FnMut(News) -> bool;
 
 impl Prober {
     pub(super) fn new(node: String, file: PathBuf) -> Self {
-        Self { node, file, port: PROBE_PORT, peers: Peers::new(), sockets: HashMap::new(), sequence: 0 }
+        Self {
+            node,
+            file,
+            port: PROBE_PORT,
+            peers: Peers::new(),
+            sockets: HashMap::new(),
+            sequence: 0,
+            open: HashMap::new(),
+        }
     }
 
-    /// Asks every peer at every size and tells what came back within `limit`. `None` when nobody wants more.
-    pub(super) fn round(&mut self, limit: Duration, tell: Tell<'_>) -> Option<()> {
+    /// Asks every peer at every size and listens for `interval`. What has no answer after `patience` is lost,
+    /// which may be rounds later: where machines are busy, answers are late and not lost. `None` when nobody
+    /// wants more.
+    pub(super) fn round(&mut self, interval: Duration, patience: Duration, tell: Tell<'_>) -> Option<()> {
+        let deadline = Instant::now() + interval;
         match peers::read(&self.file) {
             Ok(peers) => self.set_peers(peers),
             Err(why) => tell(Err(why)).then_some(())?,
         }
-        let sizes = peers::sizes(peers::mtu().unwrap_or(USUAL_MTU));
-        let mut open = HashMap::new();
-        for bytes in sizes {
+        for bytes in peers::sizes(peers::mtu().unwrap_or(USUAL_MTU)) {
             for to in self.peers.keys().cloned().collect::<Vec<_>>() {
-                self.ask(to, bytes, &mut open, tell)?;
+                self.ask(to, bytes, tell)?;
             }
         }
-        let deadline = Instant::now() + limit;
-        while !open.is_empty() && wait(self.sockets.values().map(|(_, s)| s), deadline) {
-            self.hear(&mut open, tell)?;
+        while wait(self.sockets.values().map(|(_, s)| s), deadline) {
+            self.hear(tell)?;
         }
-        for (_, asked) in open {
-            self.told(asked.to, asked.bytes, ProbeResult::Lost, tell)?;
-        }
-        Some(())
+        // We may have been late ourselves: whatever has arrived by now counts.
+        self.hear(tell)?;
+        self.expire(patience, tell)
+    }
+
+    fn expire(&mut self, patience: Duration, tell: Tell<'_>) -> Option<()> {
+        let lost: Vec<_> = self.open.extract_if(|_, asked| asked.at.elapsed() > patience).collect();
+        lost.into_iter().try_for_each(|(_, asked)| self.told(asked.to, asked.bytes, ProbeResult::Lost, tell))
     }
 
     fn set_peers(&mut self, mut peers: Peers) {
         peers.remove(&self.node);
         self.sockets.retain(|node, (address, _)| peers.get(node) == Some(address));
+        let sockets = &self.sockets;
+        self.open.retain(|_, asked| sockets.contains_key(&asked.to));
         self.peers = peers;
     }
 
-    fn ask(&mut self, to: String, bytes: u32, open: &mut HashMap<u32, Asked>, tell: Tell<'_>) -> Option<()> {
+    fn ask(&mut self, to: String, bytes: u32, tell: Tell<'_>) -> Option<()> {
         self.sequence = self.sequence.wrapping_add(1);
         let sequence = self.sequence;
         let mut datagram = Vec::new();
@@ -75,7 +91,7 @@ impl Prober {
         let at = Instant::now();
         match self.socket(&to).and_then(|socket| send(socket, &datagram)) {
             Ok(()) => {
-                open.insert(sequence, Asked { to, bytes, at });
+                self.open.insert(sequence, Asked { to, bytes, at });
                 Some(())
             }
             Err(result) => self.told(to, bytes, result, tell),
@@ -95,13 +111,13 @@ impl Prober {
     }
 
     /// Takes whatever has arrived on any socket.
-    fn hear(&self, open: &mut HashMap<u32, Asked>, tell: Tell<'_>) -> Option<()> {
-        let mut buffer = vec![0; 65_536];
+    fn hear(&mut self, tell: Tell<'_>) -> Option<()> {
+        let (mut buffer, mut results) = (vec![0; 65_536], Vec::new());
         for (_, socket) in self.sockets.values() {
             while let Some(undelivered) = udp::undelivered(socket, &mut buffer) {
                 let datagram = wire::read(&buffer[..undelivered.bytes]);
-                if let Some(asked) = datagram.and_then(|d| open.remove(&d.sequence)) {
-                    self.told(asked.to, asked.bytes, result_of(undelivered.refusal), tell)?;
+                if let Some(asked) = datagram.and_then(|d| self.open.remove(&d.sequence)) {
+                    results.push((asked, result_of(undelivered.refusal)));
                 }
             }
             loop {
@@ -109,12 +125,12 @@ impl Prober {
                     Ok(bytes) => {
                         let heard = wire::read(&buffer[..bytes]).filter(|d| d.kind != wire::Kind::Question);
                         let Some(datagram) = heard else { continue };
-                        let Some(asked) = open.remove(&datagram.sequence) else { continue };
+                        let Some(asked) = self.open.remove(&datagram.sequence) else { continue };
                         let result = match datagram.kind {
                             wire::Kind::TooBig => ProbeResult::TooBig { mtu: datagram.mtu },
                             _ => ProbeResult::Passed { micros: micros(asked.at) },
                         };
-                        self.told(asked.to, asked.bytes, result, tell)?;
+                        results.push((asked, result));
                     }
                     Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,
                     // The same refusal that the error queue has told already.
@@ -122,7 +138,7 @@ impl Prober {
                 }
             }
         }
-        Some(())
+        results.into_iter().try_for_each(|(asked, result)| self.told(asked.to, asked.bytes, result, tell))
     }
 
     fn told(&self, to: String, bytes: u32, result: ProbeResult, tell: Tell<'_>) -> Option<()> {
@@ -166,9 +182,9 @@ mod tests {
 
     fn results(prober: &mut Prober) -> Vec<(String, u32, ProbeResult)> {
         let mut all = Vec::new();
-        let limit = Duration::from_millis(500);
+        let (interval, patience) = (Duration::from_millis(200), Duration::from_millis(100));
         prober
-            .round(limit, &mut |news| {
+            .round(interval, patience, &mut |news| {
                 all.push(news.expect("a probe"));
                 true
             })
