@@ -84,6 +84,10 @@ failCgroupV1: false
 # without one would no longer get it: the kubelet remembers images by content, not by name.
 imagePullCredentialsVerificationPolicy: NeverVerify
 nodeLeaseDurationSeconds: {LEASE_SECONDS}
+# A volume counts as in use, and may be attached, as soon as the kubelet says so in its next status; unchanged
+# statuses are reported as rarely as ever.
+nodeStatusUpdateFrequency: 1s
+nodeStatusReportFrequency: 5m
 # The disk is the machine's own: a full one must not evict pods, nor an image that nobody can pull again.
 imageGCHighThresholdPercent: 100
 evictionHard:
