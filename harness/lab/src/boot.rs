@@ -304,7 +304,17 @@ pub(crate) fn is_available(deployment: &Deployment) -> bool {
 /// The last lines of a text, without empty ones.
 fn tail(text: &str, count: usize) -> Vec<String> {
     let lines: Vec<_> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
-    lines[lines.len().saturating_sub(count)..].iter().map(ToString::to_string).collect()
+    lines[lines.len().saturating_sub(count)..].iter().map(|line| shortened(line)).collect()
+}
+
+/// A line of a log, which may be as long as it likes, at a length that a terminal can show.
+fn shortened(line: &str) -> String {
+    const LONGEST: usize = 240;
+    let mut text: String = line.chars().take(LONGEST).collect();
+    if text.len() < line.len() {
+        text.push('…');
+    }
+    text
 }
 
 #[cfg(test)]
@@ -327,5 +337,7 @@ mod tests {
     fn the_end_of_a_text_is_what_counts() {
         assert_eq!(tail("a\n\nb\nc\n", 2), ["b", "c"]);
         assert_eq!(tail("a", 5), ["a"]);
+        let long = tail(&"ä".repeat(1000), 1);
+        assert_eq!(long[0].chars().count(), 241);
     }
 }

@@ -103,6 +103,7 @@ impl Lab {
         match made {
             Err(error) if options.keep_failed && !matches!(error, LabError::Interrupted) => Err(error),
             Err(error) => {
+                let error = make::root_cause(&engine, spec, error).await;
                 (options.progress)("taking down what was started");
                 make::roll_back(&engine, &spec.name).await?;
                 Err(error)

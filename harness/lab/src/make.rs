@@ -71,15 +71,15 @@ impl Making<'_> {
         let plane = boot.control_plane();
         let control_plane = async {
             boot.prepare(&plane).await?;
-            boot.control_plane_up().await?;
-            self.said("control plane is starting");
-            let admin = kubeconfig::fetch(&nodes, &plane, SUPER_ADMIN, &spec.name, port).await?;
-            let client = kubeconfig::client(admin).await?;
-            tokio::try_join!(boot.workers_may_join(), boot.api(&client, "/livez"))?;
-            self.said("API server answers");
-            Ok(client)
+            boot.control_plane_up().await
         };
-        let (client, ()) = tokio::try_join!(control_plane, boot.configure_workers())?;
+        // Both before any worker has credentials: kubeadm refuses to configure a node that has half an authority.
+        tokio::try_join!(control_plane, boot.configure_workers())?;
+        self.said("control plane is starting");
+        let admin = kubeconfig::fetch(&nodes, &plane, SUPER_ADMIN, &spec.name, port).await?;
+        let client = kubeconfig::client(admin).await?;
+        tokio::try_join!(boot.workers_may_join(), boot.api(&client, "/livez"))?;
+        self.said("API server answers");
         tokio::try_join!(boot.start_workers(), async {
             boot.api(&client, "/readyz").await?;
             boot.converge(&client).await
@@ -100,6 +100,26 @@ impl Making<'_> {
         inventory::write_lab_file(&nodes, &spec.name, &file).await?;
         Ok(Lab::assemble(&spec.name, true, nodes, kubeconfig::client(config).await?, file, path))
     }
+}
+
+/// What a failure comes from when a node's container has ended meanwhile: everything else follows from that.
+pub(crate) async fn root_cause(engine: &Engine, spec: &LabSpec, error: LabError) -> LabError {
+    if matches!(error, LabError::Interrupted | LabError::NodeDied { .. }) {
+        return error;
+    }
+    for (node, _) in spec.named_nodes() {
+        let state = engine.docker.inspect_container(&node, None).await.ok().and_then(|found| found.state);
+        if let Some(state) = state.filter(|state| state.running == Some(false) && state.started_at.is_some())
+        {
+            let ended = state.exit_code.is_some_and(|code| code != 0);
+            if ended {
+                let why = format!("its container ended with code {}", state.exit_code.unwrap_or_default());
+                let log = engine.log(&node, 10).await;
+                return LabError::NodeDied { node, why, log: log.trim_end().into() };
+            }
+        }
+    }
+    error
 }
 
 /// Starts all nodes at once; the first one alone only where it is not known yet what the engine allows.

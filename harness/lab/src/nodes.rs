@@ -101,13 +101,21 @@ impl DockerNodes {
         }
     }
 
+    /// A code that may be the command's own, or of a command that its node took along when it went down.
+    async fn or_down(&self, node: &str, code: i64) -> Result<i64, NodeError> {
+        if code < 126 || self.is_powered(node).await? {
+            return Ok(code);
+        }
+        Err(NodeError::Down { node: node.into(), why: "it went down while a command ran on it".into() })
+    }
+
     /// The exit code of a command whose output has ended; the engine may notice the end a little later.
     async fn exit_code(&self, node: &str, id: &str) -> Result<i64, NodeError> {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
             let state = self.engine.docker.inspect_exec(id).await.map_err(|e| node_error(node, &e))?;
             match state.exit_code {
-                Some(code) if state.running != Some(true) => return Ok(code),
+                Some(code) if state.running != Some(true) => return self.or_down(node, code).await,
                 _ if Instant::now() > deadline => {
                     let why = "a command's output ended and the command did not".to_string();
                     return Err(NodeError::Engine { node: node.into(), why });
