@@ -52,10 +52,23 @@ fn a_taken_port_and_a_wrong_image_leave_nothing() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = taken.local_addr().expect("an address").port();
     let spec = tempfile::NamedTempFile::new().expect("a temporary file");
-    fs::write(spec.path(), format!("name: x\napiPort: {port}\nnodes:\n  - role: control-plane\n")).expect("written");
+    fs::write(spec.path(), format!("name: x\napiPort: {port}\nnodes:\n  - role: control-plane\n"))
+        .expect("written");
     let path = spec.path().display().to_string();
-    expect(&run, &["lab", "up", "--name", "test-port", "--spec", &path], &[], 3, &[&port.to_string(), "taken"]);
-    expect(&run, &["lab", "up", "--name", "test-image", "--node-image", "no.such.image:0"], &[], 3, &["no.such.image:0"]);
+    expect(
+        &run,
+        &["lab", "up", "--name", "test-port", "--spec", &path],
+        &[],
+        3,
+        &[&port.to_string(), "taken"],
+    );
+    expect(
+        &run,
+        &["lab", "up", "--name", "test-image", "--node-image", "no.such.image:0"],
+        &[],
+        3,
+        &["no.such.image:0"],
+    );
     assert_eq!(engine_inventory(), before);
 }
 

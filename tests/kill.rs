@@ -18,7 +18,9 @@ fn kill_during(lab: &TestLab, fault: &str, variant: &str) {
     let mut child =
         run.spawn(&["run", "--lab", &lab.name, "--fault", fault, "--variant", variant, "--detector", "none"]);
     run.wait_for_event(&format!("{fault}/{variant} in force"), |event| {
-        event["event"] == "gate-answered" && event["gate"] == Gate::Injected.name() && event["result"]["ok"] == true
+        event["event"] == "gate-answered"
+            && event["gate"] == Gate::Injected.name()
+            && event["result"]["ok"] == true
     });
     child.kill().expect("SIGKILL is always delivered");
     child.wait().expect("the child is ours");
@@ -46,7 +48,11 @@ fn kill_during(lab: &TestLab, fault: &str, variant: &str) {
     assert_eq!(runtime.block_on(differences(&means, &pending)), Vec::<String>::new());
     assert!(run.pending().is_empty());
     let again = run.output(&["undo"]);
-    assert!(again.status.success() && text(&again.stderr).contains("nothing is left"), "{}", text(&again.stderr));
+    assert!(
+        again.status.success() && text(&again.stderr).contains("nothing is left"),
+        "{}",
+        text(&again.stderr)
+    );
 }
 
 #[test]
@@ -70,7 +76,9 @@ fn a_run_that_was_killed_while_it_made_its_lab_is_swept() {
     let run = Run::new();
     let mut child = run.spawn(&["run", "--fault", "control"]);
     let name = wait("the first node container", Duration::from_secs(60), || {
-        support::lab::engine_inventory().into_iter().find(|l| l.starts_with("container loopdrill-") && !before.contains(l))
+        support::lab::engine_inventory()
+            .into_iter()
+            .find(|l| l.starts_with("container loopdrill-") && !before.contains(l))
     });
     child.kill().expect("SIGKILL is always delivered");
     child.wait().expect("the child is ours");

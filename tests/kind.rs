@@ -8,7 +8,8 @@ use std::process::{Command, Output};
 use support::{Run, lab::engine_inventory, text};
 
 fn kind(args: &[&str]) -> Output {
-    let program = std::env::var_os("LOOPDRILL_KIND").expect("LOOPDRILL_KIND names the kind CLI; run `ci/test`");
+    let program =
+        std::env::var_os("LOOPDRILL_KIND").expect("LOOPDRILL_KIND names the kind CLI; run `ci/test`");
     Command::new(program).args(args).output().expect("the kind CLI runs")
 }
 
@@ -32,7 +33,8 @@ fn kind_lists_and_deletes_a_lab() {
 
     let deleted = kind(&["delete", "cluster", "--name", "test-kind-a"]);
     assert!(deleted.status.success(), "{}", text(&deleted.stderr));
-    let left: Vec<_> = engine_inventory().into_iter().filter(|l| !before.contains(l) && l != "network kind").collect();
+    let left: Vec<_> =
+        engine_inventory().into_iter().filter(|l| !before.contains(l) && l != "network kind").collect();
     assert_eq!(left, Vec::<String>::new(), "kind leaves its network by design, and nothing else");
     // `lab down` on a lab that kind deleted removes what is only ours to remove.
     assert!(run.output(&["lab", "down", "--name", "test-kind-a"]).status.success());
@@ -41,7 +43,8 @@ fn kind_lists_and_deletes_a_lab() {
 #[test]
 fn a_cluster_that_kind_made_is_drilled() {
     let _alone = support::alone();
-    let image = std::env::var("LOOPDRILL_NODE_IMAGE").expect("LOOPDRILL_NODE_IMAGE names the node image; run `ci/test`");
+    let image = std::env::var("LOOPDRILL_NODE_IMAGE")
+        .expect("LOOPDRILL_NODE_IMAGE names the node image; run `ci/test`");
     let config = tempfile::NamedTempFile::new().expect("a temporary file");
     std::fs::write(
         config.path(),
@@ -50,7 +53,8 @@ fn a_cluster_that_kind_made_is_drilled() {
     .expect("written");
     let path = config.path().display().to_string();
     let name = "test-kind-b";
-    let made = kind(&["create", "cluster", "--name", name, "--image", &image, "--config", &path, "--wait", "120s"]);
+    let made =
+        kind(&["create", "cluster", "--name", name, "--image", &image, "--config", &path, "--wait", "120s"]);
     assert!(made.status.success(), "{}", text(&made.stderr));
 
     let run = Run::new();
@@ -64,7 +68,10 @@ fn a_cluster_that_kind_made_is_drilled() {
     };
     assert_eq!(outcome("revoked-iam", "rbac"), Outcome::Passed);
     for (fault, variant) in [("revoked-iam", "pull"), ("cross-az-pvc", "cordon")] {
-        assert!(matches!(outcome(fault, variant), Outcome::Skipped(_)), "what the cluster lacks is a typed skip");
+        assert!(
+            matches!(outcome(fault, variant), Outcome::Skipped(_)),
+            "what the cluster lacks is a typed skip"
+        );
     }
     assert!(deleted.status.success(), "{}", text(&deleted.stderr));
 }

@@ -4,11 +4,7 @@
 mod support;
 
 use loopdrill_model::{Gate, Outcome};
-use std::{
-    fs,
-    process::Command,
-    time::Duration,
-};
+use std::{fs, process::Command, time::Duration};
 use support::{lab::TestLab, text, wait};
 
 #[test]
@@ -24,7 +20,19 @@ fn verdicts_on_a_real_lab() {
 
 fn a_run_without_a_detector_fails(lab: &TestLab) {
     let run = lab.run();
-    let output = run.output(&["run", "--lab", &lab.name, "--detector", "none", "--fault", "control", "--fault", "revoked-iam", "--detect-within", "3"]);
+    let output = run.output(&[
+        "run",
+        "--lab",
+        &lab.name,
+        "--detector",
+        "none",
+        "--fault",
+        "control",
+        "--fault",
+        "revoked-iam",
+        "--detect-within",
+        "3",
+    ]);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
     let report = run.report();
     assert!(report.drills.len() >= 3);
@@ -49,7 +57,8 @@ fn a_limit_that_somebody_resets_has_not_manifested(lab: &TestLab) {
         for f in $(find /sys/fs/cgroup -name io.max 2>/dev/null); do
             [ -s "$f" ] && awk '{print $1, "wiops=max"}' "$f" | while read -r l; do echo "$l" >"$f"; done
         done; true"#;
-    let output = Command::new("docker").args(["exec", &node, "sh", "-c", reset]).output().expect("docker runs");
+    let output =
+        Command::new("docker").args(["exec", &node, "sh", "-c", reset]).output().expect("docker runs");
     assert!(output.status.success(), "{}", text(&output.stderr));
     let status = child.wait().expect("the child is ours");
     assert_eq!(status.code(), Some(1));
@@ -100,7 +109,8 @@ fn an_interrupted_run_cleans_up(lab: &TestLab) {
     let mut child = run.spawn(&["run", "--lab", &lab.name, "--fault", "cross-az-pvc", "--variant", "cordon"]);
     run.wait_for_event("the fault in force", |e| e["event"] == "gate-answered" && e["gate"] == "injected");
     let pid = i32::try_from(child.id()).expect("a pid fits");
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGINT).expect("delivered");
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGINT)
+        .expect("delivered");
     assert_eq!(child.wait().expect("the child is ours").code(), Some(130));
     assert!(run.pending().is_empty(), "interrupted and cleaned");
     let report = run.report();

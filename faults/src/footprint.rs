@@ -74,9 +74,11 @@ impl Footprint {
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
         let alone = |f: &Self| f.0.contains_key(&Resource::Cluster);
-        alone(self) || alone(other) || self.0.iter().any(|(resource, mine)| {
-            other.0.get(resource).is_some_and(|theirs| *mine == Hold::Breaks || *theirs == Hold::Breaks)
-        })
+        alone(self)
+            || alone(other)
+            || self.0.iter().any(|(resource, mine)| {
+                other.0.get(resource).is_some_and(|theirs| *mine == Hold::Breaks || *theirs == Hold::Breaks)
+            })
     }
 
     /// What is changed: the blast radius.

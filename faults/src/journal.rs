@@ -174,8 +174,10 @@ pub fn list(dir: &Path) -> Result<Vec<PathBuf>, JournalError> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(source) => return Err(JournalError::Io { path: folder, doing: "list", source }),
     };
-    let mut found: Vec<_> =
-        entries.filter_map(|e| Some(e.ok()?.path())).filter(|p| p.extension().is_some_and(|x| x == "jsonl")).collect();
+    let mut found: Vec<_> = entries
+        .filter_map(|e| Some(e.ok()?.path()))
+        .filter(|p| p.extension().is_some_and(|x| x == "jsonl"))
+        .collect();
     found.sort();
     Ok(found)
 }
@@ -188,7 +190,11 @@ impl Journal {
     /// earlier run left something behind, [`JournalError::Damaged`] when that cannot be told.
     pub fn open(dir: &Path, cluster: &ClusterHandle, run: &str) -> Result<Self, JournalError> {
         let folder = dir.join("journal");
-        fs::create_dir_all(&folder).map_err(|source| JournalError::Io { path: folder.clone(), doing: "create", source })?;
+        fs::create_dir_all(&folder).map_err(|source| JournalError::Io {
+            path: folder.clone(),
+            doing: "create",
+            source,
+        })?;
         let path = folder.join(format!("{}.jsonl", file_name(cluster)));
         let file = lock(&path, cluster.name(), true)?;
         let text = read_all(&file, &path)?;
@@ -261,7 +267,11 @@ impl Journal {
                 format!("{}-{}", inner.run, inner.changes)
             };
             let pending = Pending { id: id.clone(), drill: drill.clone(), change };
-            self.append(Entry::Intent { id, drill: drill.clone(), change: Box::new(pending.change.clone()) })?;
+            self.append(Entry::Intent {
+                id,
+                drill: drill.clone(),
+                change: Box::new(pending.change.clone()),
+            })?;
             self.locked().pending.push(pending.clone());
             announced.push(pending);
         }
@@ -337,8 +347,11 @@ fn file_name(cluster: &ClusterHandle) -> String {
         ClusterHandle::Lab { .. } | ClusterHandle::Kind { .. } => "kind",
         ClusterHandle::Context { .. } => "context",
     };
-    let safe: String =
-        cluster.name().chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
+    let safe: String = cluster
+        .name()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' })
+        .collect();
     format!("{kind}-{safe}")
 }
 
@@ -347,10 +360,17 @@ fn lock(path: &Path, cluster: &str, create: bool) -> Result<Flock<File>, Journal
     use std::os::unix::fs::MetadataExt as _;
     let io = |doing| move |source| JournalError::Io { path: path.into(), doing, source };
     loop {
-        let file =
-            OpenOptions::new().read(true).append(true).create(create).mode(0o600).open(path).map_err(io("open"))?;
+        let file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(create)
+            .mode(0o600)
+            .open(path)
+            .map_err(io("open"))?;
         let file = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
-            nix::errno::Errno::EWOULDBLOCK => JournalError::Busy { cluster: cluster.into(), path: path.into() },
+            nix::errno::Errno::EWOULDBLOCK => {
+                JournalError::Busy { cluster: cluster.into(), path: path.into() }
+            }
             other => io("lock")(other.into()),
         })?;
         let ours = file.metadata().map_err(io("stat"))?.ino();
@@ -365,7 +385,11 @@ fn lock(path: &Path, cluster: &str, create: bool) -> Result<Flock<File>, Journal
 
 fn read_all(mut file: &File, path: &Path) -> Result<String, JournalError> {
     let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(|source| JournalError::Io { path: path.into(), doing: "read", source })?;
+    file.read_to_end(&mut bytes).map_err(|source| JournalError::Io {
+        path: path.into(),
+        doing: "read",
+        source,
+    })?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

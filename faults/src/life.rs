@@ -56,7 +56,8 @@ pub async fn inject(
 ) -> Result<(Vec<Pending>, Vec<Evidence>), InjectError> {
     let announced = journal.intend(drill, plan)?;
     for pending in &announced {
-        let failed = |source| InjectError::Apply { change: pending.change.to_string(), source: Box::new(source) };
+        let failed =
+            |source| InjectError::Apply { change: pending.change.to_string(), source: Box::new(source) };
         within(&pending.change, pending.change.apply(means, &pending.id)).await.map_err(failed)?;
         journal.applied(&pending.id)?;
     }
@@ -122,7 +123,7 @@ async fn within<T>(
     change: &Change,
     work: impl Future<Output = Result<T, ChangeError>>,
 ) -> Result<T, ChangeError> {
-    timeout(ATTEMPT, work)
-        .await
-        .unwrap_or_else(|_| Err(ChangeError::TimedOut { what: change.to_string(), seconds: ATTEMPT.as_secs() }))
+    timeout(ATTEMPT, work).await.unwrap_or_else(|_| {
+        Err(ChangeError::TimedOut { what: change.to_string(), seconds: ATTEMPT.as_secs() })
+    })
 }

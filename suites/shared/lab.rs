@@ -50,7 +50,8 @@ impl SharedLab {
             Ok(mut lab) => lab.refresh(&binary()).await.map(|()| lab),
             Err(LabError::NotFound { .. }) => {
                 if lifetime != Lifetime::Users {
-                    spawn_guard(&owner, &name).map_err(|e| Unready::Broken(format!("cannot start a guard: {e}")))?;
+                    spawn_guard(&owner, &name)
+                        .map_err(|e| Unready::Broken(format!("cannot start a guard: {e}")))?;
                 }
                 make(&name, cancel).await
             }

@@ -71,19 +71,22 @@ impl World {
             .build()
             .map_err(|e| broken(&e))?;
         let dir = OutputDir::claim(tmp().join("report").join(suite)).map_err(|e| broken(&e))?;
-        runtime.block_on(async {
-            let cancel = CancellationToken::new();
-            stop_on_signal(cancel.clone());
-            let (events, stream) = event_stream();
-            let reports = fold(stream, dir);
-            let lab = SharedLab::enter(&cancel).await?;
-            let session = session(&lab, &events, cancel).await;
-            match session {
-                Ok(session) => Ok((session, lab, events, reports)),
-                Err(why) => Err(Unready::Broken(lab.leave().await.err().into_iter().fold(why, |a, b| format!("{a}; {b}")))),
-            }
-        })
-        .map(|(session, lab, events, reports)| World { runtime, session, lab, events, reports })
+        runtime
+            .block_on(async {
+                let cancel = CancellationToken::new();
+                stop_on_signal(cancel.clone());
+                let (events, stream) = event_stream();
+                let reports = fold(stream, dir);
+                let lab = SharedLab::enter(&cancel).await?;
+                let session = session(&lab, &events, cancel).await;
+                match session {
+                    Ok(session) => Ok((session, lab, events, reports)),
+                    Err(why) => Err(Unready::Broken(
+                        lab.leave().await.err().into_iter().fold(why, |a, b| format!("{a}; {b}")),
+                    )),
+                }
+            })
+            .map(|(session, lab, events, reports)| World { runtime, session, lab, events, reports })
     }
 
     fn end(self) -> Result<(), String> {
@@ -99,7 +102,11 @@ impl World {
     }
 }
 
-async fn session(lab: &SharedLab, events: &EventSender, cancel: CancellationToken) -> Result<Session, String> {
+async fn session(
+    lab: &SharedLab,
+    events: &EventSender,
+    cancel: CancellationToken,
+) -> Result<Session, String> {
     let run = run_id();
     let target = lab.lab.target(&run).await.map_err(|e| e.to_string())?;
     let handle = ClusterHandle::Lab { name: target.name.clone() };

@@ -29,7 +29,8 @@ impl Line<'_> {
         if line.seq != expected {
             return Err(format!("line {expected} was expected and line {} found", line.seq));
         }
-        serde_json::from_str(line.data.get()).map_err(|e| format!("an entry this version does not know ({e})"))
+        serde_json::from_str(line.data.get())
+            .map_err(|e| format!("an entry this version does not know ({e})"))
     }
 }
 
@@ -57,11 +58,13 @@ pub(super) fn parse(text: &str, path: &Path) -> Parsed {
     for (index, line) in whole.lines().enumerate() {
         let number = index + 1;
         match Line::decode(line, number as u64) {
-            Ok(Entry::Opened { format, .. }) if format > FORMAT => parsed.damage.push(JournalError::Damaged {
-                path: path.into(),
-                line: number,
-                why: format!("format {format} is newer than this build's {FORMAT}"),
-            }),
+            Ok(Entry::Opened { format, .. }) if format > FORMAT => {
+                parsed.damage.push(JournalError::Damaged {
+                    path: path.into(),
+                    line: number,
+                    why: format!("format {format} is newer than this build's {FORMAT}"),
+                })
+            }
             Ok(entry) => parsed.take(entry),
             Err(why) => parsed.damage.push(JournalError::Damaged { path: path.into(), line: number, why }),
         }

@@ -53,7 +53,9 @@ mod tests {
     fn nothing_overwrites_a_worse_status() {
         assert_eq!(CleanupFailed.worst(Ready), CleanupFailed);
         assert_eq!(Ready.worst(NotReady).worst(NotInjected).worst(NotReady), NotInjected);
-        assert_eq!([Ready, NotReady, Usage, NoCluster, NotInjected, CleanupFailed, Interrupted].map(|s| s.code()),
-            [0, 1, 2, 3, 4, 5, 130]);
+        assert_eq!(
+            [Ready, NotReady, Usage, NoCluster, NotInjected, CleanupFailed, Interrupted].map(|s| s.code()),
+            [0, 1, 2, 3, 4, 5, 130]
+        );
     }
 }

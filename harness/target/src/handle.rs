@@ -31,7 +31,9 @@ impl ClusterHandle {
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
-            ClusterHandle::Lab { name } | ClusterHandle::Kind { name } | ClusterHandle::Context { name, .. } => name,
+            ClusterHandle::Lab { name }
+            | ClusterHandle::Kind { name }
+            | ClusterHandle::Context { name, .. } => name,
         }
     }
 }

@@ -29,7 +29,16 @@ impl ExecOutput {
             node: node.into(),
             command: argv.join(" "),
             code: self.code,
-            stderr: stderr.trim().lines().rev().take(5).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("; "),
+            stderr: stderr
+                .trim()
+                .lines()
+                .rev()
+                .take(5)
+                .collect::<Vec<_>>()
+                .into_iter()
+                .rev()
+                .collect::<Vec<_>>()
+                .join("; "),
         })
     }
 }
@@ -90,7 +99,11 @@ pub trait NodeAccess: Send + Sync {
 
     /// Runs `argv` on `node` and returns its standard input, which reads as closed on the node as soon as the
     /// returned writer, or this process, is gone.
-    async fn exec_stdin(&self, node: &str, argv: &[&str]) -> Result<Pin<Box<dyn AsyncWrite + Send>>, NodeError>;
+    async fn exec_stdin(
+        &self,
+        node: &str,
+        argv: &[&str],
+    ) -> Result<Pin<Box<dyn AsyncWrite + Send>>, NodeError>;
 
     /// Runs `argv` on `node`, returning at once with its standard input and output, for commands that report for
     /// as long as somebody listens. Standard error is dropped.
