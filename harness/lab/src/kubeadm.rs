@@ -73,6 +73,11 @@ controllerManager:
   extraArgs:
     - name: node-monitor-grace-period
       value: {NODE_GRACE_SECONDS}s
+    # It makes a hundred requests before its controllers run; at its usual pace that takes five seconds.
+    - name: kube-api-qps
+      value: "200"
+    - name: kube-api-burst
+      value: "400"
 ---
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
