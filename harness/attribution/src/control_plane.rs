@@ -1,8 +1,10 @@
 //! Control plane: etcd waits for its disk, or clients ask too much, or there is too little CPU.
 
+mod components;
+
 use crate::{
     finding::{Finding, Findings, link, node_subject},
-    world::{HistogramSeries, World, age, float},
+    world::{HistogramSeries, World, age, float, has_control_plane},
 };
 use loopdrill_model::{Cause, ChainLink, Source, Subject, Timestamp};
 use std::collections::BTreeMap;
@@ -25,7 +27,7 @@ const LASTING: f64 = 15.0;
 /// Seconds of pause within which slowness goes on.
 const PAUSE: f64 = 6.0;
 /// Seconds without any fsync that are a stall, where there were some all the time before.
-const STALL: f64 = 3.0;
+const STALL: f64 = 5.0;
 /// Latency of the API server that nobody should see, in seconds.
 const SLOW_REQUEST: f64 = 1.0;
 
@@ -40,6 +42,7 @@ pub(crate) fn look(world: &World, found: &mut Findings<'_>) {
     let hidden = world.telemetry.histogram(FSYNC).next().is_none();
     api(world, hidden, healthy, found);
     webhooks(world, found);
+    components::look(world, found);
 }
 
 /// One member of etcd, as its log's fsyncs show it.
@@ -327,8 +330,7 @@ fn starved(world: &World, finding: Finding, found: &mut Findings<'_>) {
     if world.watched_for() < 60.0 || !slow_before(world) {
         return;
     }
-    let role = "node-role.kubernetes.io/control-plane";
-    for node in world.nodes.iter().filter(|n| n.labels.contains_key(role)) {
+    for node in world.nodes.iter().filter(|n| has_control_plane(n)) {
         let Some(series) = world.telemetry.usage.get(&node.name) else { continue };
         let all = float(node.allocatable.cpu_millis.max(1));
         let recent: Vec<_> = series.iter().rev().take_while(|(t, _)| world.age(*t) < 60.0).collect();

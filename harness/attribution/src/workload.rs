@@ -52,7 +52,10 @@ fn is_configuration(reason: &str) -> bool {
 /// Containers that end again and again, for no reason that another loop explains.
 fn exits(world: &World, found: &mut Findings<'_>) {
     for crash in crashes(world) {
-        let other = crash.out_of_memory() || crash.never_ran() || crash.with_its_node(world);
+        let other = crash.out_of_memory()
+            || crash.never_ran()
+            || crash.with_its_node(world)
+            || world.is_control_plane(crash.pod);
         if other || identity::explained_by_past_denial(world, &crash) || !repeats(world, &crash) {
             continue;
         }
@@ -112,7 +115,9 @@ const WARM_UP: f64 = 40.0;
 fn unready(world: &World, found: &mut Findings<'_>) {
     let unready = |p: &&Seen<Pod>| !p.deleting && p.phase == "Running" && !p.ready;
     // A node that comes back takes its time to say that its pods are well.
-    let settled = |p: &&Seen<Pod>| p.node.as_deref().is_some_and(|n| world.ready_for(n) > WARM_UP);
+    let settled = |p: &&Seen<Pod>| {
+        p.node.as_deref().is_some_and(|n| world.ready_for(n) > WARM_UP) && !world.is_control_plane(p)
+    };
     for pod in world.pods.iter().filter(unready).filter(settled) {
         for c in pod.containers.iter().filter(|c| !c.init && !c.ready && c.has_readiness_probe) {
             let ContainerState::Running { since: started } = &c.state else { continue };
@@ -143,7 +148,8 @@ fn unready(world: &World, found: &mut Findings<'_>) {
     }
 }
 
-/// Services whose selector no pod matches, although pods run beside them and nothing is scaled to zero.
+/// Services whose selector no pod matches, although pods run beside them and no controller is idle or
+/// still at work.
 fn empty_services(world: &World, found: &mut Findings<'_>) {
     if !world.listed(&["pods", "services", "endpointslices"]) {
         return;
@@ -156,10 +162,12 @@ fn empty_services(world: &World, found: &mut Findings<'_>) {
         };
         let beside = |p: &&Seen<Pod>| p.namespace == service.namespace && p.phase == "Running" && !p.deleting;
         let matches = |p: &Seen<Pod>| service.selector.iter().all(|(k, v)| p.labels.get(k) == Some(v));
-        let idle = world
-            .controllers
-            .iter()
-            .any(|c| c.namespace == service.namespace && c.desired == 0 && c.owner.is_none());
+        // Scaled to zero, or its pods are still to come.
+        let idle = world.controllers.iter().any(|c| {
+            c.namespace == service.namespace
+                && c.kind != "Job"
+                && (c.ready < c.desired || c.desired == 0 && c.owner.is_none())
+        });
         let mut pods = world.pods.iter().filter(beside).peekable();
         if idle || pods.peek().is_none() || pods.any(matches) {
             continue;

@@ -302,6 +302,12 @@ impl World {
         }
     }
 
+    /// Whether the pod is a part of the control plane itself: its node's own, on a node of that role.
+    pub(crate) fn is_control_plane(&self, pod: &Pod) -> bool {
+        pod.owner.as_ref().is_some_and(|owner| owner.kind == "Node")
+            && pod.node.as_deref().and_then(|n| self.nodes.find("", n)).is_some_and(|n| has_control_plane(n))
+    }
+
     /// How the container ended lately, again and again or once.
     pub(crate) fn streak(&self, uid: &str, container: &str) -> Option<Streak> {
         self.deaths.streak(uid, container, |t| self.local(t))
@@ -313,6 +319,11 @@ impl World {
         let to = (uid.to_owned(), container.to_owned(), u32::MAX);
         self.logs.range(from..=to).next_back().map(|(_, v)| *v)
     }
+}
+
+/// Whether the node has the role of a control plane, by Kubernetes' own label.
+pub(crate) fn has_control_plane(node: &Node) -> bool {
+    node.labels.contains_key("node-role.kubernetes.io/control-plane")
 }
 
 /// Seconds from `then` to `now`.

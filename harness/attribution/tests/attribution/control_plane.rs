@@ -1,7 +1,7 @@
 //! Control plane, and what looks like it.
 
 use crate::{scene::*, scenes::*};
-use loopdrill_model::{Cause::*, Loop, Signal, Source, signal::*};
+use loopdrill_model::{Cause::*, Loop, Signal, Source, Subject, signal::*};
 
 #[test]
 fn a_slow_disk_is_found_within_seconds_and_forgotten_within_seconds() {
@@ -36,7 +36,7 @@ fn a_disk_that_hangs_is_a_stall_while_proposals_wait() {
     let stall = |pending: f64| {
         let mut s = Scene::lab();
         let (writes, _) = steady(&mut s, 40);
-        for _ in 0..5 {
+        for _ in 0..7 {
             fsyncs(&mut s, writes, 0);
             let source = format!("etcd/{}", s.name("cp"));
             s.metric(&source, "etcd_server_proposals_pending", &[], pending);
@@ -177,6 +177,27 @@ fn leases_that_change_hands_are_a_step_of_the_chain() {
     s.see(Signal::Lease(second));
     let found = s.diagnoses();
     assert!(found[0].chain.iter().any(|l| l.what.contains("lose their leases")), "{found:?}");
+}
+
+#[test]
+fn a_component_that_ends_again_and_again_is_the_control_plane_s_and_twice_is_its_design() {
+    let mut s = Scene::lab();
+    let node = s.name("cp");
+    let owner = Subject::new("Node", "", node.clone());
+    let mut pod = s.pod("scheduler", |p| {
+        p.node = Some(node);
+        p.owner = Some(owner);
+    });
+    for life in 0..3 {
+        assert_eq!(s.causes(), [], "after {life} ends");
+        pod = s.dies(pod, 1, "Error", life);
+        s.pass(6.0);
+        pod = s.runs_again(pod);
+        s.pass(6.0);
+    }
+    assert_eq!(s.causes(), [ControlPlaneStarved]);
+    s.pass(40.0);
+    assert_eq!(s.causes(), []);
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn a_service_whose_selector_matches_nothing_has_no_endpoints() {
     let mut s = Scene::lab();
     wrong_selector(&mut s);
     assert_eq!(s.causes(), [NoReadyEndpoints]);
-    let idle = Controller {
+    let mut idle = Controller {
         kind: "Deployment".into(),
         namespace: s.name("ns"),
         name: s.name("front"),
@@ -78,8 +78,14 @@ fn a_service_whose_selector_matches_nothing_has_no_endpoints() {
         ready: 0,
         troubles: vec![],
     };
-    s.see(Signal::Controller(idle));
+    s.see(Signal::Controller(idle.clone()));
     assert_eq!(s.causes(), [], "it is scaled to zero");
+    (idle.version, idle.desired) = (5, 2);
+    s.see(Signal::Controller(idle.clone()));
+    assert_eq!(s.causes(), [], "its pods are to come");
+    (idle.version, idle.ready) = (6, 2);
+    s.see(Signal::Controller(idle));
+    assert_eq!(s.causes(), [NoReadyEndpoints]);
 }
 
 #[test]
