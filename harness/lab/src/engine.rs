@@ -10,7 +10,14 @@ use bollard::{
     },
 };
 use futures::{StreamExt, TryStreamExt};
-use std::{collections::HashMap, io::Read};
+use std::{
+    collections::HashMap,
+    io::Read,
+    time::{Duration, Instant},
+};
+
+/// How long an engine that is busy may take to remove a container.
+const REMOVAL: Duration = Duration::from_secs(60);
 
 /// A connection to the container engine.
 #[derive(Debug, Clone)]
@@ -50,9 +57,18 @@ impl Engine {
 
     async fn remove_with(&self, name: &str, volumes: bool) -> Result<(), LabError> {
         let options = RemoveContainerOptions { v: volumes, force: true, ..Default::default() };
-        match self.docker.remove_container(name, Some(options)).await {
-            Err(Error::DockerResponseServerError { status_code: 404 | 409, .. }) | Ok(()) => Ok(()),
-            Err(error) => Err(LabError::engine(format!("remove container {name}"), &error)),
+        let started = Instant::now();
+        loop {
+            match self.docker.remove_container(name, Some(options.clone())).await {
+                Ok(()) | Err(Error::DockerResponseServerError { status_code: 404, .. }) => return Ok(()),
+                // Somebody else removes it (409), or the engine has not seen its end yet (500): both pass.
+                Err(Error::DockerResponseServerError { status_code: 409 | 500, .. })
+                    if started.elapsed() < REMOVAL =>
+                {
+                    tokio::time::sleep(Duration::from_millis(250)).await;
+                }
+                Err(error) => return Err(LabError::engine(format!("remove container {name}"), &error)),
+            }
         }
     }
 
