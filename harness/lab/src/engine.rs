@@ -31,7 +31,11 @@ impl Engine {
     /// # Errors
     /// [`LabError::NoEngine`] and [`LabError::EngineDenied`], which say what to do.
     pub async fn connect() -> Result<Self, LabError> {
-        let docker = Docker::connect_with_defaults().map_err(|e| no_engine(&e))?;
+        Self::of(Docker::connect_with_defaults()).await
+    }
+
+    async fn of(connection: Result<Docker, Error>) -> Result<Self, LabError> {
+        let docker = connection.map_err(|e| no_engine(&e))?;
         let docker = docker.negotiate_version().await.map_err(|e| no_engine(&e))?;
         docker.ping().await.map_err(|e| no_engine(&e))?;
         Ok(Engine { docker })
@@ -121,6 +125,13 @@ impl Engine {
         }
     }
 
+    /// The address ranges of that network.
+    pub(crate) async fn subnets(&self) -> Vec<String> {
+        let found = self.docker.inspect_network(labels::KIND_NETWORK, None).await.ok();
+        let configs = found.and_then(|network| network.ipam?.config).unwrap_or_default();
+        configs.into_iter().filter_map(|config| config.subnet).collect()
+    }
+
     /// Removes that network if it is ours and nothing uses it any more.
     pub(crate) async fn release_network(&self) -> Result<(), LabError> {
         let Ok(network) = self.docker.inspect_network(labels::KIND_NETWORK, None).await else {
@@ -155,4 +166,18 @@ pub(crate) fn label<'a>(container: &'a ContainerSummary, key: &str) -> Option<&'
 pub(crate) fn name(container: &ContainerSummary) -> String {
     let first = container.names.as_ref().and_then(|names| names.first());
     first.map(|name| name.trim_start_matches('/').to_string()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn without_an_engine_the_error_says_how_to_start_one() {
+        for host in ["unix:///no/such/docker.sock", "http://127.0.0.1:1"] {
+            let error = Engine::of(Docker::connect_with_host(host)).await.expect_err("nobody listens there");
+            assert!(matches!(error, LabError::NoEngine { .. }), "{host}: {error:?}");
+            assert!(error.to_string().contains("systemctl start docker"), "{error}");
+        }
+    }
 }

@@ -5,9 +5,9 @@ use crate::{
     boot::{self, Boot},
     engine,
     inventory::{self, LabFile},
-    kubeconfig, labels,
+    kubeadm, kubeconfig, labels,
     node::{self, NodePlan, Privileges},
-    teardown,
+    node_image, teardown,
 };
 use futures::future::join_all;
 use rand::Rng;
@@ -40,6 +40,7 @@ impl Making<'_> {
         let port = port(self.spec.api_port)?;
         self.engine.ensure_network().await?;
         let (token, keep) = (token(), self.options.keep);
+        let env = self.proxies().await;
         let shelf = addons::Shelf::create(self.engine, &self.spec.name, self.image, keep).await?;
         let plan = |(name, node): (String, &crate::NodeSpec)| NodePlan {
             lab: self.spec.name.clone(),
@@ -48,6 +49,7 @@ impl Making<'_> {
             keep,
             api_port: (node.role == Role::ControlPlane).then_some(port),
             files: [boot::files(self.spec, &name, node, &token), addons::files(&self.spec.name)].concat(),
+            env: env.clone(),
             volumes_from: shelf.holder().to_string(),
             name,
         };
@@ -56,6 +58,24 @@ impl Making<'_> {
         shelf.hand_over(self.engine).await?;
         self.said(&format!("{} node containers started", plans.len()));
         Ok(port)
+    }
+
+    /// A lab whose image has everything needs nothing from outside, and so gets no way there.
+    async fn proxies(&self) -> Vec<(String, String)> {
+        if self.image.starts_with(node_image::BUILT) {
+            return Vec::new();
+        }
+        let networks = [
+            kubeadm::POD_SUBNET,
+            kubeadm::SERVICE_SUBNET,
+            ".svc",
+            ".cluster.local",
+            "localhost",
+            "127.0.0.1",
+        ];
+        let names = self.spec.named_nodes().into_iter().map(|(name, _)| name);
+        let inside = networks.map(String::from).into_iter().chain(self.engine.subnets().await).chain(names);
+        node::proxies(inside, |name| std::env::var(name).ok())
     }
 
     /// Makes a cluster of the running nodes.

@@ -31,6 +31,8 @@ pub(crate) struct NodePlan {
     pub(crate) api_port: Option<u16>,
     /// Files to put on the node before it starts: path, content.
     pub(crate) files: Vec<(String, String)>,
+    /// The environment of everything on the node.
+    pub(crate) env: Vec<(String, String)>,
     /// A container whose volumes the node shares.
     pub(crate) volumes_from: String,
 }
@@ -124,6 +126,9 @@ pub(crate) async fn start(plan: &NodePlan, privileges: Privileges) -> Result<(),
         request =
             request.with_copy_to(CopyTargetOptions::new(path).with_mode(0o644), content.clone().into_bytes());
     }
+    for (name, value) in &plan.env {
+        request = request.with_env_var(name, value);
+    }
     if let Some(port) = plan.api_port {
         request = request
             .with_env_var("KUBECONFIG", "/etc/kubernetes/admin.conf")
@@ -172,5 +177,51 @@ fn configure(host: &mut HostConfig, privileges: Privileges, api_port: Option<u16
             host.masked_paths = Some(Vec::new());
             host.readonly_paths = Some(Vec::new());
         }
+    }
+}
+
+/// This process's proxies for nodes that have to pull images, as kind passes them on. What is inside the lab is
+/// reached without them.
+pub(crate) fn proxies(
+    inside: impl IntoIterator<Item = String>,
+    lookup: impl Fn(&str) -> Option<String>,
+) -> Vec<(String, String)> {
+    let either =
+        |name: &str| lookup(name).or_else(|| lookup(&name.to_lowercase())).filter(|value| !value.is_empty());
+    let set: Vec<_> =
+        ["HTTP_PROXY", "HTTPS_PROXY"].into_iter().filter_map(|name| Some((name, either(name)?))).collect();
+    if set.is_empty() {
+        return Vec::new();
+    }
+    let never = either("NO_PROXY").into_iter().chain(inside).collect::<Vec<_>>().join(",");
+    let all = set.into_iter().chain([("NO_PROXY", never)]);
+    all.flat_map(|(name, value)| [(name.to_string(), value.clone()), (name.to_lowercase(), value)]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proxies_are_for_what_is_outside() {
+        assert!(proxies(["x".to_string()], |_| None).is_empty(), "without a proxy there is nothing to say");
+        let known = |name: &str| match name {
+            "https_proxy" => Some("http://proxy:3128".to_string()),
+            "NO_PROXY" => Some("intranet".to_string()),
+            _ => None,
+        };
+        let env = proxies(["10.96.0.0/16".to_string(), "x-worker".to_string()], known);
+        let get = |name: &str| env.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        assert_eq!(get("HTTPS_PROXY"), Some("http://proxy:3128"));
+        assert_eq!(get("no_proxy"), Some("intranet,10.96.0.0/16,x-worker"));
+        assert_eq!(get("HTTP_PROXY"), None);
+    }
+
+    #[test]
+    fn only_a_refusal_leads_to_another_attempt() {
+        let engine = |why: &str| LabError::Engine { what: "start node x".into(), why: why.into() };
+        assert!(is_refusal(&engine("unable to apply caps: operation not permitted")));
+        assert!(!is_refusal(&engine("No such image: x")));
+        assert!(!is_refusal(&LabError::PortTaken { port: 1 }));
     }
 }

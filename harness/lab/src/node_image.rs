@@ -19,6 +19,9 @@ use tokio::{
 pub const KIND_IMAGE: &str =
     "kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5";
 
+/// How references of images that we built begin.
+pub(crate) const BUILT: &str = "loopdrill/node:";
+
 /// The builder for machines that no registry answers, as an archive.
 const BUILDER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/node-image.tar"));
 

@@ -342,6 +342,21 @@ async fn image_with_version(ground: &Ground, version: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_accepts_and_says_nothing_is_given_up() {
+    let Some(_ground) = ground().await else { return };
+    let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let image = format!("{}/node:v1", silent.local_addr().expect("bound"));
+    let engine = Engine::connect().await.expect("just connected");
+    let (started, progress): (_, Progress) = (Instant::now(), Arc::new(|_: &str| {}));
+    let error = node_image::choose(&engine, Some(&image), &progress).await.expect_err("nothing comes");
+    assert!(started.elapsed() < Duration::from_secs(30), "it took {:?}", started.elapsed());
+    assert!(
+        matches!(error, LabError::NoImage { .. }) && error.to_string().contains("--node-image"),
+        "{error}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn leftovers_of_dead_runs_are_swept_and_nothing_else() {
     let Some(ground) = ground().await else { return };
     let mine = owner::current();
