@@ -22,6 +22,9 @@ const NEEDS_API: &[Cause] = &[
     Cause::WebhookBlocked,
 ];
 
+/// What is only another view of a slow etcd, however long it has been seen.
+const OF_ETCD: &[Cause] = &[Cause::ApiOverload, Cause::ControlPlaneStarved];
+
 /// What a broken network brings about for the pods on its nodes.
 const NEEDS_NETWORK: &[Cause] = &[
     Cause::ApplicationExit,
@@ -88,7 +91,17 @@ fn order(a: &Finding, b: &Finding) -> std::cmp::Ordering {
 fn root_of(all: &[Finding], i: usize, past: &dyn Fn(&Finding) -> bool) -> Option<usize> {
     let symptom = &all[i];
     let explains = |root: &Finding| match root.cause {
-        Cause::EtcdDiskBound => NEEDS_API.contains(&symptom.cause) && (later(root, symptom) || past(symptom)),
+        Cause::EtcdDiskBound => {
+            OF_ETCD.contains(&symptom.cause)
+                || NEEDS_API.contains(&symptom.cause) && (later(root, symptom) || past(symptom))
+        }
+        // A node may go down whatever the control plane does.
+        Cause::ControlPlaneStarved => {
+            !OF_ETCD.contains(&symptom.cause)
+                && symptom.cause != Cause::NodeDown
+                && NEEDS_API.contains(&symptom.cause)
+                && later(root, symptom)
+        }
         Cause::VolumeZoneMismatch | Cause::AttachOrMountFailed => names_as_link(root, symptom),
         Cause::OverlayMtu | Cause::PacketLoss | Cause::TrafficFiltered => {
             NEEDS_NETWORK.contains(&symptom.cause) && later(root, symptom) && meets(root, symptom)
