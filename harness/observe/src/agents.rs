@@ -13,6 +13,7 @@ pub use remove::{AgentsError, sweep};
 
 use crate::backoff::Backoff;
 use crate::observer::{ObserveOptions, ObserveTarget};
+use crate::reason::reason;
 use crate::sink::{NobodyListens, Sink};
 use crate::tasks::Tasks;
 use crate::watch::OWN_NAMESPACE;
@@ -70,7 +71,9 @@ impl Agents {
         let namespace = loop {
             match tokio::time::timeout(LIMIT, self.install(&image)).await {
                 Ok(Ok(namespace)) => break namespace,
-                Ok(Err(error)) => sink.lost(&source, format!("cannot start our pods: {error}")).await?,
+                Ok(Err(error)) => {
+                    sink.lost(&source, format!("cannot start our pods: {}", reason(&error))).await?
+                }
                 Err(_) => sink.lost(&source, format!("our pods were not accepted within {LIMIT:?}")).await?,
             }
             backoff.wait().await;

@@ -18,6 +18,7 @@ mod lines;
 pub mod metrics;
 mod nodes;
 mod observer;
+mod reason;
 pub mod record;
 mod reduce;
 mod sink;

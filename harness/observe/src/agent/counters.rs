@@ -2,6 +2,7 @@
 
 use super::{links, snmp};
 use crate::backoff::every;
+use crate::reason::reason;
 use crate::sink::{NobodyListens, Sink};
 use futures::TryStreamExt;
 use loopdrill_model::signal::Interface;
@@ -40,7 +41,7 @@ pub(super) async fn run(node: String, interval: Duration, sink: Sink) -> Result<
                     sink.send(&source, signal).await?;
                 }
             }
-            Err(error) => sink.lost(&source, error.to_string()).await?,
+            Err(error) => sink.lost(&source, reason(&error)).await?,
         }
     }
 }

@@ -4,6 +4,7 @@ use super::manifests::{COUNTERS, PEERS, PROBE, ROLE_LABEL};
 use super::peers;
 use crate::backoff::Backoff;
 use crate::lines::{Ended, pass_on};
+use crate::reason::reason;
 use crate::sink::{NobodyListens, Sink};
 use crate::tasks::Tasks;
 use futures::{StreamExt, pin_mut};
@@ -146,7 +147,7 @@ async fn output(api: Api<Pod>, pod: String, agent: Agent, sink: Sink) -> Result<
                 Ended::NobodyListens => return Err(NobodyListens),
                 ended => ended.why(),
             },
-            Ok(Err(error)) => error.to_string(),
+            Ok(Err(error)) => reason(&error),
             Err(_) => format!("its log did not open within {LIMIT:?}"),
         };
         sink.lost(&source, format!("pod {pod}: {why}")).await?;

@@ -1,6 +1,7 @@
 //! Removing what was installed, and knowing that it is gone.
 
 use super::manifests::ROLE_LABEL;
+use crate::reason::reason;
 use k8s_openapi::api::apps::v1::DaemonSet;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::api::{DeleteParams, ListParams};
@@ -40,7 +41,7 @@ pub(super) async fn namespace(client: &Client, name: &str) -> Result<(), AgentsE
         match tokio::time::timeout(ONE_CALL, step(client, name)).await {
             Ok(Ok(true)) => return Ok(()),
             Ok(Ok(false)) => why = "it is being deleted".into(),
-            Ok(Err(error)) => why = error.to_string(),
+            Ok(Err(error)) => why = reason(&error),
             Err(_) => why = "the API server does not answer".into(),
         }
         tokio::time::sleep(POLL).await;

@@ -1,5 +1,6 @@
 //! What accounts may do, by the API server's own word.
 
+use crate::reason::reason;
 use crate::sink::Sink;
 use jiff::Timestamp;
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
@@ -197,7 +198,7 @@ async fn review(client: &Client, sink: &Sink, account: &Subject, right: Right) -
     let status = match answer {
         Ok(Ok(review)) => review.status?,
         Ok(Err(error)) => {
-            let _ = sink.lost(&source, error.to_string()).await;
+            let _ = sink.lost(&source, reason(&error)).await;
             return None;
         }
         Err(_) => {

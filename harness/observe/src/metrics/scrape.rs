@@ -2,6 +2,7 @@
 
 use super::families::Family;
 use super::parse::{ParseError, Parser, Sample};
+use crate::reason::reason;
 use crate::sink::{NobodyListens, Sink};
 use futures::AsyncBufReadExt;
 use http_body_util::{BodyExt, Empty};
@@ -21,10 +22,10 @@ pub(crate) enum ScrapeError {
     #[error("no answer within {0:?}")]
     Slow(Duration),
     /// The API server does not give them.
-    #[error("the API server answered: {0}")]
+    #[error("the API server does not give them")]
     Api(#[source] Box<kube::Error>),
-    /// The answer broke off.
-    #[error("the answer broke off: {0}")]
+    /// The connection broke off.
+    #[error("the connection broke off: {0}")]
     Broken(#[from] std::io::Error),
     /// The connection failed.
     #[error("the connection failed: {0}")]
@@ -127,6 +128,6 @@ pub(crate) async fn tell(
             }
             Ok(())
         }
-        Err(error) => sink.lost(source, error.to_string()).await,
+        Err(error) => sink.lost(source, reason(&error)).await,
     }
 }

@@ -11,6 +11,7 @@ pub(crate) use plan::watch_all;
 pub(crate) use roster::{NodeEntry, Roster};
 
 use crate::backoff::Backoff;
+use crate::reason::reason;
 use crate::sink::{NobodyListens, Sink};
 use futures::{StreamExt, pin_mut};
 use kube::api::ListParams;
@@ -224,11 +225,4 @@ fn refused(error: &watcher::Error) -> bool {
         | watcher::Error::WatchStartFailed(kube::Error::Api(status)) => matches!(status.code, 401 | 403),
         _ => false,
     }
-}
-
-/// One line for people.
-fn reason(error: &watcher::Error) -> String {
-    let mut text = error.to_string();
-    text.truncate(text.floor_char_boundary(300));
-    text
 }
