@@ -159,7 +159,7 @@ where
     let events = watcher(what.api.clone(), config);
     pin_mut!(events);
     let (mut known, mut backoff, mut signals) = (Known::default(), Backoff::default(), Vec::new());
-    let mut lost = false;
+    let (mut lost, mut allowed) = (false, false);
     loop {
         let event = tokio::select! {
             event = events.next() => event,
@@ -177,7 +177,7 @@ where
                     sink.send(&source, signal).await?;
                 }
                 if proof {
-                    (lost, backoff) = (false, Backoff::default());
+                    (lost, allowed, backoff) = (false, true, Backoff::default());
                     sink.works(&source).await?;
                 }
             }
@@ -187,7 +187,8 @@ where
                     lost = true;
                     sink.lost(&source, reason(&error)).await?;
                 }
-                if refused(&error) {
+                // An API server that starts refuses everybody for a moment.
+                if !allowed && refused(&error) {
                     tokio::time::sleep(REFUSED).await;
                 } else {
                     backoff.wait().await;
