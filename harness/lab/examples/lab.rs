@@ -1,5 +1,5 @@
 //! Labs by hand, without the command line: `lab up NAME BINARY [IMAGE]`, `lab down NAME`, `lab list`, `lab sweep`,
-//! `lab facts NAME`, `lab kubeconfig NAME`.
+//! `lab facts NAME`, `lab kubeconfig NAME`, `lab kind NAME BINARY` (attach to a kind cluster and leave it as it was).
 
 use loopdrill_lab::{Lab, LabError, LabSpec, Progress, UpOptions};
 use std::{process::ExitCode, sync::Arc};
@@ -39,6 +39,12 @@ async fn run(args: &[&str]) -> Result<(), LabError> {
         ["list"] => println!("{:#?}", loopdrill_lab::list().await?),
         ["sweep"] => println!("{:?}", loopdrill_lab::sweep().await?),
         ["facts", name] => println!("{:#?}", Lab::attach(name).await?.facts().await?),
+        ["kind", name, binary] => {
+            let binary = std::path::Path::new(binary);
+            let lab = Lab::attach_kind(name, binary).await?;
+            println!("{:#?}", lab.facts().await?);
+            lab.detach(binary).await?;
+        }
         ["kubeconfig", name] => println!("{}", loopdrill_lab::kubeconfig(name, false).await?.display()),
         _ => eprintln!(
             "usage: lab up NAME BINARY [IMAGE] | down NAME | list | sweep | facts NAME | kubeconfig NAME"

@@ -27,6 +27,8 @@ pub struct PodImage {
     head: Vec<u8>,
     tail: Vec<u8>,
     reference: String,
+    /// The digest of its configuration, by which container runtimes know it as well.
+    id: String,
 }
 
 impl PodImage {
@@ -43,8 +45,10 @@ impl PodImage {
         let layer =
             layer_digest(&mut file, &layer_head, &layer_tail).map_err(|error| refuse(error.to_string()))?;
         let reference = format!("localhost/loopdrill:{}", &layer[..12]);
-        let (head, tail) = archive(&reference, size, &layer, &layer_head, &layer_tail);
-        Ok(PodImage { path: path.into(), size, head, tail, reference })
+        let config = config(&layer);
+        let id = format!("sha256:{}", digest(&config));
+        let (head, tail) = archive(&reference, &config, size, &layer, &layer_head, &layer_tail);
+        Ok(PodImage { path: path.into(), size, head, tail, reference, id })
     }
 
     /// The image's reference, which names the binary by its content.
@@ -103,8 +107,8 @@ impl PodImage {
     /// [`LabError::Node`] when a node cannot be reached.
     pub async fn remove(&self, nodes: &DockerNodes) -> Result<(), LabError> {
         let script = format!(
-            "ctr -n k8s.io images rm {} >/dev/null 2>&1 || true; rm -f {AGENT} {AGENT}.image",
-            self.reference
+            "ctr -n k8s.io images rm {} {} >/dev/null 2>&1 || true; rm -f {AGENT} {AGENT}.image",
+            self.reference, self.id
         );
         for node in nodes.names() {
             nodes.sh(node, &script).await?.success(node, &["rm", AGENT])?;
@@ -156,24 +160,29 @@ fn layer_digest(file: &mut File, before: &[u8], after: &[u8]) -> std::io::Result
     Ok(hex(&layer.finalize()))
 }
 
+/// The image's configuration.
+fn config(layer: &str) -> String {
+    serde_json::json!({
+        "architecture": architecture(), "os": "linux",
+        "config": { "Entrypoint": [format!("/{IN_IMAGE}")], "WorkingDir": "/" },
+        "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{layer}")] },
+    })
+    .to_string()
+}
+
 /// An image archive in the OCI layout, in two parts: what comes before the binary and what comes after it.
 fn archive(
     reference: &str,
+    config: &str,
     size: u64,
     layer: &str,
     layer_head: &[u8],
     layer_tail: &[u8],
 ) -> (Vec<u8>, Vec<u8>) {
     let layer_size = layer_head.len() as u64 + size + layer_tail.len() as u64;
-    let config = serde_json::json!({
-        "architecture": architecture(), "os": "linux",
-        "config": { "Entrypoint": [format!("/{IN_IMAGE}")], "WorkingDir": "/" },
-        "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{layer}")] },
-    })
-    .to_string();
     let manifest = serde_json::json!({
         "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "config": descriptor("application/vnd.oci.image.config.v1+json", &digest(&config), config.len() as u64),
+        "config": descriptor("application/vnd.oci.image.config.v1+json", &digest(config), config.len() as u64),
         "layers": [descriptor("application/vnd.oci.image.layer.v1.tar", layer, layer_size)],
     })
     .to_string();
@@ -190,7 +199,7 @@ fn archive(
     };
     put("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#);
     put("index.json", index.as_bytes());
-    put(&format!("blobs/sha256/{}", digest(&config)), config.as_bytes());
+    put(&format!("blobs/sha256/{}", digest(config)), config.as_bytes());
     put(&format!("blobs/sha256/{}", digest(&manifest)), manifest.as_bytes());
     head.extend(header(&format!("blobs/sha256/{layer}"), layer_size, 0o644));
     head.extend(layer_head);

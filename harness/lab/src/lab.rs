@@ -167,7 +167,8 @@ impl Lab {
         if self.ours {
             return Ok(());
         }
-        pod_image(binary).await?.remove(&self.nodes).await
+        pod_image(binary).await?.remove(&self.nodes).await?;
+        teardown::forget_files(&self.name)
     }
 
     /// Puts another binary on the nodes of a lab that is up, and into what runs it there; does nothing when it is

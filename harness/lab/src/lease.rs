@@ -1,12 +1,13 @@
 //! Leases on a lab across processes: one run alone, or several that share it.
 //!
-//! A lease is a lock on a file, so it ends with its process, however that ends. The file stays.
+//! A lease is a lock on a file, so it ends with its process, however that ends.
 
 use crate::{LabError, state};
 use std::{
     fs::{File, OpenOptions, TryLockError},
     io::{Read, Seek, Write},
-    path::PathBuf,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -15,6 +16,7 @@ use std::{
 pub struct Lease {
     file: File,
     name: String,
+    alone: bool,
 }
 
 /// Takes the lab for this process alone.
@@ -22,15 +24,9 @@ pub struct Lease {
 /// # Errors
 /// [`LabError::Busy`] with the holder when any other lease is held.
 pub fn exclusive(name: &str) -> Result<Lease, LabError> {
-    let mut file = open(name)?;
-    match file.try_lock() {
-        Ok(()) => {
-            note_holder(&mut file)?;
-            Ok(Lease { file, name: name.into() })
-        }
-        Err(TryLockError::WouldBlock) => Err(LabError::Busy { name: name.into(), holder: holder(&mut file) }),
-        Err(TryLockError::Error(source)) => Err(LabError::io(format!("lock lab {name}"), source)),
-    }
+    let mut lease = take(name, true)?;
+    note_holder(&mut lease.file)?;
+    Ok(lease)
 }
 
 /// Takes a share of the lab.
@@ -38,11 +34,39 @@ pub fn exclusive(name: &str) -> Result<Lease, LabError> {
 /// # Errors
 /// [`LabError::Busy`] with the holder when somebody has the lab alone.
 pub fn shared(name: &str) -> Result<Lease, LabError> {
-    let mut file = open(name)?;
-    match file.try_lock_shared() {
-        Ok(()) => Ok(Lease { file, name: name.into() }),
-        Err(TryLockError::WouldBlock) => Err(LabError::Busy { name: name.into(), holder: holder(&mut file) }),
-        Err(TryLockError::Error(source)) => Err(LabError::io(format!("lock lab {name}"), source)),
+    take(name, false)
+}
+
+fn take(name: &str, alone: bool) -> Result<Lease, LabError> {
+    loop {
+        let mut file = open(name)?;
+        match if alone { file.try_lock() } else { file.try_lock_shared() } {
+            // A file that its last holder has removed meanwhile locks nothing.
+            Ok(()) if !is_at(&file, &path(name)) => {}
+            Ok(()) => return Ok(Lease { file, name: name.into(), alone }),
+            Err(TryLockError::WouldBlock) => {
+                return Err(LabError::Busy { name: name.into(), holder: holder(&mut file) });
+            }
+            Err(TryLockError::Error(source)) => return Err(LabError::io(format!("lock lab {name}"), source)),
+        }
+    }
+}
+
+/// Whether the open file is the one that has this path.
+fn is_at(file: &File, path: &Path) -> bool {
+    match (file.metadata(), std::fs::metadata(path)) {
+        (Ok(open), Ok(named)) => (open.dev(), open.ino()) == (named.dev(), named.ino()),
+        _ => false,
+    }
+}
+
+impl Drop for Lease {
+    /// Whoever has the lab alone, and has taken it down, takes the file along.
+    fn drop(&mut self) {
+        let path = path(&self.name);
+        if self.alone && !path.with_extension("").exists() && is_at(&self.file, &path) {
+            let _ = std::fs::remove_file(path);
+        }
     }
 }
 
@@ -73,8 +97,9 @@ impl Lease {
     ///
     /// # Errors
     /// [`LabError::Io`] when the file system cannot.
-    pub fn share(self) -> Result<Self, LabError> {
+    pub fn share(mut self) -> Result<Self, LabError> {
         self.file.lock_shared().map_err(|source| LabError::io(format!("share lab {}", self.name), source))?;
+        self.alone = false;
         Ok(self)
     }
 
@@ -84,6 +109,7 @@ impl Lease {
     pub fn release(mut self) -> Option<Lease> {
         // Converting drops the share first and asks second, so two that leave together cannot both fail.
         self.file.try_lock().ok()?;
+        self.alone = true;
         note_holder(&mut self.file).ok()?;
         Some(self)
     }
@@ -147,6 +173,7 @@ mod tests {
         assert!(error.to_string().contains(&std::process::id().to_string()), "names the holder: {error}");
         assert!(matches!(shared(&lab.0), Err(LabError::Busy { .. })));
         drop(held);
+        assert!(!path(&lab.0).exists(), "without a lab the file goes, too");
         exclusive(&lab.0).expect("free again");
     }
 

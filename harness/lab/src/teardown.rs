@@ -1,9 +1,13 @@
 //! The end of labs: on request, when their making failed, and of those that dead runs left behind.
 
-use crate::{Engine, Lab, LabError, engine, inventory, kubeconfig, labels, owner, state};
+use crate::{Engine, Lab, LabError, engine, inventory, kubeconfig, labels, lease, owner, state};
 use bollard::models::ContainerSummary;
 use futures::future::join_all;
-use std::{collections::BTreeMap, io::ErrorKind, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::ErrorKind,
+    time::Duration,
+};
 
 /// Removes what dead runs left behind: labs of processes that are gone, unless the lab was to be kept and is
 /// complete. Returns the names of what was removed.
@@ -28,7 +32,24 @@ pub async fn sweep() -> Result<Vec<String>, LabError> {
             swept.push(name);
         }
     }
+    forget_gone(&engine).await?;
     Ok(swept)
+}
+
+/// Forgets clusters that were removed by other means, such as `kind delete cluster`.
+async fn forget_gone(engine: &Engine) -> Result<(), LabError> {
+    let there = engine.containers(labels::KIND_CLUSTER).await?;
+    let there: BTreeSet<_> = there.iter().filter_map(|c| engine::label(c, labels::KIND_CLUSTER)).collect();
+    let Ok(folders) = std::fs::read_dir(state::dir().join("labs")) else { return Ok(()) };
+    for folder in folders.flatten().filter(|entry| entry.path().is_dir()) {
+        let name = folder.file_name().to_string_lossy().into_owned();
+        // Whoever has a lease may be making it just now.
+        if let Some(_lease) = (!there.contains(name.as_str())).then(|| lease::exclusive(&name).ok()).flatten()
+        {
+            forget_files(&name)?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes a lab whole. Says whether there was one; refuses a cluster that the `kind` CLI made.
@@ -50,7 +71,8 @@ pub(crate) async fn remove(engine: &Engine, name: &str) -> Result<bool, LabError
     Ok(!found.is_empty())
 }
 
-fn forget_files(name: &str) -> Result<(), LabError> {
+/// Forgets a cluster: the files that we keep about it, and its entries in the user's kubeconfig if we made them.
+pub(crate) fn forget_files(name: &str) -> Result<(), LabError> {
     kubeconfig::unmerge(name)?;
     let folder = state::dir().join("labs").join(name);
     match std::fs::remove_dir_all(&folder) {
