@@ -103,10 +103,19 @@ impl DockerNodes {
 
     /// A code that may be the command's own, or of a command that its node took along when it went down.
     async fn or_down(&self, node: &str, code: i64) -> Result<i64, NodeError> {
-        if code < 126 || self.is_powered(node).await? {
-            return Ok(code);
+        // Not to be started (126), or killed (137): the engine may learn a little later that the node is gone.
+        let deadline = Instant::now() + Duration::from_millis(1500);
+        while code == 126 || code == 137 {
+            if !self.is_powered(node).await? {
+                let why = "it went down while a command ran on it".into();
+                return Err(NodeError::Down { node: node.into(), why });
+            }
+            if Instant::now() > deadline {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        Err(NodeError::Down { node: node.into(), why: "it went down while a command ran on it".into() })
+        Ok(code)
     }
 
     /// The exit code of a command whose output has ended; the engine may notice the end a little later.
