@@ -45,16 +45,10 @@ fn a_cluster_that_kind_made_is_drilled() {
     let _alone = support::alone();
     let image = std::env::var("LOOPDRILL_NODE_IMAGE")
         .expect("LOOPDRILL_NODE_IMAGE names the node image; run `ci/test`");
-    let config = tempfile::NamedTempFile::new().expect("a temporary file");
-    std::fs::write(
-        config.path(),
-        "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes:\n- role: control-plane\n- role: worker\n- role: worker\n",
-    )
-    .expect("written");
-    let path = config.path().display().to_string();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/ci/kind/three-nodes.yaml");
     let name = "test-kind-b";
     let made =
-        kind(&["create", "cluster", "--name", name, "--image", &image, "--config", &path, "--wait", "120s"]);
+        kind(&["create", "cluster", "--name", name, "--image", &image, "--config", path, "--wait", "120s"]);
     assert!(made.status.success(), "{}", text(&made.stderr));
 
     let run = Run::new();
