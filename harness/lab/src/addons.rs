@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-const LIMIT: Duration = Duration::from_secs(180);
+const LIMIT: Duration = Duration::from_secs(300);
 
 /// Files that the addons need on every node before it starts.
 pub(crate) fn files(lab: &str) -> Vec<(String, String)> {
