@@ -3,7 +3,7 @@
 //! ```text
 //! observe SECONDS [--lab NAME | on the kubeconfig's context: --probes IMAGE] [--all] [--latency] [--record FILE]
 //! ```
-//! At the end: how many signals of each kind, and what it took. `--latency` creates Services in the namespace
+//! With `--sweep` it only removes what earlier observers left behind. At the end: how many signals of each kind, and what it took. `--latency` creates Services in the namespace
 //! `default` meanwhile and measures how long they take to be observed.
 
 use k8s_openapi::api::core::v1::Service;
@@ -11,7 +11,7 @@ use kube::{Api, Client};
 use loopdrill_lab::Lab;
 use loopdrill_model::{Observation, Signal};
 use loopdrill_observe::record::Recorder;
-use loopdrill_observe::{ObserveOptions, ObserveTarget, Observer};
+use loopdrill_observe::{ObserveOptions, ObserveTarget, Observer, sweep};
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
@@ -41,6 +41,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let seconds = args.0.first().and_then(|s| s.parse().ok()).ok_or("usage: observe SECONDS [options]")?;
     let target = target(&args).await?;
     let client = target.client.clone();
+    if args.has("--sweep") {
+        println!("removed: {:?}", sweep(&client, None).await?);
+        return Ok(());
+    }
     let options = ObserveOptions { probes: target.image.is_some(), ..ObserveOptions::default() };
     let mut recorder = match args.value("--record") {
         Some(file) => Some(Recorder::new(std::io::BufWriter::new(std::fs::File::create(file)?))?),

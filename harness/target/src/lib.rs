@@ -5,10 +5,12 @@
 
 mod facts;
 mod handle;
+mod namespace;
 mod nodes;
 
 pub use facts::{ClusterFacts, NodeFacts, RegistryFacts, StorageFacts};
 pub use handle::ClusterHandle;
+pub use namespace::{NamespaceLeft, remove_namespace};
 pub use nodes::{ExecOutput, NodeAccess, NodeError, NodePipe};
 
 use std::sync::Arc;
