@@ -104,14 +104,14 @@ impl DockerNodes {
     /// A code that may be the command's own, or of a command that its node took along when it went down.
     async fn or_down(&self, node: &str, code: i64) -> Result<i64, NodeError> {
         // Not to be started (126), or killed (137): the engine may learn a little later that the node is gone.
+        if code != 126 && code != 137 {
+            return Ok(code);
+        }
         let deadline = Instant::now() + Duration::from_millis(1500);
-        while code == 126 || code == 137 {
+        while Instant::now() < deadline {
             if !self.is_powered(node).await? {
                 let why = "it went down while a command ran on it".into();
                 return Err(NodeError::Down { node: node.into(), why });
-            }
-            if Instant::now() > deadline {
-                break;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
