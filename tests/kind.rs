@@ -53,9 +53,9 @@ fn a_cluster_that_kind_made_is_drilled() {
 
     let run = Run::new();
     let output = run.output(&["run", "--kind", name, "--loop", "identity", "--loop", "storage"]);
-    let report = run.report();
     let deleted = kind(&["delete", "cluster", "--name", name]);
     assert_eq!(output.status.code(), Some(0), "{}\n{}", text(&output.stdout), text(&output.stderr));
+    let report = run.report();
     let outcome = |fault: &str, variant: &str| {
         let drill = report.drills.iter().find(|d| d.fault == fault && d.variant == variant);
         drill.map(|d| d.outcome.clone()).unwrap_or_else(|| panic!("{fault}/{variant} is not in the report"))

@@ -33,7 +33,7 @@ fn a_run_without_a_detector_fails(lab: &TestLab) {
         "--detect-within",
         "3",
     ]);
-    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{}\n{}", text(&output.stderr), text(&output.stdout));
     let report = run.report();
     assert!(report.drills.len() >= 3);
     for drill in &report.drills {
