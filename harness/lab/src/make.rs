@@ -104,21 +104,15 @@ impl Making<'_> {
             boot.api(&client, "/readyz").await?;
             boot.converge(&client).await
         })?;
-        let cluster = async {
-            boot.ready(&client).await?;
-            self.said("all nodes and CoreDNS are ready");
-            Ok::<_, LabError>(())
-        };
-        // Their pods use the nodes' own network, so they need not wait for the overlay either.
-        let addons = async {
-            self.pod_image.ensure(&nodes).await?;
-            if options.addons {
-                addons::install(&client, &nodes, &spec.name, self.pod_image.reference()).await?;
-                self.said("storage and registry are ready");
-            }
-            Ok::<_, LabError>(())
-        };
-        tokio::try_join!(cluster, addons)?;
+        boot.ready(&client).await?;
+        self.said("all nodes and CoreDNS are ready");
+
+        // Before this moment it would take from the cluster what a small machine has too little of: processor time.
+        self.pod_image.ensure(&nodes).await?;
+        if options.addons {
+            addons::install(&client, &nodes, &spec.name, self.pod_image.reference()).await?;
+            self.said("storage and registry are ready");
+        }
         let config = kubeconfig::fetch(&nodes, &plane, inventory::ADMIN, &spec.name, port).await?;
         let path = kubeconfig::path(&spec.name)?;
         kubeconfig::write(&path, &config)?;
