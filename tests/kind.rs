@@ -5,7 +5,11 @@ mod support;
 
 use loopdrill_model::Outcome;
 use std::process::{Command, Output};
-use support::{Run, lab::engine_inventory, text};
+use support::{
+    Run,
+    lab::{TestLab, engine_inventory},
+    text,
+};
 
 fn kind(args: &[&str]) -> Output {
     let program =
@@ -13,13 +17,23 @@ fn kind(args: &[&str]) -> Output {
     Command::new(program).args(args).output().expect("the kind CLI runs")
 }
 
+/// A cluster that the kind CLI makes; gone when dropped.
+struct Cluster(&'static str);
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let deleted = kind(&["delete", "cluster", "--name", self.0]);
+        if !deleted.status.success() && !std::thread::panicking() {
+            panic!("kind delete cluster failed:\n{}", text(&deleted.stderr));
+        }
+    }
+}
+
 #[test]
 fn kind_lists_and_deletes_a_lab() {
     let _alone = support::alone();
     let before = engine_inventory();
-    let run = Run::new();
-    let up = run.output(&["lab", "up", "--name", "test-kind-a"]);
-    assert!(up.status.success(), "{}", text(&up.stderr));
+    let _lab = TestLab::up("kind-a");
 
     let nodes = kind(&["get", "nodes", "--name", "test-kind-a"]);
     let mut names: Vec<_> = text(&nodes.stdout).lines().map(str::to_string).collect();
@@ -36,8 +50,6 @@ fn kind_lists_and_deletes_a_lab() {
     let left: Vec<_> =
         engine_inventory().into_iter().filter(|l| !before.contains(l) && l != "network kind").collect();
     assert_eq!(left, Vec::<String>::new(), "kind leaves its network by design, and nothing else");
-    // `lab down` on a lab that kind deleted removes what is only ours to remove.
-    assert!(run.output(&["lab", "down", "--name", "test-kind-a"]).status.success());
 }
 
 #[test]
@@ -47,13 +59,13 @@ fn a_cluster_that_kind_made_is_drilled() {
         .expect("LOOPDRILL_NODE_IMAGE names the node image; run `ci/test`");
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/ci/kind/three-nodes.yaml");
     let name = "test-kind-b";
+    let _cluster = Cluster(name);
     let made =
         kind(&["create", "cluster", "--name", name, "--image", &image, "--config", path, "--wait", "120s"]);
     assert!(made.status.success(), "{}", text(&made.stderr));
 
     let run = Run::new();
     let output = run.output(&["run", "--kind", name, "--loop", "identity", "--loop", "storage"]);
-    let deleted = kind(&["delete", "cluster", "--name", name]);
     assert_eq!(output.status.code(), Some(0), "{}\n{}", text(&output.stdout), text(&output.stderr));
     let report = run.report();
     let outcome = |fault: &str, variant: &str| {
@@ -67,5 +79,4 @@ fn a_cluster_that_kind_made_is_drilled() {
             "what the cluster lacks is a typed skip"
         );
     }
-    assert!(deleted.status.success(), "{}", text(&deleted.stderr));
 }

@@ -27,7 +27,7 @@ pub(crate) struct ClusterArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "kind")]
     pub(crate) spec: Option<PathBuf>,
     /// The node image, where a lab is made; any with the contract of kindest/node
-    #[arg(long, value_name = "IMAGE", env = "LOOPDRILL_NODE_IMAGE", conflicts_with = "kind")]
+    #[arg(long, value_name = "IMAGE", env = "LOOPDRILL_NODE_IMAGE")]
     pub(crate) node_image: Option<String>,
 }
 

@@ -8,7 +8,7 @@ use crate::{
     namespace,
 };
 use loopdrill_faults::{
-    Fault, FaultContext, FaultError,
+    ChangeError, Fault, FaultContext, FaultError,
     journal::Pending,
     life::{self, InjectError},
 };
@@ -38,6 +38,8 @@ impl From<FaultError> for Stop {
     fn from(e: FaultError) -> Self {
         let outcome = match e {
             FaultError::Interrupted => Outcome::Interrupted,
+            // What is there is not ours to change, or not what the fault needs.
+            FaultError::Unfit(_) | FaultError::Change(ChangeError::Foreign { .. }) => Outcome::NotInjected,
             _ => Outcome::Errored,
         };
         Stop { outcome, error: e.to_string() }
@@ -143,7 +145,7 @@ impl Drill<'_> {
     }
 
     async fn until_diagnosed(&mut self) -> Result<(), Stop> {
-        namespace::create(self.session, &self.id, &self.ctx.namespace).await?;
+        namespace::create(self.session, &self.id, &self.ctx.namespace).await.map_err(Stop::errored)?;
         self.progress("setting up the victim");
         let set_up = self.fault.set_up(&self.ctx);
         let budget = self.session.options.budgets.set_up;

@@ -4,7 +4,7 @@ use crate::Session;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, api::ListParams};
 use loopdrill_faults::{
-    Change, FaultError,
+    Change,
     journal::{Journal, Pending},
     life,
     object::{Create, ObjectChange},
@@ -18,17 +18,19 @@ pub(crate) fn name(drill: &FaultId, run: &str) -> String {
     format!("drill-{}-{}-{run}", drill.fault, drill.variant)
 }
 
-pub(crate) async fn create(session: &Session, drill: &FaultId, name: &str) -> Result<(), FaultError> {
+pub(crate) async fn create(session: &Session, drill: &FaultId, name: &str) -> Result<(), String> {
     let mut namespace = Namespace::default();
     namespace.metadata.name = Some(name.into());
     // Victims show faults of nodes and need no rights; but their pods are no model of good manners either.
     let policy = ("pod-security.kubernetes.io/enforce".to_string(), "privileged".to_string());
     namespace.metadata.labels = Some(BTreeMap::from([policy]));
-    let change = Change::Object(ObjectChange::Create(Create::new(&namespace, &session.target.run)?));
+    let change = Change::Object(ObjectChange::Create(
+        Create::new(&namespace, &session.target.run).map_err(|e| e.to_string())?,
+    ));
     life::inject(&session.means, &session.journal, drill, vec![change])
         .await
         .map(drop)
-        .map_err(|e| FaultError::Unfit(e.to_string()))
+        .map_err(|e| e.to_string())
 }
 
 /// Whether a change is the drill's namespace, which outlives the drill's faults.

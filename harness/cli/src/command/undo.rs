@@ -55,7 +55,11 @@ async fn undo(path: &Path, args: &Args) -> Result<ExitStatus, Failure> {
         return Ok(damage);
     }
     let left = match means(&found).await? {
-        Some(means) => loopdrill_drill::undo_journal(&means, &journal).await?,
+        Some(means) => {
+            let left = loopdrill_drill::undo_journal(&means, &journal).await?;
+            remove_observers(&means, &found.run).await?;
+            left
+        }
         None => {
             eprintln!("{} does not exist any more, and with it what was changed", found.cluster);
             for p in &pending {
@@ -73,6 +77,13 @@ async fn undo(path: &Path, args: &Args) -> Result<ExitStatus, Failure> {
         return Ok(ExitStatus::Ready);
     }
     Ok(ExitStatus::CleanupFailed)
+}
+
+/// What the dead run's detector had installed carries its label and is in no journal.
+async fn remove_observers(means: &Means, run: &str) -> Result<(), Failure> {
+    let Ok(client) = &means.client else { return Ok(()) };
+    let removed = loopdrill_observe::sweep(client, Some(run)).await;
+    removed.map(drop).map_err(|e| Failure::new(ExitStatus::CleanupFailed, &e))
 }
 
 /// Access to the cluster of a journal; `None` when the cluster is gone altogether.
