@@ -1,6 +1,8 @@
 //! The cluster of a command: a lab made for it, a lab by name, or a cluster of the kind CLI.
 
 use crate::Failure;
+use k8s_openapi::api::core::v1::Node;
+use kube::{Api, api::ListParams};
 use loopdrill_drill::EventSender;
 use loopdrill_lab::{Lab, LabError, LabSpec, Progress, UpOptions, lease};
 use loopdrill_model::ExitStatus;
@@ -8,8 +10,12 @@ use loopdrill_target::{ClusterFacts, ClusterHandle, NodeAccess, Target};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, Instant},
 };
 use tokio_util::sync::CancellationToken;
+
+/// How long the nodes of a cluster that is not ours may take to become ready.
+const NODES_READY: Duration = Duration::from_secs(60);
 
 /// Which cluster, and what it is made of where it is made.
 #[derive(Debug, Clone, clap::Args)]
@@ -77,6 +83,7 @@ pub(crate) async fn provide(
     if let Some(name) = &args.kind {
         let lease = lease::exclusive(name)?;
         let lab = Lab::attach_kind(name, &binary).await?;
+        wait_for_nodes(lab.client(), events, cancel).await;
         let handle = if lab.is_ours() {
             ClusterHandle::Lab { name: name.clone() }
         } else {
@@ -104,6 +111,30 @@ pub(crate) async fn provide(
     };
     let after = if keep { After::Stay } else { After::TakeDown };
     finish(lab, ClusterHandle::Lab { name }, after, run, lease).await
+}
+
+/// A cluster that was made a moment ago may still be waiting for its nodes; what is not ready in the end is for the
+/// facts to tell.
+async fn wait_for_nodes(client: &kube::Client, events: &EventSender, cancel: &CancellationToken) {
+    let api = Api::<Node>::all(client.clone());
+    let deadline = Instant::now() + NODES_READY;
+    let mut told = false;
+    while Instant::now() < deadline && !cancel.is_cancelled() {
+        let unready =
+            api.list(&ListParams::default()).await.map_or(1, |l| l.iter().filter(|n| !is_ready(n)).count());
+        if unready == 0 {
+            return;
+        }
+        if !std::mem::replace(&mut told, true) {
+            events.progress(format!("waiting for {unready} node(s) to become ready"));
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+fn is_ready(node: &Node) -> bool {
+    let conditions = node.status.iter().flat_map(|s| s.conditions.iter().flatten());
+    conditions.into_iter().any(|c| c.type_ == "Ready" && c.status == "True")
 }
 
 async fn existing(name: &str, binary: &Path) -> Result<Option<Lab>, Failure> {
