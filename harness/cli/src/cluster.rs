@@ -134,7 +134,10 @@ async fn wait_for_nodes(client: &kube::Client, events: &EventSender, cancel: &Ca
 
 fn is_ready(node: &Node) -> bool {
     let conditions = node.status.iter().flat_map(|s| s.conditions.iter().flatten());
-    conditions.into_iter().any(|c| c.type_ == "Ready" && c.status == "True")
+    let mut taints = node.spec.iter().flat_map(|s| s.taints.iter().flatten());
+    // The taint goes a moment after the node is ready, and until then nothing is scheduled there.
+    let tainted = taints.any(|t| t.key == "node.kubernetes.io/not-ready");
+    conditions.into_iter().any(|c| c.type_ == "Ready" && c.status == "True") && !tainted
 }
 
 async fn existing(name: &str, binary: &Path) -> Result<Option<Lab>, Failure> {
