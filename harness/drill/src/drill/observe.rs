@@ -1,10 +1,19 @@
 //! Watching a fault bite: the victim on one side, the detector on the other, and afterwards both until quiet.
 
 use super::{Drill, Stop};
-use crate::findings::key;
+use crate::{
+    findings::{Key, key},
+    panel::Seat,
+};
+use futures::future::try_join_all;
 use loopdrill_faults::FaultError;
-use loopdrill_model::{Cause, Diagnosis, EventKind, Evidence, Gate, Loop, Source, Timestamp};
-use std::{collections::BTreeMap, time::Duration};
+use loopdrill_model::{
+    Cause, DetectorResult, Diagnosis, EventKind, Evidence, Gate, GateResult, Loop, Source, Timestamp,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 use tokio::{
     sync::watch,
     time::{Instant, sleep, sleep_until, timeout},
@@ -36,6 +45,9 @@ struct Verdict {
     attributed_at: Option<Timestamp>,
     top: Option<Diagnosis>,
     others: Vec<Diagnosis>,
+    /// Why the detector may have missed something: what it says it could not see, or its end.
+    trouble: Option<String>,
+    ended: bool,
 }
 
 impl Verdict {
@@ -61,27 +73,34 @@ impl Verdict {
 }
 
 impl Drill<'_> {
-    /// Waits for the symptom and for the diagnosis, each within its budget, and answers three gates.
+    /// Waits for the symptom and for the diagnoses, each within its budget, and answers three gates.
     pub(super) async fn observe(&mut self) -> Result<(), Stop> {
         let (tell, told) = watch::channel(Victim::Well);
-        let (symptom, verdict) = {
+        let (symptom, verdicts) = {
             let this = &*self;
-            tokio::join!(this.wait_for_symptom(tell), this.wait_for_diagnosis(told))
+            let seats = this.session.panel.seats().zip(&this.before);
+            let diagnoses = seats.map(|(seat, before)| this.wait_for_diagnosis(seat, before, told.clone()));
+            tokio::join!(this.wait_for_symptom(tell), try_join_all(diagnoses))
         };
-        let verdict = verdict?;
-        let (detected, evident) = verdict.answered().unzip();
-        self.timings.detected_at = detected;
-        // What was true before the injection is no evidence of it.
-        self.timings.first_evidence_at = evident.max(evident.and(self.timings.injected_at));
-        match symptom? {
-            Some((at, evidence)) => self.answer_at(Gate::Manifested, Some(at), true, evidence, None),
+        let verdicts = verdicts?;
+        if verdicts[0].ended {
+            return Err(Stop::errored("the detector has ended"));
+        }
+        let manifested_at = match symptom? {
+            Some((at, evidence)) => {
+                self.answer_at(Gate::Manifested, Some(at), true, evidence, None);
+                Some(at)
+            }
             None => {
                 self.resilient = true;
                 let note = "the fault is in force and the victim stayed well for the whole budget";
                 self.answer_at(Gate::Manifested, None, false, Vec::new(), Some(note.into()));
+                None
             }
-        }
-        self.judge_detection(verdict);
+        };
+        let names = self.session.panel.seats().map(|s| s.name.clone());
+        self.detectors = names.zip(&verdicts).map(|(n, v)| self.result(n, v, manifested_at)).collect();
+        self.judge_detection(verdicts);
         Ok(())
     }
 
@@ -120,15 +139,22 @@ impl Drill<'_> {
         })
     }
 
-    async fn wait_for_diagnosis(&self, mut victim: watch::Receiver<Victim>) -> Result<Verdict, Stop> {
-        let mut findings = self.session.findings.clone();
+    async fn wait_for_diagnosis(
+        &self,
+        seat: &Seat,
+        before: &BTreeSet<Key>,
+        mut victim: watch::Receiver<Victim>,
+    ) -> Result<Verdict, Stop> {
+        let mut findings = seat.findings.clone();
         let mut verdict = Verdict::default();
         let mut right_since: Option<Instant> = None;
         loop {
-            let mine = self.in_scope(&findings.borrow_and_update().diagnoses);
+            let now = findings.borrow_and_update().clone();
+            let mine = self.in_scope(&now.diagnoses, before);
+            verdict.trouble = now.trouble.into_iter().next();
             let right = mine.first().is_some_and(|top| self.is_right(top));
             if verdict.take(mine.clone()) {
-                self.session.events.drill(&self.id, EventKind::Findings { diagnoses: mine });
+                self.tell(seat, mine);
             }
             if right {
                 verdict.attributed_at.get_or_insert_with(Timestamp::now);
@@ -151,7 +177,8 @@ impl Drill<'_> {
             }
             tokio::select! {
                 changed = findings.changed() => if changed.is_err() {
-                    return Err(Stop::errored("the detector has ended"));
+                    (verdict.ended, verdict.trouble) = (true, Some("it has ended".into()));
+                    return Ok(verdict);
                 },
                 // The sender is gone only after it told its last word, which was read above.
                 Ok(()) = victim.changed() => {}
@@ -161,11 +188,20 @@ impl Drill<'_> {
         }
     }
 
+    /// Puts what a detector finds into the event stream: as findings those of the one that decides.
+    fn tell(&self, seat: &Seat, diagnoses: Vec<Diagnosis>) {
+        if std::ptr::eq(seat, self.session.panel.first()) {
+            self.session.events.drill(&self.id, EventKind::Findings { diagnoses });
+        } else if let Some(top) = diagnoses.first() {
+            self.progress(&format!("{} blames {}", seat.name, name(top)));
+        }
+    }
+
     /// The findings that this drill may have caused and that were not there before it.
-    fn in_scope(&self, present: &[Diagnosis]) -> Vec<Diagnosis> {
+    fn in_scope(&self, present: &[Diagnosis], before: &BTreeSet<Key>) -> Vec<Diagnosis> {
         let mut mine: Vec<Diagnosis> = present
             .iter()
-            .filter(|d| self.scope.holds(d) && !self.before.contains(&key(d)))
+            .filter(|d| self.scope.holds(d) && !before.contains(&key(d)))
             .cloned()
             .collect();
         mine.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
@@ -177,18 +213,42 @@ impl Drill<'_> {
         d.control_loop == spec.expected_loop && d.cause.is_none_or(|c| spec.expected_causes.contains(&c))
     }
 
-    fn judge_detection(&mut self, verdict: Verdict) {
-        let spec = self.fault.spec();
+    /// What comes of one detector's verdict; the same for each of them.
+    fn result(&self, name: String, verdict: &Verdict, manifested_at: Option<Timestamp>) -> DetectorResult {
+        let (detected_at, evident_at) = self.times(verdict);
+        let seconds = |from: Option<Timestamp>, to: Option<Timestamp>| {
+            Some(to?.duration_since(from?).as_secs_f64())
+        };
+        DetectorResult {
+            name,
+            detected: self.detected(verdict, detected_at),
+            attributed: self.attributed(verdict),
+            diagnosis: verdict.top.clone(),
+            other_findings: verdict.others.clone(),
+            lag: seconds(evident_at, detected_at),
+            lead: seconds(evident_at, manifested_at),
+            since_injection: seconds(self.timings.injected_at, detected_at),
+        }
+    }
+
+    /// When the answer was first given, and its first evidence. What was true before the injection is no evidence
+    /// of it.
+    fn times(&self, verdict: &Verdict) -> (Option<Timestamp>, Option<Timestamp>) {
+        let (detected, evident) = verdict.answered().unzip();
+        (detected, evident.max(evident.and(self.timings.injected_at)))
+    }
+
+    fn detected(&self, verdict: &Verdict, at: Option<Timestamp>) -> GateResult {
+        let note = verdict.top.is_none().then(|| {
+            let silent = "the detector reported nothing about what this drill touched";
+            verdict.trouble.as_ref().map_or(silent.to_string(), |why| format!("{silent}: {why}"))
+        });
         let evidence = verdict.top.as_ref().map(|d| d.evidence.clone()).unwrap_or_default();
-        let silent = || Some("the detector reported nothing about what this drill touched".to_string());
-        let note = if verdict.top.is_none() { silent() } else { None };
-        self.answer_at(
-            Gate::Detected,
-            self.timings.detected_at,
-            verdict.top.is_some(),
-            evidence.clone(),
-            note,
-        );
+        GateResult { ok: verdict.top.is_some(), at, evidence, note }
+    }
+
+    fn attributed(&self, verdict: &Verdict) -> GateResult {
+        let spec = self.fault.spec();
         let note = verdict.top.as_ref().filter(|d| !self.is_right(d)).map(|d| {
             let causes: Vec<_> = spec.expected_causes.iter().map(|c| c.name()).collect();
             format!(
@@ -199,14 +259,19 @@ impl Drill<'_> {
                 d.cause.map_or("no cause named", |c| c.name())
             )
         });
-        let ok = verdict.attributed_at.is_some();
-        self.answer_at(
-            Gate::Attributed,
-            verdict.attributed_at,
-            ok,
-            if ok { evidence } else { Vec::new() },
-            note,
-        );
+        let at = verdict.attributed_at;
+        let evidence = at.and(verdict.top.as_ref()).map(|d| d.evidence.clone()).unwrap_or_default();
+        GateResult { ok: at.is_some(), at, evidence, note }
+    }
+
+    /// The deciding detector's results are the drill's own.
+    fn judge_detection(&mut self, mut verdicts: Vec<Verdict>) {
+        let verdict = verdicts.swap_remove(0);
+        (self.timings.detected_at, self.timings.first_evidence_at) = self.times(&verdict);
+        let (detected, attributed) = (self.detectors[0].detected.clone(), self.detectors[0].attributed.clone());
+        for (gate, answer) in [(Gate::Detected, detected), (Gate::Attributed, attributed)] {
+            self.answer_at(gate, answer.at, answer.ok, answer.evidence, answer.note);
+        }
         (self.diagnosis, self.others) = (verdict.top, verdict.others);
     }
 
@@ -220,8 +285,8 @@ impl Drill<'_> {
         let deadline = Instant::now() + self.session.options.budgets.recover;
         let mut last;
         loop {
-            let present = self.session.findings.borrow().diagnoses.clone();
-            let alarms = self.in_scope(&present);
+            let present = self.session.panel.first().findings.borrow().diagnoses.clone();
+            let alarms = self.in_scope(&present, &self.before[0]);
             last = match self.look().await {
                 Ok(None) if alarms.is_empty() => return self.recovered(),
                 Ok(None) => format!("the alarm {} is still there", name(&alarms[0])),
