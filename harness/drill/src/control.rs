@@ -9,8 +9,8 @@ use k8s_openapi::api::core::v1::Node;
 use kube::{Api, api::ListParams};
 use loopdrill_faults::{Footprint, Resource};
 use loopdrill_model::{
-    Diagnosis, DrillReport, EventKind, Evidence, FaultId, Gate, GateResult, Gates, Outcome, Source,
-    Timestamp, Timings,
+    Diagnosis, DrillReport, EventKind, Evidence, Expectation, FaultId, Gate, GateResult, Gates, Outcome,
+    Source, Timestamp, Timings,
 };
 use std::{collections::BTreeSet, time::Duration};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -26,7 +26,7 @@ pub(crate) async fn run(session: &Session) -> DrillReport {
     let id = FaultId::new(CONTROL, "none");
     let footprint = Footprint::default().breaks(Resource::Cluster);
     let _permit = session.arbiter.acquire(footprint.clone()).await;
-    session.events.drill(&id, EventKind::DrillStarted);
+    session.events.drill(&id, EventKind::DrillStarted { expectation: Some(Expectation::default()) });
     session.scopes.enter(&id, Scope::of("", &footprint));
     let mut control = Control { session, id: id.clone(), gates: Gates::default(), findings: Vec::new() };
     let outcome = control.watch().await;
@@ -35,6 +35,7 @@ pub(crate) async fn run(session: &Session) -> DrillReport {
         fault: id.fault,
         variant: id.variant,
         expected_loop: None,
+        expectation: Some(Expectation::default()),
         gates: control.gates,
         outcome,
         diagnosis: control.findings.first().cloned(),
