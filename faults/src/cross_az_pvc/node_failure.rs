@@ -16,21 +16,21 @@ use crate::{
 use async_trait::async_trait;
 use k8s_openapi::api::{core::v1::Node, storage::v1::VolumeAttachment};
 use kube::{Api, ResourceExt, api::ListParams};
-use loopdrill_model::{Capability, Cause, Evidence, Loop};
+use loopdrill_model::{Capability, Cause, Evidence};
 use loopdrill_target::ClusterFacts;
 
 static SPEC: FaultSpec = FaultSpec {
     fault: "cross-az-pvc",
     variant: "node-failure",
     title: "the kubelet of a volume's zone dies, and the evicted pod's replacement stays Pending",
-    expected_loop: Loop::Storage,
-    expected_causes: &[Cause::VolumeZoneMismatch],
+    roots: &[&[Cause::VolumeZoneMismatch]],
     needs: &[
         Capability::TwoZones,
         Capability::ZonalStorage,
         Capability::NodeAccess,
         Capability::NodeServiceManager,
     ],
+    ..FaultSpec::CANONICAL
 };
 
 /// See the module.

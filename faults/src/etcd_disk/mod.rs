@@ -25,7 +25,7 @@ use k8s_openapi::api::{
     rbac::v1::{Role, RoleBinding},
 };
 use kube::{ResourceExt, api::LogParams};
-use loopdrill_model::{Capability, Cause, Evidence, Loop};
+use loopdrill_model::{Capability, Cause, Evidence};
 use loopdrill_target::{ClusterFacts, NodeFacts};
 use serde_json::json;
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
@@ -51,8 +51,7 @@ static SPEC: FaultSpec = FaultSpec {
     fault: "etcd-disk",
     variant: "write-iops",
     title: "etcd's disk is throttled, and every API call crawls with no more traffic than before",
-    expected_loop: Loop::ControlPlane,
-    expected_causes: &[Cause::EtcdDiskBound],
+    roots: &[&[Cause::EtcdDiskBound]],
     needs: &[
         Capability::NodeAccess,
         Capability::NodeServiceManager,
@@ -60,6 +59,7 @@ static SPEC: FaultSpec = FaultSpec {
         Capability::BlockIoThrottle,
         Capability::WorkerNodes(1),
     ],
+    ..FaultSpec::CANONICAL
 };
 
 /// The one variant.

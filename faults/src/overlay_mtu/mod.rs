@@ -34,7 +34,7 @@ use crate::{
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::{ResourceExt, api::LogParams};
-use loopdrill_model::{Capability, Cause, Evidence, Loop};
+use loopdrill_model::{Capability, Cause, Evidence};
 use loopdrill_target::ClusterFacts;
 use report::Report;
 use serde_json::json;
@@ -57,18 +57,18 @@ static DF: FaultSpec = FaultSpec {
     fault: "overlay-mtu",
     variant: "df",
     title: "the path under the overlay narrows, and large packets vanish silently",
-    expected_loop: Loop::Network,
-    expected_causes: &[Cause::OverlayMtu],
+    roots: &[&[Cause::OverlayMtu]],
     needs: NEEDS,
+    ..FaultSpec::CANONICAL
 };
 
 static FILTERED_ICMP: FaultSpec = FaultSpec {
     fault: "overlay-mtu",
     variant: "filtered-icmp",
     title: "the overlay's MTU is lowered, and a filter swallows the ICMP that would say so",
-    expected_loop: Loop::Network,
-    expected_causes: &[Cause::OverlayMtu],
+    roots: &[&[Cause::OverlayMtu]],
     needs: NEEDS,
+    ..FaultSpec::CANONICAL
 };
 
 const NEEDS: &[Capability] = &[

@@ -14,7 +14,7 @@ use crate::{
 use async_trait::async_trait;
 use capacity::{Free, Room};
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
-use loopdrill_model::{Capability, Cause, Evidence, Loop, Source, Timestamp};
+use loopdrill_model::{Capability, Cause, Evidence, Source, Timestamp};
 use loopdrill_target::{ClusterFacts, NodeFacts};
 use std::{sync::Arc, time::Duration};
 
@@ -25,9 +25,9 @@ static SPEC: FaultSpec = FaultSpec {
     fault: "request-fragmentation",
     variant: "fillers",
     title: "free requests suffice in sum and on no single node, and a pod stays Pending",
-    expected_loop: Loop::Compute,
-    expected_causes: &[Cause::Fragmentation],
+    roots: &[&[Cause::Fragmentation]],
     needs: &[Capability::WorkerNodes(2)],
+    ..FaultSpec::CANONICAL
 };
 
 /// How much CPU the victim asks for.

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::Api;
-use loopdrill_model::{Capability, Cause, Evidence, Loop};
+use loopdrill_model::{Capability, Cause, Evidence};
 use loopdrill_target::{ClusterFacts, RegistryFacts};
 use serde_json::Value;
 use std::time::Duration;
@@ -25,14 +25,14 @@ static SPEC: FaultSpec = FaultSpec {
     fault: "revoked-iam",
     variant: "pull",
     title: "a pull credential is revoked at the registry, and the next pull is refused",
-    expected_loop: Loop::Identity,
-    expected_causes: &[Cause::PullUnauthorized],
+    roots: &[&[Cause::PullUnauthorized]],
     needs: &[
         Capability::WorkerNodes(1),
         Capability::PrivateRegistry,
         Capability::NodeAccess,
         Capability::NodeServiceManager,
     ],
+    ..FaultSpec::CANONICAL
 };
 
 /// See the module.

@@ -106,7 +106,7 @@ impl Desk {
         for d in &diagnoses {
             tracing::trace!(control_loop = %d.control_loop, confidence = d.confidence, "finding");
         }
-        self.out.send_replace(Diagnoses { diagnoses, as_of: Some(now) });
+        self.out.send_replace(Diagnoses { diagnoses, as_of: Some(now), trouble: Vec::new() });
         if let Some(ready) = self.ready.take() {
             let _ = ready.send(());
         }

@@ -15,8 +15,8 @@ use loopdrill_faults::{
     life::{self, InjectError},
 };
 use loopdrill_model::{
-    DetectorResult, Diagnosis, DrillReport, EventKind, Evidence, FaultId, Gate, GateResult, Gates, Outcome, Timestamp,
-    Timings,
+    DetectorResult, Diagnosis, DrillReport, EventKind, Evidence, Expectation, FaultId, Gate, GateResult,
+    Gates, Outcome, Timestamp, Timings,
 };
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};
@@ -68,6 +68,7 @@ struct Drill<'a> {
     diagnosis: Option<Diagnosis>,
     others: Vec<Diagnosis>,
     detectors: Vec<DetectorResult>,
+    expectation: Expectation,
     resilient: bool,
 }
 
@@ -102,10 +103,11 @@ pub(crate) async fn run(session: &Session, fault: Arc<dyn Fault>) -> DrillReport
         diagnosis: None,
         others: Vec::new(),
         detectors: Vec::new(),
+        expectation: spec.expectation(),
         resilient: false,
         fault,
     };
-    session.events.drill(&drill.id, EventKind::DrillStarted);
+    session.events.drill(&drill.id, EventKind::DrillStarted { expectation: Some(spec.expectation()) });
     session.panel.enter(&drill.id, &drill.scope);
     let report = drill.run().await;
     session.panel.leave(&spec.id());
@@ -130,7 +132,8 @@ impl Drill<'_> {
         DrillReport {
             fault: spec.fault.into(),
             variant: spec.variant.into(),
-            expected_loop: Some(spec.expected_loop),
+            expected_loop: spec.expectation().control_loop(),
+            expectation: Some(spec.expectation()),
             gates: self.gates,
             outcome,
             diagnosis: self.diagnosis,
@@ -298,7 +301,8 @@ fn report_without_drill(fault: &dyn Fault, outcome: Outcome, error: Option<Strin
     DrillReport {
         fault: spec.fault.into(),
         variant: spec.variant.into(),
-        expected_loop: Some(spec.expected_loop),
+        expected_loop: spec.expectation().control_loop(),
+        expectation: Some(spec.expectation()),
         gates: Gates::default(),
         outcome,
         diagnosis: None,

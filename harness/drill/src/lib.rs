@@ -14,6 +14,7 @@ mod options;
 mod panel;
 mod run;
 mod session;
+mod verdict;
 
 pub use arbiter::{Arbiter, Permit};
 pub use control::CONTROL;

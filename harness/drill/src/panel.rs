@@ -19,6 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How long a detector may take until it sees the cluster.
 const START: Duration = Duration::from_secs(60);
+/// How long it may take to say why it did not.
+const END: Duration = Duration::from_secs(10);
 
 /// At least one detector; the first decides.
 pub struct Detectors {
@@ -162,17 +164,15 @@ impl Seat {
         let (ready, is_ready) = oneshot::channel();
         let stop = CancellationToken::new();
         let mut task = tokio::spawn(detector.run(Arc::clone(target), out, ready, stop.clone()));
-        let started = tokio::select! {
-            ready = timeout(START, is_ready) => match ready {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(_)) => Err("it ended before it was ready".to_string()),
-                Err(_) => Err(format!("it was not ready within {} s", START.as_secs())),
-            },
-            ended = &mut task => Err(match ended {
-                Ok(Ok(())) => "it ended at once".to_string(),
+        let started = match timeout(START, is_ready).await {
+            Ok(Ok(())) => Ok(()),
+            // It gave up; its end says why.
+            Ok(Err(_)) => Err(match timeout(END, &mut task).await {
+                Ok(Ok(Err(e))) => e.to_string(),
                 Ok(Err(e)) => e.to_string(),
-                Err(e) => e.to_string(),
+                Ok(Ok(Ok(()))) | Err(_) => "it ended before it was ready".to_string(),
             }),
+            Err(_) => Err(format!("it was not ready within {} s", START.as_secs())),
         };
         if let Err(why) = started {
             stop.cancel();

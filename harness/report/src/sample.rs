@@ -95,6 +95,7 @@ fn drill(fault: &str, variant: &str, expected: Option<Loop>, outcome: Outcome, s
         fault: fault.into(),
         variant: variant.into(),
         expected_loop: expected,
+        expectation: None,
         gates: gates(held, missed, start),
         outcome,
         diagnosis: None,
@@ -106,6 +107,7 @@ fn drill(fault: &str, variant: &str, expected: Option<Loop>, outcome: Outcome, s
             undone_at: reached(4, 5_000),
             recovered_at: reached(5, 6_000),
         },
+        detectors: vec![],
         error: None,
     }
 }
@@ -149,6 +151,7 @@ pub(crate) fn run() -> RunReport {
         run: "k3x9".into(),
         cluster: "lab-k3x9".into(),
         detector: "builtin".into(),
+        rivals: vec![],
         versions: Versions {
             loopdrill: "0.1.0".into(),
             kubernetes: "v1.37.2".into(),
@@ -235,7 +238,7 @@ fn drill_events(id: &FaultId, drill: &DrillReport) -> Vec<Event> {
         events.push(Event { at: last, drill: Some(id.clone()), kind });
     };
     if !matches!(drill.outcome, Outcome::Skipped(_)) {
-        push(None, EventKind::DrillStarted);
+        push(None, EventKind::DrillStarted { expectation: drill.expectation.clone() });
     }
     for gate in Gate::ALL {
         let result = drill.gates.get(gate).clone();

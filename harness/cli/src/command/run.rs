@@ -4,7 +4,7 @@ use crate::{
     Failure,
     cluster::{self, Cluster, ClusterArgs},
     interrupt,
-    names::{OutputFormat, control_loop},
+    names::{Groups, OutputFormat, control_loop},
 };
 use loopdrill_drill::{Budgets, EventSender, EventStream, Options, Selection, Session, event_stream};
 use loopdrill_faults::{Fault, catalogue, journal};
@@ -27,6 +27,10 @@ pub(crate) struct Args {
     /// Only this loop. Repeatable
     #[arg(long = "loop", value_name = "LOOP", value_parser = control_loop)]
     control_loop: Vec<Loop>,
+    /// Only drills of this group: canonical, decoys, dominoes or all. Repeatable
+    /// [default: canonical, and whatever is named]
+    #[arg(long, value_name = "GROUP", value_enum)]
+    group: Vec<Groups>,
     /// The detector under test: builtin, or none (which must fail every drill)
     #[arg(long, default_value = "builtin")]
     detector: String,
@@ -44,6 +48,9 @@ pub(crate) struct Args {
     /// How long the detector may take from the symptom to the right diagnosis, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3600))]
     detect_within: u64,
+    /// How long the control drill watches a cluster to which nothing is done, in seconds
+    #[arg(long = "for", value_name = "SECONDS", default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    control_for: u64,
     /// Say what would be done and to what, and do nothing
     #[arg(long)]
     dry_run: bool,
@@ -56,6 +63,8 @@ const EXAMPLES: &str = "\
 Examples:
   loopdrill run                                    all drills on a fresh lab, which goes afterwards
   loopdrill run --fault overlay-mtu --variant df   one drill
+  loopdrill run --group decoys                     conditions that only look like the canonical faults
+  loopdrill run --fault control --for 600          ten minutes in which nothing may be found
   loopdrill run --lab dev                          on the lab `dev`, which is made where it is missing and stays
   loopdrill run --detector none                    what a cluster without monitoring would notice: nothing";
 
@@ -64,6 +73,7 @@ pub(crate) async fn main(args: Args) -> Result<ExitStatus, Failure> {
         faults: args.fault.clone(),
         variants: args.variant.clone(),
         loops: args.control_loop.clone(),
+        groups: args.group.iter().flat_map(|g| g.all()).copied().collect(),
     };
     let control = selection.control();
     let faults = selection.pick(catalogue())?;
@@ -128,7 +138,11 @@ async fn session(
     events: &EventSender,
     cancel: CancellationToken,
 ) -> Result<Session, loopdrill_drill::SessionError> {
-    let budgets = Budgets { detect: Duration::from_secs(args.detect_within), ..Budgets::default() };
+    let budgets = Budgets {
+        detect: Duration::from_secs(args.detect_within),
+        control: Duration::from_secs(args.control_for),
+        ..Budgets::default()
+    };
     let options = Options { budgets, require: args.require, state_dir: journal::state_dir() };
     Session::start(Arc::clone(&cluster.target), &cluster.handle, detector, options, events.clone(), cancel)
         .await
@@ -155,7 +169,12 @@ async fn dry_run(args: &Args, faults: &[Arc<dyn Fault>]) -> Result<ExitStatus, F
     let facts = cluster::facts(&args.cluster).await?;
     for fault in faults {
         let spec = fault.spec();
-        println!("{} ({}): {}", spec.id(), spec.expected_loop, spec.title);
+        println!(
+            "{} ({}): {}",
+            spec.id(),
+            spec.expectation().control_loop().map_or("silence", |l| l.name()),
+            spec.title
+        );
         if let Some(missing) = spec.needs.iter().find(|c| !facts.has(c)) {
             println!("  would be skipped: the cluster lacks {missing}");
             continue;

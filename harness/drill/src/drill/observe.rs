@@ -1,19 +1,15 @@
-//! Watching a fault bite: the victim on one side, the detector on the other, and afterwards both until quiet.
+//! Watching a fault bite: the victim on one side, the detectors on the other, and afterwards both until quiet.
 
 use super::{Drill, Stop};
 use crate::{
     findings::{Key, key},
     panel::Seat,
+    verdict::{Facts, Verdict},
 };
 use futures::future::try_join_all;
 use loopdrill_faults::FaultError;
-use loopdrill_model::{
-    Cause, DetectorResult, Diagnosis, EventKind, Evidence, Gate, GateResult, Loop, Source, Timestamp,
-};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use loopdrill_model::{Diagnosis, EventKind, Evidence, Gate, Source, Timestamp};
+use std::{collections::BTreeSet, time::Duration};
 use tokio::{
     sync::watch,
     time::{Instant, sleep, sleep_until, timeout},
@@ -37,41 +33,6 @@ enum Victim {
     StaysWell,
 }
 
-/// What the detector's side has come to.
-#[derive(Debug, Default)]
-struct Verdict {
-    /// When each cause was named first, and the first evidence that it was named with.
-    seen: BTreeMap<(Loop, Option<Cause>), (Timestamp, Timestamp)>,
-    attributed_at: Option<Timestamp>,
-    top: Option<Diagnosis>,
-    others: Vec<Diagnosis>,
-    /// Why the detector may have missed something: what it says it could not see, or its end.
-    trouble: Option<String>,
-    ended: bool,
-}
-
-impl Verdict {
-    /// Takes in what is found now. Returns whether it differs from what was found before.
-    fn take(&mut self, mut mine: Vec<Diagnosis>) -> bool {
-        if mine.is_empty() {
-            return false;
-        }
-        for d in &mine {
-            self.seen.entry((d.control_loop, d.cause)).or_insert((Timestamp::now(), d.first_evidence_at));
-        }
-        let before: Vec<_> = self.top.iter().chain(&self.others).map(key).collect();
-        let changed = before != mine.iter().map(key).collect::<Vec<_>>();
-        self.top = Some(mine.remove(0));
-        self.others = mine;
-        changed
-    }
-
-    /// When the answer was first given, and the first evidence it was given with: lag and lead count from it.
-    fn answered(&self) -> Option<(Timestamp, Timestamp)> {
-        self.top.as_ref().and_then(|d| self.seen.get(&(d.control_loop, d.cause))).copied()
-    }
-}
-
 impl Drill<'_> {
     /// Waits for the symptom and for the diagnoses, each within its budget, and answers three gates.
     pub(super) async fn observe(&mut self) -> Result<(), Stop> {
@@ -86,20 +47,14 @@ impl Drill<'_> {
         if verdicts[0].ended {
             return Err(Stop::errored("the detector has ended"));
         }
-        let manifested_at = match symptom? {
-            Some((at, evidence)) => {
-                self.answer_at(Gate::Manifested, Some(at), true, evidence, None);
-                Some(at)
-            }
+        match symptom? {
+            Some((at, evidence)) => self.answer_at(Gate::Manifested, Some(at), true, evidence, None),
             None => {
                 self.resilient = true;
                 let note = "the fault is in force and the victim stayed well for the whole budget";
                 self.answer_at(Gate::Manifested, None, false, Vec::new(), Some(note.into()));
-                None
             }
-        };
-        let names = self.session.panel.seats().map(|s| s.name.clone());
-        self.detectors = names.zip(&verdicts).map(|(n, v)| self.result(n, v, manifested_at)).collect();
+        }
         self.judge_detection(verdicts);
         Ok(())
     }
@@ -151,8 +106,8 @@ impl Drill<'_> {
         loop {
             let now = findings.borrow_and_update().clone();
             let mine = self.in_scope(&now.diagnoses, before);
-            verdict.trouble = now.trouble.into_iter().next();
-            let right = mine.first().is_some_and(|top| self.is_right(top));
+            (verdict.as_of, verdict.trouble) = (now.as_of, now.trouble.into_iter().next());
+            let right = !self.expectation.is_silence() && self.expectation.judge(&mine).is_ok();
             if verdict.take(mine.clone()) {
                 self.tell(seat, mine);
             }
@@ -166,6 +121,10 @@ impl Drill<'_> {
             let victim_now = *victim.borrow_and_update();
             let end = match victim_now {
                 Victim::Well => None,
+                // Silence has no moment at which it is complete: it is listened to for as long as on a healthy cluster.
+                Victim::Shows(at) if self.expectation.is_silence() => {
+                    Some(at + self.session.options.budgets.control)
+                }
                 Victim::Shows(at) => {
                     let budget = at + self.session.options.budgets.detect;
                     Some(settled.map_or(budget, |s| s.min(budget)))
@@ -199,80 +158,28 @@ impl Drill<'_> {
 
     /// The findings that this drill may have caused and that were not there before it.
     fn in_scope(&self, present: &[Diagnosis], before: &BTreeSet<Key>) -> Vec<Diagnosis> {
-        let mut mine: Vec<Diagnosis> = present
-            .iter()
-            .filter(|d| self.scope.holds(d) && !before.contains(&key(d)))
-            .cloned()
-            .collect();
+        let mut mine: Vec<Diagnosis> =
+            present.iter().filter(|d| self.scope.holds(d) && !before.contains(&key(d))).cloned().collect();
         mine.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
         mine
     }
 
-    fn is_right(&self, d: &Diagnosis) -> bool {
-        let spec = self.fault.spec();
-        d.control_loop == spec.expected_loop && d.cause.is_none_or(|c| spec.expected_causes.contains(&c))
-    }
-
-    /// What comes of one detector's verdict; the same for each of them.
-    fn result(&self, name: String, verdict: &Verdict, manifested_at: Option<Timestamp>) -> DetectorResult {
-        let (detected_at, evident_at) = self.times(verdict);
-        let seconds = |from: Option<Timestamp>, to: Option<Timestamp>| {
-            Some(to?.duration_since(from?).as_secs_f64())
+    /// Judges all detectors alike. The results of the one that decides are the drill's own.
+    fn judge_detection(&mut self, verdicts: Vec<Verdict>) {
+        let manifested = &self.gates.manifested;
+        let facts = Facts {
+            expectation: &self.expectation,
+            injected_at: self.timings.injected_at,
+            manifested_at: manifested.at.filter(|_| manifested.ok),
         };
-        DetectorResult {
-            name,
-            detected: self.detected(verdict, detected_at),
-            attributed: self.attributed(verdict),
-            diagnosis: verdict.top.clone(),
-            other_findings: verdict.others.clone(),
-            lag: seconds(evident_at, detected_at),
-            lead: seconds(evident_at, manifested_at),
-            since_injection: seconds(self.timings.injected_at, detected_at),
-        }
-    }
-
-    /// When the answer was first given, and its first evidence. What was true before the injection is no evidence
-    /// of it.
-    fn times(&self, verdict: &Verdict) -> (Option<Timestamp>, Option<Timestamp>) {
-        let (detected, evident) = verdict.answered().unzip();
-        (detected, evident.max(evident.and(self.timings.injected_at)))
-    }
-
-    fn detected(&self, verdict: &Verdict, at: Option<Timestamp>) -> GateResult {
-        let note = verdict.top.is_none().then(|| {
-            let silent = "the detector reported nothing about what this drill touched";
-            verdict.trouble.as_ref().map_or(silent.to_string(), |why| format!("{silent}: {why}"))
-        });
-        let evidence = verdict.top.as_ref().map(|d| d.evidence.clone()).unwrap_or_default();
-        GateResult { ok: verdict.top.is_some(), at, evidence, note }
-    }
-
-    fn attributed(&self, verdict: &Verdict) -> GateResult {
-        let spec = self.fault.spec();
-        let note = verdict.top.as_ref().filter(|d| !self.is_right(d)).map(|d| {
-            let causes: Vec<_> = spec.expected_causes.iter().map(|c| c.name()).collect();
-            format!(
-                "expected {} ({}), the detector blamed {} ({})",
-                spec.expected_loop,
-                causes.join(" or "),
-                d.control_loop,
-                d.cause.map_or("no cause named", |c| c.name())
-            )
-        });
-        let at = verdict.attributed_at;
-        let evidence = at.and(verdict.top.as_ref()).map(|d| d.evidence.clone()).unwrap_or_default();
-        GateResult { ok: at.is_some(), at, evidence, note }
-    }
-
-    /// The deciding detector's results are the drill's own.
-    fn judge_detection(&mut self, mut verdicts: Vec<Verdict>) {
-        let verdict = verdicts.swap_remove(0);
-        (self.timings.detected_at, self.timings.first_evidence_at) = self.times(&verdict);
-        let (detected, attributed) = (self.detectors[0].detected.clone(), self.detectors[0].attributed.clone());
-        for (gate, answer) in [(Gate::Detected, detected), (Gate::Attributed, attributed)] {
+        let seats = self.session.panel.seats();
+        let results: Vec<_> = seats.zip(&verdicts).map(|(s, v)| v.result(s.name.clone(), facts)).collect();
+        (self.timings.detected_at, self.timings.first_evidence_at) = verdicts[0].times(facts);
+        let first = results[0].clone();
+        for (gate, answer) in [(Gate::Detected, first.detected), (Gate::Attributed, first.attributed)] {
             self.answer_at(gate, answer.at, answer.ok, answer.evidence, answer.note);
         }
-        (self.diagnosis, self.others) = (verdict.top, verdict.others);
+        (self.diagnosis, self.others, self.detectors) = (first.diagnosis, first.other_findings, results);
     }
 
     /// After the undo: the victim must be well again, and the alarm must go.

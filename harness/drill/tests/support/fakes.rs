@@ -4,7 +4,7 @@ use super::api::Api;
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::ConfigMap;
 use loopdrill_detect::{DetectError, Detector};
-use loopdrill_drill::{Budgets, EventStream, Options, Session, SessionError, event_stream};
+use loopdrill_drill::{Budgets, Detectors, EventStream, Options, Session, SessionError, event_stream};
 use loopdrill_faults::{
     Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Resource,
     object::{Create, ObjectChange},
@@ -39,9 +39,9 @@ const fn spec(needs: &'static [Capability]) -> FaultSpec {
         fault: "fake",
         variant: "one",
         title: "an object that should not be there",
-        expected_loop: Loop::Identity,
-        expected_causes: &[Cause::RbacDenied],
+        roots: &[&[Cause::RbacDenied]],
         needs,
+        ..FaultSpec::CANONICAL
     }
 }
 
@@ -159,7 +159,7 @@ impl Detector for FakeDetector {
                 () = stop.cancelled() => return Ok(()),
             }
             let as_of = (!self.blind).then(Timestamp::now);
-            out.send_replace(Diagnoses { diagnoses: self.findings(), as_of });
+            out.send_replace(Diagnoses { diagnoses: self.findings(), as_of, trouble: Vec::new() });
         }
     }
 }
@@ -168,6 +168,17 @@ impl Detector for FakeDetector {
 pub(crate) async fn session(
     api: &Api,
     detector: FakeDetector,
+    state_dir: &Path,
+    cancel: CancellationToken,
+) -> Result<(Session, EventStream), SessionError> {
+    let detector: Arc<dyn Detector> = Arc::new(detector);
+    session_with(api, detector, state_dir, cancel).await
+}
+
+/// The same with several detectors side by side.
+pub(crate) async fn session_with(
+    api: &Api,
+    detectors: impl Into<Detectors>,
     state_dir: &Path,
     cancel: CancellationToken,
 ) -> Result<(Session, EventStream), SessionError> {
@@ -193,7 +204,6 @@ pub(crate) async fn session(
     };
     let handle = ClusterHandle::Context { kubeconfig: None, name: "memory".into() };
     let (events, stream) = event_stream();
-    let session =
-        Session::start(Arc::new(target), &handle, Arc::new(detector), options, events, cancel).await?;
+    let session = Session::start(Arc::new(target), &handle, detectors, options, events, cancel).await?;
     Ok((session, stream))
 }
