@@ -6,7 +6,9 @@ use crate::{
     interrupt,
     names::{Groups, OutputFormat, control_loop},
 };
-use loopdrill_drill::{Budgets, EventSender, EventStream, Options, Selection, Session, event_stream};
+use loopdrill_drill::{
+    Budgets, Detectors, EventSender, EventStream, Options, Selection, Session, event_stream,
+};
 use loopdrill_faults::{Fault, catalogue, journal};
 use loopdrill_model::{ExitStatus, Loop, RunReport};
 use loopdrill_report::{Console, ConsoleOptions, Folds, OutputDir};
@@ -31,9 +33,10 @@ pub(crate) struct Args {
     /// [default: canonical, and whatever is named]
     #[arg(long, value_name = "GROUP", value_enum)]
     group: Vec<Groups>,
-    /// The detector under test: builtin, or none (which must fail every drill)
-    #[arg(long, default_value = "builtin")]
-    detector: String,
+    /// The detector under test: builtin, exec:COMMAND (which prints diagnoses as `loopdrill diagnose` does), or none
+    /// (which must fail every drill). Repeatable; the first one decides, all are scored
+    #[arg(long, value_name = "DETECTOR", default_value = "builtin")]
+    detector: Vec<String>,
     #[command(flatten)]
     cluster: ClusterArgs,
     /// Where events.jsonl, report.json and junit.xml go
@@ -66,6 +69,8 @@ Examples:
   loopdrill run --group decoys                     conditions that only look like the canonical faults
   loopdrill run --fault control --for 600          ten minutes in which nothing may be found
   loopdrill run --lab dev                          on the lab `dev`, which is made where it is missing and stays
+  loopdrill run --detector builtin --detector 'exec:./adapter'
+                                                   another tool beside ours, on one scoreboard
   loopdrill run --detector none                    what a cluster without monitoring would notice: nothing";
 
 pub(crate) async fn main(args: Args) -> Result<ExitStatus, Failure> {
@@ -77,8 +82,7 @@ pub(crate) async fn main(args: Args) -> Result<ExitStatus, Failure> {
     };
     let control = selection.control();
     let faults = selection.pick(catalogue())?;
-    let detector =
-        loopdrill_detect::by_name(&args.detector).map_err(|e| Failure::new(ExitStatus::Usage, &e))?;
+    let detectors = detectors(&args)?;
     if args.dry_run {
         return dry_run(&args, &faults).await;
     }
@@ -87,9 +91,9 @@ pub(crate) async fn main(args: Args) -> Result<ExitStatus, Failure> {
     let (events, stream) = event_stream();
     let reports = fold(stream, &Arc::new(dir), &args);
     let run = cluster::new_run_id();
-    loopdrill_drill::announce(&events, &run, &faults, control, detector.name());
+    loopdrill_drill::announce(&events, &run, &faults, control, &detectors.names());
 
-    let report = drills(&args, &run, faults, control, detector, &events, cancel).await;
+    let report = drills(&args, &run, faults, control, detectors, &events, cancel).await;
     drop(events);
     let errors = reports.await.map_err(|e| Failure::new(ExitStatus::CleanupFailed, &e))?;
     let report = report?;
@@ -105,17 +109,25 @@ pub(crate) async fn main(args: Args) -> Result<ExitStatus, Failure> {
     }))
 }
 
+fn detectors(args: &Args) -> Result<Detectors, Failure> {
+    let listed =
+        loopdrill_detect::by_names(&args.detector).map_err(|e| Failure::new(ExitStatus::Usage, &e))?;
+    let mut listed = listed.into_iter();
+    let first = listed.next().ok_or_else(|| Failure::usage("name a detector with --detector"))?;
+    Ok(Detectors::new(first, listed.collect()))
+}
+
 async fn drills(
     args: &Args,
     run: &str,
     faults: Vec<Arc<dyn Fault>>,
     control: bool,
-    detector: Arc<dyn loopdrill_detect::Detector>,
+    detectors: Detectors,
     events: &EventSender,
     cancel: CancellationToken,
 ) -> Result<RunReport, Failure> {
     let cluster = cluster::provide(&args.cluster, run, events, &cancel).await?;
-    let session = session(args, &cluster, detector, events, cancel).await;
+    let session = session(args, &cluster, detectors, events, cancel).await;
     let report = match session {
         Ok(session) => Ok(loopdrill_drill::run(session, faults, control).await),
         Err(e) => Err(Failure::from(e)),
@@ -134,7 +146,7 @@ async fn drills(
 async fn session(
     args: &Args,
     cluster: &Cluster,
-    detector: Arc<dyn loopdrill_detect::Detector>,
+    detectors: Detectors,
     events: &EventSender,
     cancel: CancellationToken,
 ) -> Result<Session, loopdrill_drill::SessionError> {
@@ -144,7 +156,7 @@ async fn session(
         ..Budgets::default()
     };
     let options = Options { budgets, require: args.require, state_dir: journal::state_dir() };
-    Session::start(Arc::clone(&cluster.target), &cluster.handle, detector, options, events.clone(), cancel)
+    Session::start(Arc::clone(&cluster.target), &cluster.handle, detectors, options, events.clone(), cancel)
         .await
 }
 

@@ -189,6 +189,7 @@ pub(crate) async fn session_with(
         image: "none".into(),
         run: "r1".into(),
         facts: Arc::default(),
+        kubeconfig: None,
     };
     let budget = Duration::from_millis(1500);
     let options = Options {
