@@ -11,6 +11,7 @@
 //! | `log` | `events.jsonl`, readable also after a kill |
 //! | `file` | `report.json`, `junit.xml` and `scorecard.txt` |
 //! | `scorecard` | the pure fold from a [`loopdrill_model::RunReport`] to what a scorecard says |
+//! | `score` | the pure fold from answers to what a detector is worth: confusion matrix, lag, lead |
 //! | `console` | live view, plain lines, scorecard |
 //! | `diagnosis` | findings for people |
 
@@ -22,6 +23,7 @@ mod junit;
 mod log;
 mod output;
 mod say;
+mod score;
 mod scorecard;
 mod style;
 
@@ -30,10 +32,11 @@ mod sample;
 
 pub use console::{Console, ConsoleOptions, LineWriter};
 pub use diagnosis::{diagnoses_json, render_diagnoses, render_diagnosis};
-pub use file::{ReportFile, read};
+pub use file::{ReportFile, read, report_json};
 pub use fold::{Fold, Folds};
 pub use log::{EventLog, read_events};
 pub use output::{OutputDir, ReportError};
 pub use say::duration;
+pub use score::{ANSWERS, Case, Confusion, DetectorScore, Score, Spread, answer_name};
 pub use scorecard::{Mark, Row, Scorecard, Totals};
 pub use style::{Screen, Style};

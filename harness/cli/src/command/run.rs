@@ -98,9 +98,9 @@ pub(crate) async fn main(args: Args) -> Result<ExitStatus, Failure> {
     let errors = reports.await.map_err(|e| Failure::new(ExitStatus::CleanupFailed, &e))?;
     let report = report?;
     if args.output == OutputFormat::Json {
-        println!(
+        print!(
             "{}",
-            serde_json::to_string_pretty(&report).map_err(|e| Failure::new(ExitStatus::Usage, &e))?
+            loopdrill_report::report_json(&report).map_err(|e| Failure::new(ExitStatus::Usage, &e))?
         );
     }
     Ok(errors.iter().fold(report.exit, |exit, e| {
