@@ -7,7 +7,7 @@ mod interrupt;
 mod names;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
-use command::{completions, lab, list, run, undo};
+use command::{completions, lab, list, rules, run, undo};
 use failure::Failure;
 use loopdrill_model::ExitStatus;
 use std::process::ExitCode;
@@ -44,6 +44,8 @@ enum Command {
     Lab(lab::Command),
     /// List the drills: fault, variant, loop
     List(list::Args),
+    /// Print alert rules for Prometheus, one a failure signature, with their unit tests
+    Rules(rules::Args),
     /// Undo what an interrupted run left behind
     Undo(undo::Args),
     /// Print a shell's completion script
@@ -81,6 +83,7 @@ async fn dispatch(command: Command) -> Result<ExitStatus, Failure> {
         Command::Run(args) => run::main(args).await,
         Command::Lab(command) => lab::main(command).await,
         Command::List(args) => list::main(&args),
+        Command::Rules(args) => rules::main(&args),
         Command::Undo(args) => undo::main(args).await,
         Command::Completions(args) => completions::main(&args, &mut Cli::command()),
     }

@@ -31,6 +31,8 @@ pub struct UpOptions {
     pub keep_failed: bool,
     /// Storage and registry. Without them a lab is up sooner and lacks those capabilities.
     pub addons: bool,
+    /// Prometheus, Alertmanager, kube-state-metrics and node_exporter.
+    pub monitoring: bool,
     /// Hears one line a phase.
     pub progress: Progress,
     /// Stops the making; what has been made is taken down.
@@ -50,6 +52,7 @@ impl UpOptions {
             keep: true,
             keep_failed: false,
             addons: true,
+            monitoring: false,
             progress,
             cancel: CancellationToken::new(),
         })

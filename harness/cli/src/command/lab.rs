@@ -41,9 +41,19 @@ pub(crate) struct Up {
     /// Without storage and registry: sooner up, and their drills are skipped
     #[arg(long)]
     bare: bool,
+    /// What to install besides: monitoring (Prometheus, Alertmanager, kube-state-metrics, node_exporter)
+    #[arg(long, value_enum, value_name = "ADDON")]
+    with: Vec<Addon>,
     /// Leave a lab that failed to come up as it is, for a look around
     #[arg(long)]
     keep_failed: bool,
+}
+
+/// What a lab can have besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Addon {
+    /// Prometheus with our rules, Alertmanager, kube-state-metrics, node_exporter
+    Monitoring,
 }
 
 #[derive(Debug, clap::Args)]
@@ -93,6 +103,7 @@ async fn up(args: Up) -> Result<ExitStatus, Failure> {
     let options = UpOptions {
         node_image: args.node_image,
         addons: !args.bare,
+        monitoring: args.with.contains(&Addon::Monitoring),
         keep_failed: args.keep_failed,
         cancel: interrupt::token().map_err(|e| Failure::new(ExitStatus::NoCluster, &e))?,
         ..UpOptions::new(progress())?

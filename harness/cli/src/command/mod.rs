@@ -3,5 +3,6 @@
 pub(crate) mod completions;
 pub(crate) mod lab;
 pub(crate) mod list;
+pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod undo;
