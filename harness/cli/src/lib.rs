@@ -38,7 +38,7 @@ Exit codes:
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run drills and print the scorecard
-    Run(run::Args),
+    Run(Box<run::Args>),
     /// Provide a cluster to drill: up, down, list, kubeconfig, image
     #[command(subcommand)]
     Lab(lab::Command),
@@ -80,7 +80,7 @@ fn user_main() -> ExitCode {
 
 async fn dispatch(command: Command) -> Result<ExitStatus, Failure> {
     match command {
-        Command::Run(args) => run::main(args).await,
+        Command::Run(args) => run::main(*args).await,
         Command::Lab(command) => lab::main(command).await,
         Command::List(args) => list::main(&args),
         Command::Rules(args) => rules::main(&args),

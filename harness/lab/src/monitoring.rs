@@ -75,6 +75,9 @@ async fn import(nodes: &DockerNodes, node: &str, bundle: &Path, image: &str) -> 
         return Ok(());
     }
     let log = String::from_utf8_lossy(&output.stderr).trim().to_string();
+    if log.to_lowercase().contains("no space left") {
+        return Err(LabError::NoSpace { what: format!("node {node} could not take the monitoring's image") });
+    }
     Err(LabError::Step { node: node.into(), step: "importing the monitoring's image", log })
 }
 
