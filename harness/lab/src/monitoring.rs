@@ -10,8 +10,11 @@ use crate::{
     nodes::DockerNodes,
 };
 use futures::future::try_join_all;
-use k8s_openapi::api::apps::v1::{DaemonSet, Deployment};
-use kube::{Api, Client, ResourceExt};
+use k8s_openapi::api::{
+    apps::v1::{DaemonSet, Deployment},
+    core::v1::{Node, Pod},
+};
+use kube::{Api, Client, ResourceExt, api::ListParams};
 use loopdrill_rules::Pack;
 use std::path::Path;
 
@@ -35,6 +38,7 @@ pub(crate) async fn install(
     let plane = format!("{lab}-control-plane");
     let exporter = nodes.names().iter().map(|node| import(nodes, node, &bundle, "exporter"));
     tokio::try_join!(try_join_all(exporter), import(nodes, &plane, &bundle, "server"))?;
+    let targets = Targets::of(client).await?;
     let images = (reference(&bundle, "server")?, reference(&bundle, "exporter")?);
     let manifest = MANIFEST.replace("image: SERVER", &format!("image: {}", images.0));
     let mut objects = apply::parse(&manifest.replace("image: EXPORTER", &format!("image: {}", images.1)))?;
@@ -42,6 +46,8 @@ pub(crate) async fn install(
         objects.iter_mut().filter(|o| o.types.as_ref().is_some_and(|t| t.kind == "ConfigMap"));
     for object in configuration.filter(|o| o.name_any() == SERVER) {
         object.data["data"]["rules.yaml"] = PACK.rules().into();
+        let scrape = object.data["data"]["prometheus.yml"].as_str().unwrap_or_default();
+        object.data["data"]["prometheus.yml"] = targets.fill(scrape).into();
     }
     apply::all(client, objects).await?;
     let deployments = Api::<Deployment>::namespaced(client.clone(), NAMESPACE);
@@ -51,6 +57,43 @@ pub(crate) async fn install(
         Ok(boot::is_available(&server) && is_complete(&daemons.get(EXPORTER).await?))
     })
     .await
+}
+
+/// What is scraped beside what listens on the control-plane node itself: addresses, each with a label.
+struct Targets {
+    nodes: Vec<(String, String)>,
+    dns: Vec<(String, String)>,
+}
+
+impl Targets {
+    async fn of(client: &Client) -> Result<Self, LabError> {
+        let listed = Api::<Node>::all(client.clone()).list(&ListParams::default()).await;
+        let listed = listed.map_err(|e| LabError::kube("list the nodes", e))?;
+        let address = |n: &Node| {
+            let all = n.status.as_ref()?.addresses.as_ref()?;
+            Some(all.iter().find(|a| a.type_ == "InternalIP")?.address.clone())
+        };
+        let nodes = listed.iter().filter_map(|n| Some((n.name_any(), address(n)?))).collect();
+        let pods = Api::<Pod>::namespaced(client.clone(), "kube-system");
+        let pods = pods.list(&ListParams::default().labels("k8s-app=kube-dns")).await;
+        let pods = pods.map_err(|e| LabError::kube("list the pods of CoreDNS", e))?;
+        let ip = |p: &Pod| p.status.as_ref()?.pod_ip.clone();
+        let dns = pods.iter().filter_map(|p| Some((p.name_any(), ip(p)?))).collect();
+        Ok(Self { nodes, dns })
+    }
+
+    fn fill(&self, configuration: &str) -> String {
+        let list = |all: &[(String, String)], label: &str, port: u16, more: &str| -> String {
+            let one = |(name, ip): &(String, String)| {
+                format!("{{targets: [\"{ip}:{port}\"], labels: {{{label}: {name}{more}}}}}")
+            };
+            all.iter().map(one).collect::<Vec<_>>().join(", ")
+        };
+        configuration
+            .replace("NODES", &list(&self.nodes, "node", 9100, ""))
+            .replace("KUBELETS", &list(&self.nodes, "node", 10250, ""))
+            .replace("COREDNS", &list(&self.dns, "pod", 9153, ", namespace: kube-system"))
+    }
 }
 
 fn reference(bundle: &Path, image: &str) -> Result<String, LabError> {
@@ -91,5 +134,24 @@ mod tests {
         assert_eq!(objects.iter().filter(|o| o.name_any() == SERVER).count(), 3);
         assert_eq!(MANIFEST.matches("image: SERVER").count(), 3);
         assert_eq!(MANIFEST.matches("image: EXPORTER").count(), 1);
+    }
+
+    #[test]
+    fn every_node_and_every_coredns_is_a_target() {
+        let targets = Targets {
+            nodes: vec![("n1".into(), "10.0.0.1".into()), ("n2".into(), "10.0.0.2".into())],
+            dns: vec![("coredns-x".into(), "10.244.0.2".into())],
+        };
+        let objects = apply::parse(MANIFEST).expect("YAML");
+        let config = objects.iter().find_map(|o| o.data["data"]["prometheus.yml"].as_str()).expect("there");
+        let filled: serde_json::Value = serde_yaml::from_str(&targets.fill(config)).expect("YAML");
+        let jobs = filled["scrape_configs"].as_array().expect("jobs");
+        let of = |name: &str| {
+            jobs.iter().find(|j| j["job_name"] == name).expect("a job")["static_configs"].clone()
+        };
+        assert_eq!(of("nodes")[1]["targets"][0], "10.0.0.2:9100");
+        assert_eq!(of("kubelet")[0]["labels"]["node"], "n1");
+        assert_eq!(of("coredns")[0]["labels"]["namespace"], "kube-system");
+        assert!(jobs.iter().all(|j| j["static_configs"].is_array()), "Debian's build discovers nothing");
     }
 }
