@@ -365,7 +365,13 @@ pub const SIGNATURES: &[Signature] = &[
     Signature {
         alert: "LoopdrillEtcdDiskBound",
         cause: Cause::EtcdDiskBound,
-        expr: "loopdrill:wal_fsync_p99 > 0.1",
+        // A single slow write is a neighbour's; a disk that is the bottleneck is slow on average, too.
+        expr: r#"
+            loopdrill:wal_fsync_p99 > 0.1
+            and on (instance) (
+              sum by (instance) (rate(etcd_disk_wal_fsync_duration_seconds_sum[$W]))
+              / sum by (instance) (rate(etcd_disk_wal_fsync_duration_seconds_count[$W]))
+            ) > 0.05"#,
         hold: 0,
         confidence: 0.9,
         summary: "etcd on {{ $labels.instance }} waits for its disk",
@@ -374,6 +380,8 @@ pub const SIGNATURES: &[Signature] = &[
                 ("etcd_disk_wal_fsync_duration_seconds_bucket{instance=\"cp\",le=\"0.064\"}", "10x$N"),
                 ("etcd_disk_wal_fsync_duration_seconds_bucket{instance=\"cp\",le=\"0.512\"}", "10+4x$N"),
                 ("etcd_disk_wal_fsync_duration_seconds_bucket{instance=\"cp\",le=\"+Inf\"}", "10+4x$N"),
+                ("etcd_disk_wal_fsync_duration_seconds_sum{instance=\"cp\"}", "1+1x$N"),
+                ("etcd_disk_wal_fsync_duration_seconds_count{instance=\"cp\"}", "10+4x$N"),
             ],
             labels: &[("instance", "cp")],
         },
