@@ -22,9 +22,9 @@ const FAULT: &str = "control-plane-decoy";
 /// The clients that ask too much.
 const CLIENTS: &str = "clients";
 /// How many of them, with some hundred requests under way each.
-const REPLICAS: u32 = 2;
+const REPLICAS: u32 = 3;
 /// What is left to an API server that is starved.
-const CPU_MILLIS: u32 = 120;
+const CPU_MILLIS: u32 = 60;
 
 pub(super) static CONDITIONS: &[Condition] = &[Condition {
     spec: FaultSpec {
