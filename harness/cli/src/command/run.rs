@@ -10,7 +10,11 @@ use loopdrill_drill::{Budgets, EventSender, EventStream, Options, Selection, Ses
 use loopdrill_faults::{Fault, catalogue, journal};
 use loopdrill_model::{ExitStatus, Loop, RunReport};
 use loopdrill_report::{Console, ConsoleOptions, Folds, OutputDir};
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -36,7 +40,7 @@ pub(crate) struct Args {
     detector: String,
     #[command(flatten)]
     cluster: ClusterArgs,
-    /// Where events.jsonl, report.json and junit.xml go
+    /// Where events.jsonl, report.json and junit.xml go, and the kubeconfig of a lab that stays
     #[arg(long, value_name = "DIR", default_value = "report")]
     output_dir: PathBuf,
     /// What to print on standard output in the end
@@ -121,13 +125,25 @@ async fn drills(
         Err(e) => Err(Failure::from(e)),
     };
     if let Some(kubeconfig) = cluster.kept_kubeconfig() {
-        events.progress(format!("the lab stays; KUBECONFIG={}", kubeconfig.display()));
+        events.progress(format!("the lab stays; KUBECONFIG={}", beside_the_run(args, kubeconfig).display()));
     }
     events.progress("giving the cluster back");
     let trouble = cluster.release().await.err();
     match report {
         Ok(report) => Ok(loopdrill_drill::conclude(events, report, trouble)),
         Err(failure) => Err(trouble.into_iter().fold(failure, Failure::and)),
+    }
+}
+
+/// Puts the kubeconfig of a lab that stays beside the run's reports; where that fails, the lab's own serves.
+fn beside_the_run(args: &Args, kubeconfig: &Path) -> PathBuf {
+    let copy = args.output_dir.join("kubeconfig");
+    match std::fs::copy(kubeconfig, &copy) {
+        Ok(_) => copy,
+        Err(e) => {
+            tracing::warn!(error = %e, "the kubeconfig could not be copied");
+            kubeconfig.into()
+        }
     }
 }
 
