@@ -26,7 +26,7 @@ const REPLICAS: u32 = 2;
 /// A write that takes longer stands in a queue: some 20 times as long as without one.
 const CROWDED_MS: u64 = 200;
 /// What is left to an API server that is starved.
-const CPU_MILLIS: u32 = 60;
+const CPU_MILLIS: u32 = 35;
 
 pub(super) static CONDITIONS: &[Condition] = &[Condition {
     spec: FaultSpec {
