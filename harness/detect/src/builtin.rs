@@ -1,10 +1,15 @@
 //! The built-in detector: observer → world → diagnosis, again whenever something was observed.
 
-use crate::{DetectError, Detector, memory::Memory};
+use crate::{
+    DetectError, Detector,
+    desk::{Desk, digest},
+};
 use async_trait::async_trait;
-use loopdrill_attribution::{World, judge};
-use loopdrill_model::{Diagnoses, Observation, Signal, Source, Timestamp};
-use loopdrill_observe::{ObserveOptions, ObserveTarget, Observer};
+use loopdrill_model::{Diagnoses, Observation, Timestamp};
+use loopdrill_observe::{
+    ObserveOptions, ObserveTarget, Observer,
+    record::{Entry, Judged, Tape},
+};
 use loopdrill_target::Target;
 use std::{sync::Arc, time::Duration};
 use tokio::{
@@ -24,13 +29,38 @@ const BATCH: usize = 1024;
 #[derive(Debug, Default)]
 pub struct Builtin {
     options: ObserveOptions,
+    tape: Option<Tape>,
 }
 
 impl Builtin {
     /// A detector that observes in another way than by default.
     #[must_use]
     pub fn new(options: ObserveOptions) -> Self {
-        Self { options }
+        Self { options, tape: None }
+    }
+
+    /// Records all that the detector takes in, and when it judges.
+    #[must_use]
+    pub fn recorded(mut self, tape: Tape) -> Self {
+        self.tape = Some(tape);
+        self
+    }
+
+    /// Watches a cluster of which `target` is known, until `stop`: [`Detector::run`] without a drill.
+    ///
+    /// # Errors
+    /// When the observer ends, or leaves something behind.
+    pub async fn watch(
+        &self,
+        target: ObserveTarget,
+        out: watch::Sender<Diagnoses>,
+        ready: oneshot::Sender<()>,
+        stop: &CancellationToken,
+    ) -> Result<(), DetectError> {
+        let (observer, stream) = Observer::start(target, self.options.clone());
+        let followed = follow(stream, Outlet::new(out, ready, self.tape.clone()), stop).await;
+        let removed = observer.stop().await.map_err(|e| DetectError::Failed(e.to_string()));
+        followed.and(removed)
     }
 }
 
@@ -47,21 +77,17 @@ impl Detector for Builtin {
         ready: oneshot::Sender<()>,
         stop: CancellationToken,
     ) -> Result<(), DetectError> {
-        let (observer, stream) = Observer::start(ObserveTarget::from(&*target), self.options.clone());
-        let followed = follow(stream, out, ready, &stop).await;
-        let removed = observer.stop().await.map_err(|e| DetectError::Failed(e.to_string()));
-        followed.and(removed)
+        self.watch(ObserveTarget::from(&*target), out, ready, &stop).await
     }
 }
 
 /// Judges what streams in, until `stop`.
 async fn follow(
     mut stream: mpsc::Receiver<Observation>,
-    out: watch::Sender<Diagnoses>,
-    ready: oneshot::Sender<()>,
+    mut outlet: Outlet,
     stop: &CancellationToken,
 ) -> Result<(), DetectError> {
-    let mut desk = Desk { world: World::new(), memory: Memory::default(), out, ready: Some(ready) };
+    let mut desk = Desk::default();
     let mut batch = Vec::with_capacity(BATCH);
     let mut due: Option<Instant> = None;
     let mut judged = Instant::now();
@@ -72,52 +98,61 @@ async fn follow(
                 if taken == 0 {
                     return Err(DetectError::Failed("the observer has ended".into()));
                 }
-                batch.drain(..).for_each(|o| desk.world.apply(&o));
+                for observation in batch.drain(..) {
+                    desk.take(&observation);
+                    outlet.record(|| Entry::Seen(observation));
+                }
                 let soon = judged + DEBOUNCE;
                 due = Some(due.map_or(soon, |d| d.min(soon)));
             }
             () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                let unsettled = desk.judge();
+                let now = Timestamp::now();
+                let looked = desk.judge(now);
+                outlet.publish(looked.document, now);
                 judged = Instant::now();
-                due = unsettled.then(|| judged + RECONSIDER);
+                due = looked.unsettled.then(|| judged + RECONSIDER);
             }
         }
     }
 }
 
-/// What the detector knows, and where it publishes.
-struct Desk {
-    world: World,
-    memory: Memory,
+/// Where the detector publishes, and records.
+struct Outlet {
     out: watch::Sender<Diagnoses>,
     ready: Option<oneshot::Sender<()>>,
+    tape: Option<Tape>,
 }
 
-impl Desk {
-    /// Judges and publishes. Returns whether to look again soon, even if nothing else is observed.
-    fn judge(&mut self) -> bool {
-        let now = Timestamp::now();
-        self.world.apply(&Observation { at: now, source: Source::other("clock"), signal: Signal::Tick });
-        if !self.world.is_oriented() {
-            return false;
+impl Outlet {
+    fn new(out: watch::Sender<Diagnoses>, ready: oneshot::Sender<()>, tape: Option<Tape>) -> Self {
+        Self { out, ready: Some(ready), tape }
+    }
+
+    fn record(&self, entry: impl FnOnce() -> Entry) {
+        if let Some(tape) = &self.tape {
+            tape.say(entry());
         }
-        let judgement = judge(&self.world);
-        let diagnoses = self.memory.stamp(judgement.diagnoses, now);
-        for d in &diagnoses {
+    }
+
+    fn publish(&mut self, document: Option<Diagnoses>, now: Timestamp) {
+        self.record(|| Entry::Judged(Judged { at: now, document: document.as_ref().map(digest) }));
+        let Some(document) = document else { return };
+        for d in &document.diagnoses {
             tracing::trace!(control_loop = %d.control_loop, confidence = d.confidence, "finding");
         }
-        self.out.send_replace(Diagnoses { diagnoses, as_of: Some(now) });
+        self.out.send_replace(document);
         if let Some(ready) = self.ready.take() {
             let _ = ready.send(());
         }
-        judgement.unsettled
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use loopdrill_model::{Cause, signal::*};
+    use crate::replay::Player;
+    use loopdrill_model::{Cause, Signal, Source, signal::*};
+    use loopdrill_observe::record;
 
     fn works(resource: &str) -> Observation {
         let source = Source::api(resource);
@@ -135,7 +170,7 @@ mod tests {
         let stop = CancellationToken::new();
         let task = tokio::spawn({
             let stop = stop.clone();
-            async move { follow(stream, out, ready, &stop).await }
+            async move { follow(stream, Outlet::new(out, ready, None), &stop).await }
         });
         for resource in &LISTED[1..] {
             tell.send(works(resource)).await.expect("somebody listens");
@@ -208,7 +243,7 @@ mod tests {
         let stop = CancellationToken::new();
         let task = tokio::spawn({
             let stop = stop.clone();
-            async move { follow(stream, out, ready, &stop).await }
+            async move { follow(stream, Outlet::new(out, ready, None), &stop).await }
         });
         for observation in LISTED.map(works).into_iter().chain(too_large()) {
             tell.send(observation).await.expect("somebody listens");
@@ -226,11 +261,51 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_recording_replays_to_the_same_documents_byte_for_byte() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let tape = Tape::create(&dir.path().join("r.gz")).expect("a file");
+        let (tell, stream) = mpsc::channel(16);
+        let (out, mut findings) = watch::channel(Diagnoses::default());
+        let (ready, _is_ready) = oneshot::channel();
+        let stop = CancellationToken::new();
+        let task = tokio::spawn({
+            let (stop, tape) = (stop.clone(), tape.clone());
+            async move { follow(stream, Outlet::new(out, ready, Some(tape)), &stop).await }
+        });
+        for observation in LISTED.map(works).into_iter().chain(too_large()) {
+            tell.send(observation).await.expect("somebody listens");
+        }
+        let mut published = Vec::new();
+        while published.last().is_none_or(|p: &Diagnoses| p.diagnoses.is_empty()) {
+            let changed = tokio::time::timeout(Duration::from_secs(20), findings.changed());
+            changed.await.expect("in time").expect("the detector lives");
+            published.push(findings.borrow_and_update().clone());
+        }
+        stop.cancel();
+        task.await.expect("no panic").expect("ends well");
+        tape.finish().expect("room on the disk");
+
+        let mut player = Player::default();
+        let mut replayed = Vec::new();
+        for entry in record::open(tape.path()).expect("a recording") {
+            if let Some(moment) = player.play(&entry.expect("whole")) {
+                assert!(moment.is_as_recorded);
+                replayed.extend(moment.document);
+            }
+        }
+        for document in published {
+            assert!(replayed.contains(&document), "{document:?}");
+        }
+    }
+
+    #[tokio::test]
     async fn an_observer_that_ends_is_an_error() {
         let (_, stream) = mpsc::channel(1);
         let (out, _findings) = watch::channel(Diagnoses::default());
         let (ready, _is_ready) = oneshot::channel();
-        let error = follow(stream, out, ready, &CancellationToken::new()).await.expect_err("it ended");
+        let error = follow(stream, Outlet::new(out, ready, None), &CancellationToken::new())
+            .await
+            .expect_err("it ended");
         assert_eq!(error.to_string(), "the observer has ended");
     }
 }

@@ -4,14 +4,16 @@
 use crate::{
     Session,
     findings::{Scope, key},
+    marks,
 };
 use k8s_openapi::api::core::v1::Node;
 use kube::{Api, api::ListParams};
 use loopdrill_faults::{Footprint, Resource};
 use loopdrill_model::{
-    Diagnosis, DrillReport, EventKind, Evidence, FaultId, Gate, GateResult, Gates, Outcome, Source,
+    Diagnosis, DrillReport, EventKind, Evidence, Expected, FaultId, Gate, GateResult, Gates, Outcome, Source,
     Timestamp, Timings,
 };
+use loopdrill_observe::record::Did;
 use std::{collections::BTreeSet, time::Duration};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -27,7 +29,9 @@ pub(crate) async fn run(session: &Session) -> DrillReport {
     let footprint = Footprint::default().breaks(Resource::Cluster);
     let _permit = session.arbiter.acquire(footprint.clone()).await;
     session.events.drill(&id, EventKind::DrillStarted);
-    session.scopes.enter(&id, Scope::of("", &footprint));
+    let scope = Scope::of("", &footprint);
+    session.mark(&id, || marks::start(Expected::default(), &scope));
+    session.scopes.enter(&id, scope);
     let mut control = Control { session, id: id.clone(), gates: Gates::default(), findings: Vec::new() };
     let outcome = control.watch().await;
     session.scopes.leave(&id);
@@ -57,7 +61,9 @@ impl Control<'_> {
         self.answer(Gate::Injected, true, vec![fact], None);
         self.wait_for_quiet().await;
         let began = Timestamp::now();
+        self.session.mark(&self.id, || Did::Inject);
         self.collect(Instant::now() + self.session.options.budgets.control).await;
+        self.session.mark(&self.id, || Did::Conclude);
         if self.session.cancel.is_cancelled() {
             return Outcome::Interrupted;
         }

@@ -5,7 +5,7 @@ mod observe;
 use crate::{
     Session,
     findings::{Key, Scope, key},
-    namespace,
+    marks, namespace,
 };
 use loopdrill_faults::{
     ChangeError, Fault, FaultContext, FaultError,
@@ -16,6 +16,7 @@ use loopdrill_model::{
     Diagnosis, DrillReport, EventKind, Evidence, FaultId, Gate, GateResult, Gates, Outcome, Timestamp,
     Timings,
 };
+use loopdrill_observe::record::Did;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};
 
@@ -102,6 +103,7 @@ pub(crate) async fn run(session: &Session, fault: Arc<dyn Fault>) -> DrillReport
         fault,
     };
     session.events.drill(&drill.id, EventKind::DrillStarted);
+    session.mark(&drill.id, || marks::start(marks::expected(drill.fault.spec()), &drill.scope));
     session.scopes.enter(&drill.id, drill.scope.clone());
     let report = drill.run().await;
     session.scopes.leave(&spec.id());
@@ -203,6 +205,7 @@ impl Drill<'_> {
             other => other,
         })?);
         self.timings.injected_at = Some(Timestamp::now());
+        self.session.mark(&self.id, || Did::Inject);
         self.answer(Gate::Injected, true, evidence, None);
         Ok(pending)
     }
@@ -246,6 +249,7 @@ impl Drill<'_> {
         });
         if error.is_none() {
             self.timings.undone_at = Some(Timestamp::now());
+            self.session.mark(&self.id, || Did::Undo);
         }
         self.session.events.drill(&self.id, EventKind::UndoFinished { error: error.clone() });
         error

@@ -6,13 +6,18 @@ use crate::{
     interrupt,
     names::{OutputFormat, control_loop},
 };
+use loopdrill_detect::{Builtin, Detector};
 use loopdrill_drill::{Budgets, EventSender, EventStream, Options, Selection, Session, event_stream};
 use loopdrill_faults::{Fault, catalogue, journal};
 use loopdrill_model::{ExitStatus, Loop, RunReport};
+use loopdrill_observe::record::Tape;
 use loopdrill_report::{Console, ConsoleOptions, Folds, OutputDir};
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+/// The detector whose signals can be recorded.
+const BUILTIN: &str = "builtin";
 
 /// Options of `loopdrill run`.
 #[derive(Debug, clap::Args)]
@@ -35,6 +40,12 @@ pub(crate) struct Args {
     /// Where events.jsonl, report.json and junit.xml go
     #[arg(long, value_name = "DIR", default_value = "report")]
     output_dir: PathBuf,
+    /// Where the recording goes; recording.gz in the output directory by default
+    #[arg(long, value_name = "FILE", conflicts_with = "no_record")]
+    record: Option<PathBuf>,
+    /// Record nothing
+    #[arg(long)]
+    no_record: bool,
     /// What to print on standard output in the end
     #[arg(long, value_enum, default_value_t)]
     output: OutputFormat,
@@ -52,6 +63,12 @@ pub(crate) struct Args {
     yes: bool,
 }
 
+/// Who watches, and what it is written to.
+struct Watch {
+    detector: Arc<dyn Detector>,
+    tape: Option<Tape>,
+}
+
 const EXAMPLES: &str = "\
 Examples:
   loopdrill run                                    all drills on a fresh lab, which goes afterwards
@@ -67,20 +84,22 @@ pub(crate) async fn main(args: Args) -> Result<ExitStatus, Failure> {
     };
     let control = selection.control();
     let faults = selection.pick(catalogue())?;
-    let detector =
-        loopdrill_detect::by_name(&args.detector).map_err(|e| Failure::new(ExitStatus::Usage, &e))?;
+    loopdrill_detect::by_name(&args.detector).map_err(|e| Failure::new(ExitStatus::Usage, &e))?;
     if args.dry_run {
         return dry_run(&args, &faults).await;
     }
     let cancel = interrupt::token().map_err(|e| Failure::new(ExitStatus::NoCluster, &e))?;
     let dir = OutputDir::claim(&args.output_dir).map_err(|e| Failure::new(ExitStatus::Usage, &e))?;
+    let tape = tape(&args, &dir)?;
+    let watch = Watch { detector: detector(&args, tape.as_ref())?, tape: tape.clone() };
     let (events, stream) = event_stream();
     let reports = fold(stream, &Arc::new(dir), &args);
     let run = cluster::new_run_id();
-    loopdrill_drill::announce(&events, &run, &faults, control, detector.name());
+    loopdrill_drill::announce(&events, &run, &faults, control, watch.detector.name());
 
-    let report = drills(&args, &run, faults, control, detector, &events, cancel).await;
+    let report = drills(&args, &run, faults, control, watch, &events, cancel).await;
     drop(events);
+    let recorded = tape.map_or(Ok(()), |tape| tape.finish()).map_err(|e| Failure::new(ExitStatus::Usage, &e));
     let errors = reports.await.map_err(|e| Failure::new(ExitStatus::CleanupFailed, &e))?;
     let report = report?;
     if args.output == OutputFormat::Json {
@@ -89,10 +108,33 @@ pub(crate) async fn main(args: Args) -> Result<ExitStatus, Failure> {
             serde_json::to_string_pretty(&report).map_err(|e| Failure::new(ExitStatus::Usage, &e))?
         );
     }
-    Ok(errors.iter().fold(report.exit, |exit, e| {
+    let exit = errors.iter().fold(report.exit, |exit, e| {
         eprintln!("error: {e}");
         exit.worst(e.exit())
-    }))
+    });
+    Ok(recorded.map_or_else(|failure| exit.worst(failure.print()), |()| exit))
+}
+
+/// The run's recording: of what the built-in detector sees, so there is none without it.
+fn tape(args: &Args, dir: &OutputDir) -> Result<Option<Tape>, Failure> {
+    let path = match &args.record {
+        Some(path) if args.detector == BUILTIN => path.clone(),
+        Some(_) => {
+            return Err(Failure::usage(
+                "--record writes down what the built-in detector sees; add --detector builtin",
+            ));
+        }
+        None if args.no_record || args.detector != BUILTIN => return Ok(None),
+        None => dir.path().join(OutputDir::RECORDING),
+    };
+    Tape::create(&path).map(Some).map_err(|e| Failure::new(ExitStatus::Usage, &e))
+}
+
+fn detector(args: &Args, tape: Option<&Tape>) -> Result<Arc<dyn Detector>, Failure> {
+    match tape {
+        Some(tape) => Ok(Arc::new(Builtin::default().recorded(tape.clone()))),
+        None => loopdrill_detect::by_name(&args.detector).map_err(|e| Failure::new(ExitStatus::Usage, &e)),
+    }
 }
 
 async fn drills(
@@ -100,12 +142,12 @@ async fn drills(
     run: &str,
     faults: Vec<Arc<dyn Fault>>,
     control: bool,
-    detector: Arc<dyn loopdrill_detect::Detector>,
+    watch: Watch,
     events: &EventSender,
     cancel: CancellationToken,
 ) -> Result<RunReport, Failure> {
     let cluster = cluster::provide(&args.cluster, run, events, &cancel).await?;
-    let session = session(args, &cluster, detector, events, cancel).await;
+    let session = session(args, &cluster, watch, events, cancel).await;
     let report = match session {
         Ok(session) => Ok(loopdrill_drill::run(session, faults, control).await),
         Err(e) => Err(Failure::from(e)),
@@ -124,14 +166,16 @@ async fn drills(
 async fn session(
     args: &Args,
     cluster: &Cluster,
-    detector: Arc<dyn loopdrill_detect::Detector>,
+    watch: Watch,
     events: &EventSender,
     cancel: CancellationToken,
 ) -> Result<Session, loopdrill_drill::SessionError> {
     let budgets = Budgets { detect: Duration::from_secs(args.detect_within), ..Budgets::default() };
     let options = Options { budgets, require: args.require, state_dir: journal::state_dir() };
-    Session::start(Arc::clone(&cluster.target), &cluster.handle, detector, options, events.clone(), cancel)
-        .await
+    let target = Arc::clone(&cluster.target);
+    let session =
+        Session::start(target, &cluster.handle, watch.detector, options, events.clone(), cancel).await?;
+    Ok(session.recorded(watch.tape))
 }
 
 /// Feeds all reports until the stream ends; returns what could not be written.

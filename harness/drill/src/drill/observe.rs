@@ -4,6 +4,7 @@ use super::{Drill, Stop};
 use crate::findings::key;
 use loopdrill_faults::FaultError;
 use loopdrill_model::{Cause, Diagnosis, EventKind, Evidence, Gate, Loop, Source, Timestamp};
+use loopdrill_observe::record::Did;
 use std::{collections::BTreeMap, time::Duration};
 use tokio::{
     sync::watch,
@@ -69,6 +70,7 @@ impl Drill<'_> {
             tokio::join!(this.wait_for_symptom(tell), this.wait_for_diagnosis(told))
         };
         let verdict = verdict?;
+        self.session.mark(&self.id, || Did::Conclude);
         let (detected, evident) = verdict.answered().unzip();
         self.timings.detected_at = detected;
         // What was true before the injection is no evidence of it.
@@ -104,7 +106,10 @@ impl Drill<'_> {
             }
         };
         tell.send_replace(match &found {
-            Ok(Some(_)) => Victim::Shows(Instant::now()),
+            Ok(Some(_)) => {
+                self.session.mark(&self.id, || Did::Manifest);
+                Victim::Shows(Instant::now())
+            }
             Ok(None) | Err(_) => Victim::StaysWell,
         });
         found
