@@ -5,9 +5,11 @@ mod command;
 mod failure;
 mod interrupt;
 mod names;
+mod show;
+mod subject;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
-use command::{completions, lab, list, run, undo};
+use command::{completions, diagnose, lab, list, replay, run, undo};
 use failure::Failure;
 use loopdrill_model::ExitStatus;
 use std::process::ExitCode;
@@ -29,6 +31,8 @@ Examples:
   loopdrill run --loop network --lab dev --keep   one loop on a lab that stays
   loopdrill run --kind mine                       a cluster that the kind CLI made
   loopdrill run --dry-run                         what would be done, and to what
+  loopdrill diagnose --context prod --once        what is wrong with a cluster now; nothing is touched
+  loopdrill replay --demo                         what all this does, in two seconds, without a cluster
   loopdrill undo                                  what an interrupted run left behind
 
 Exit codes:
@@ -44,6 +48,10 @@ enum Command {
     Lab(lab::Command),
     /// List the drills: fault, variant, loop
     List(list::Args),
+    /// Watch a cluster, inject nothing, and say what is wrong with it
+    Diagnose(diagnose::Args),
+    /// Diagnose again from recordings, or score them
+    Replay(replay::Args),
     /// Undo what an interrupted run left behind
     Undo(undo::Args),
     /// Print a shell's completion script
@@ -81,6 +89,8 @@ async fn dispatch(command: Command) -> Result<ExitStatus, Failure> {
         Command::Run(args) => run::main(args).await,
         Command::Lab(command) => lab::main(command).await,
         Command::List(args) => list::main(&args),
+        Command::Diagnose(args) => diagnose::main(args).await,
+        Command::Replay(args) => replay::main(&args),
         Command::Undo(args) => undo::main(args).await,
         Command::Completions(args) => completions::main(&args, &mut Cli::command()),
     }

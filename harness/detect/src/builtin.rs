@@ -2,10 +2,10 @@
 
 use crate::{
     DetectError, Detector,
-    desk::{Desk, digest},
+    desk::{Desk, Looked, digest},
 };
 use async_trait::async_trait;
-use loopdrill_model::{Diagnoses, Observation, Timestamp};
+use loopdrill_model::{Diagnoses, Observation, Signal, Timestamp, signal::SourceState};
 use loopdrill_observe::{
     ObserveOptions, ObserveTarget, Observer,
     record::{Entry, Judged, Tape},
@@ -30,19 +30,50 @@ const BATCH: usize = 1024;
 pub struct Builtin {
     options: ObserveOptions,
     tape: Option<Tape>,
+    telling: Option<mpsc::UnboundedSender<Told>>,
+    make_do: Option<Duration>,
+}
+
+/// What a listener of the built-in detector hears, in the order of things.
+#[derive(Debug, Clone)]
+pub enum Told {
+    /// A source of signals works, or why it does not.
+    Source(SourceState),
+    /// It judged.
+    Judged {
+        /// What it published.
+        document: Diagnoses,
+        /// Whether something is still too young to be called wrong.
+        unsettled: bool,
+    },
 }
 
 impl Builtin {
     /// A detector that observes in another way than by default.
     #[must_use]
     pub fn new(options: ObserveOptions) -> Self {
-        Self { options, tape: None }
+        Self { options, ..Self::default() }
     }
 
     /// Records all that the detector takes in, and when it judges.
     #[must_use]
     pub fn recorded(mut self, tape: Tape) -> Self {
         self.tape = Some(tape);
+        self
+    }
+
+    /// Tells `listener` each document and each change of a source; none is skipped.
+    #[must_use]
+    pub fn telling(mut self, listener: mpsc::UnboundedSender<Told>) -> Self {
+        self.telling = Some(listener);
+        self
+    }
+
+    /// Judges by what there is when the cluster cannot be listed within `limit`: an account may not be allowed
+    /// to, and what it sees may still prove something.
+    #[must_use]
+    pub fn make_do_after(mut self, limit: Duration) -> Self {
+        self.make_do = Some(limit);
         self
     }
 
@@ -58,7 +89,9 @@ impl Builtin {
         stop: &CancellationToken,
     ) -> Result<(), DetectError> {
         let (observer, stream) = Observer::start(target, self.options.clone());
-        let followed = follow(stream, Outlet::new(out, ready, self.tape.clone()), stop).await;
+        let outlet =
+            Outlet { out, ready: Some(ready), tape: self.tape.clone(), telling: self.telling.clone() };
+        let followed = follow(stream, outlet, self.make_do, stop).await;
         let removed = observer.stop().await.map_err(|e| DetectError::Failed(e.to_string()));
         followed.and(removed)
     }
@@ -85,9 +118,11 @@ impl Detector for Builtin {
 async fn follow(
     mut stream: mpsc::Receiver<Observation>,
     mut outlet: Outlet,
+    make_do: Option<Duration>,
     stop: &CancellationToken,
 ) -> Result<(), DetectError> {
     let mut desk = Desk::default();
+    let began = Instant::now();
     let mut batch = Vec::with_capacity(BATCH);
     let mut due: Option<Instant> = None;
     let mut judged = Instant::now();
@@ -100,17 +135,18 @@ async fn follow(
                 }
                 for observation in batch.drain(..) {
                     desk.take(&observation);
-                    outlet.record(|| Entry::Seen(observation));
+                    outlet.saw(observation);
                 }
                 let soon = judged + DEBOUNCE;
                 due = Some(due.map_or(soon, |d| d.min(soon)));
             }
             () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                 let now = Timestamp::now();
-                let looked = desk.judge(now);
-                outlet.publish(looked.document, now);
+                let partial = make_do.is_some_and(|limit| began.elapsed() >= limit) && !desk.is_oriented();
+                let looked = desk.judge(now, partial);
                 judged = Instant::now();
                 due = looked.unsettled.then(|| judged + RECONSIDER);
+                outlet.publish(looked, now, partial);
             }
         }
     }
@@ -121,24 +157,31 @@ struct Outlet {
     out: watch::Sender<Diagnoses>,
     ready: Option<oneshot::Sender<()>>,
     tape: Option<Tape>,
+    telling: Option<mpsc::UnboundedSender<Told>>,
 }
 
 impl Outlet {
-    fn new(out: watch::Sender<Diagnoses>, ready: oneshot::Sender<()>, tape: Option<Tape>) -> Self {
-        Self { out, ready: Some(ready), tape }
-    }
-
-    fn record(&self, entry: impl FnOnce() -> Entry) {
+    fn saw(&self, observation: Observation) {
+        if let (Signal::SourceState(state), Some(telling)) = (&observation.signal, &self.telling) {
+            // Who does not listen any more misses nothing that counts.
+            let _ = telling.send(Told::Source(state.clone()));
+        }
         if let Some(tape) = &self.tape {
-            tape.say(entry());
+            tape.say(Entry::Seen(observation));
         }
     }
 
-    fn publish(&mut self, document: Option<Diagnoses>, now: Timestamp) {
-        self.record(|| Entry::Judged(Judged { at: now, document: document.as_ref().map(digest) }));
-        let Some(document) = document else { return };
+    fn publish(&mut self, looked: Looked, now: Timestamp, partial: bool) {
+        if let Some(tape) = &self.tape {
+            let document = looked.document.as_ref().map(digest);
+            tape.say(Entry::Judged(Judged { at: now, document, partial }));
+        }
+        let Some(document) = looked.document else { return };
         for d in &document.diagnoses {
             tracing::trace!(control_loop = %d.control_loop, confidence = d.confidence, "finding");
+        }
+        if let Some(telling) = &self.telling {
+            let _ = telling.send(Told::Judged { document: document.clone(), unsettled: looked.unsettled });
         }
         self.out.send_replace(document);
         if let Some(ready) = self.ready.take() {
@@ -151,8 +194,12 @@ impl Outlet {
 mod tests {
     use super::*;
     use crate::replay::Player;
-    use loopdrill_model::{Cause, Signal, Source, signal::*};
+    use loopdrill_model::{Cause, Source, signal::*};
     use loopdrill_observe::record;
+
+    fn outlet(out: watch::Sender<Diagnoses>, ready: oneshot::Sender<()>, tape: Option<Tape>) -> Outlet {
+        Outlet { out, ready: Some(ready), tape, telling: None }
+    }
 
     fn works(resource: &str) -> Observation {
         let source = Source::api(resource);
@@ -170,7 +217,7 @@ mod tests {
         let stop = CancellationToken::new();
         let task = tokio::spawn({
             let stop = stop.clone();
-            async move { follow(stream, Outlet::new(out, ready, None), &stop).await }
+            async move { follow(stream, outlet(out, ready, None), None, &stop).await }
         });
         for resource in &LISTED[1..] {
             tell.send(works(resource)).await.expect("somebody listens");
@@ -243,7 +290,7 @@ mod tests {
         let stop = CancellationToken::new();
         let task = tokio::spawn({
             let stop = stop.clone();
-            async move { follow(stream, Outlet::new(out, ready, None), &stop).await }
+            async move { follow(stream, outlet(out, ready, None), None, &stop).await }
         });
         for observation in LISTED.map(works).into_iter().chain(too_large()) {
             tell.send(observation).await.expect("somebody listens");
@@ -270,7 +317,7 @@ mod tests {
         let stop = CancellationToken::new();
         let task = tokio::spawn({
             let (stop, tape) = (stop.clone(), tape.clone());
-            async move { follow(stream, Outlet::new(out, ready, Some(tape)), &stop).await }
+            async move { follow(stream, outlet(out, ready, Some(tape)), None, &stop).await }
         });
         for observation in LISTED.map(works).into_iter().chain(too_large()) {
             tell.send(observation).await.expect("somebody listens");
@@ -298,12 +345,45 @@ mod tests {
         }
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn who_may_not_list_everything_gets_what_there_is_and_it_replays() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let tape = Tape::create(&dir.path().join("r.gz")).expect("a file");
+        let (tell, stream) = mpsc::channel(16);
+        let (out, _findings) = watch::channel(Diagnoses::default());
+        let (ready, is_ready) = oneshot::channel();
+        let stop = CancellationToken::new();
+        let task = tokio::spawn({
+            let (stop, outlet) = (stop.clone(), outlet(out, ready, Some(tape.clone())));
+            async move { follow(stream, outlet, Some(Duration::from_secs(4)), &stop).await }
+        });
+        let ticks = tokio::spawn(async move {
+            while tell.send(works("pods")).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+        });
+        let waited = Instant::now();
+        is_ready.await.expect("ready in the end");
+        assert!(waited.elapsed() >= Duration::from_secs(4), "it waited for what may still come");
+        stop.cancel();
+        task.await.expect("no panic").expect("ends well");
+        ticks.await.expect("no panic");
+        tape.finish().expect("room on the disk");
+        let mut player = Player::default();
+        let played =
+            record::open(tape.path()).expect("a recording").filter_map(|e| player.play(&e.expect("whole")));
+        let moments: Vec<_> = played.collect();
+        assert!(moments.iter().all(|m| m.is_as_recorded));
+        assert!(moments.first().is_some_and(|m| m.document.is_none()));
+        assert!(moments.last().is_some_and(|m| m.document.is_some()));
+    }
+
     #[tokio::test]
     async fn an_observer_that_ends_is_an_error() {
         let (_, stream) = mpsc::channel(1);
         let (out, _findings) = watch::channel(Diagnoses::default());
         let (ready, _is_ready) = oneshot::channel();
-        let error = follow(stream, Outlet::new(out, ready, None), &CancellationToken::new())
+        let error = follow(stream, outlet(out, ready, None), None, &CancellationToken::new())
             .await
             .expect_err("it ended");
         assert_eq!(error.to_string(), "the observer has ended");

@@ -20,15 +20,21 @@ pub(crate) struct Looked {
 }
 
 impl Desk {
+    /// Whether the cluster has been listed.
+    pub(crate) fn is_oriented(&self) -> bool {
+        self.world.is_oriented()
+    }
+
     /// Takes one observation in.
     pub(crate) fn take(&mut self, observation: &Observation) {
         self.world.apply(observation);
     }
 
-    /// Lets time pass to `now` and judges.
-    pub(crate) fn judge(&mut self, now: Timestamp) -> Looked {
+    /// Lets time pass to `now` and judges; with `partial` also while not all has been listed that a sound silence
+    /// needs.
+    pub(crate) fn judge(&mut self, now: Timestamp, partial: bool) -> Looked {
         self.take(&Observation { at: now, source: Source::other("clock"), signal: Signal::Tick });
-        if !self.world.is_oriented() {
+        if !partial && !self.world.is_oriented() {
             return Looked { document: None, unsettled: false };
         }
         let judgement = judge(&self.world);

@@ -19,7 +19,7 @@ mod nothing;
 mod replay;
 mod score;
 
-pub use builtin::Builtin;
+pub use builtin::{Builtin, Told};
 pub use detector::{DetectError, Detector};
 pub use nothing::Nothing;
 pub use replay::{Moment, Player};

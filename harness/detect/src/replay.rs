@@ -28,7 +28,7 @@ impl Player {
                 None
             }
             Entry::Judged(judged) => {
-                let document = self.0.judge(judged.at).document;
+                let document = self.0.judge(judged.at, judged.partial).document;
                 let is_as_recorded = document.as_ref().map(digest) == judged.document;
                 Some(Moment { at: judged.at, document, is_as_recorded })
             }

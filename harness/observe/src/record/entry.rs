@@ -23,6 +23,9 @@ pub struct Judged {
     /// CRC-32 of the document that it published, as JSON; absent where it published none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document: Option<u32>,
+    /// It judged although not everything that it needs had been listed, and some may never be.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
 }
 
 /// Something that a drill did, so that a recording can score itself.

@@ -16,8 +16,8 @@ fn entries() -> Vec<Entry> {
         seen(usage),
         mark(Did::Inject),
         seen(Signal::Metric(metric)),
-        Entry::Judged(Judged { at, document: Some(7) }),
-        Entry::Judged(Judged { at, document: None }),
+        Entry::Judged(Judged { at, document: Some(7), partial: false }),
+        Entry::Judged(Judged { at, document: None, partial: true }),
     ]
 }
 
