@@ -17,7 +17,8 @@ const FIRST_ANSWER: Duration = Duration::from_secs(10);
 
 /// Which cluster. There is no default: whoever looks says at what.
 #[derive(Debug, Clone, clap::Args)]
-#[group(required = true, multiple = false, args = ["lab", "kind", "context"])]
+#[group(skip)]
+#[command(group = clap::ArgGroup::new("cluster").required(true).args(["lab", "kind", "context"]))]
 pub(crate) struct SubjectArgs {
     /// The lab of this name
     #[arg(long, value_name = "NAME")]
