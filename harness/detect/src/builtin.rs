@@ -22,6 +22,8 @@ use tokio_util::sync::CancellationToken;
 const DEBOUNCE: Duration = Duration::from_millis(60);
 /// Until the next judgement when something looks wrong and is too young to be called so.
 const RECONSIDER: Duration = Duration::from_millis(150);
+/// How long resources that may not be listed are waited for.
+const REFUSED: Duration = Duration::from_secs(2);
 /// Observations that are taken in at once.
 const BATCH: usize = 1024;
 
@@ -142,7 +144,10 @@ async fn follow(
             }
             () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                 let now = Timestamp::now();
-                let partial = make_do.is_some_and(|limit| began.elapsed() >= limit) && !desk.is_oriented();
+                // What was refused a moment ago is hardly allowed a moment later.
+                let patience = |limit| if desk.is_told() { REFUSED.min(limit) } else { limit };
+                let late = make_do.is_some_and(|limit| began.elapsed() >= patience(limit));
+                let partial = late && !desk.is_oriented();
                 let looked = desk.judge(now, partial);
                 judged = Instant::now();
                 due = looked.unsettled.then(|| judged + RECONSIDER);

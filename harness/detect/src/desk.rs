@@ -3,12 +3,15 @@
 use crate::memory::Memory;
 use loopdrill_attribution::{World, judge};
 use loopdrill_model::{Diagnoses, Observation, Signal, Source, Timestamp};
+use std::collections::BTreeSet;
 
 /// The built-in detector's desk: observations come in, documents go out.
 #[derive(Debug, Default)]
 pub(crate) struct Desk {
     world: World,
     memory: Memory,
+    /// Resources of which it was told whether they can be listed.
+    told: BTreeSet<String>,
 }
 
 /// What one look at the world gave.
@@ -25,8 +28,19 @@ impl Desk {
         self.world.is_oriented()
     }
 
+    /// Whether it is known of everything that most rules need whether it can be listed.
+    pub(crate) fn is_told(&self) -> bool {
+        World::NEEDED.iter().all(|needed| self.told.contains(*needed))
+    }
+
     /// Takes one observation in.
     pub(crate) fn take(&mut self, observation: &Observation) {
+        if let Signal::SourceState(state) = &observation.signal
+            && let Some(resource) = state.name.as_str().strip_prefix("api:")
+        {
+            // `api:pods/shop` tells of pods, too.
+            self.told.insert(resource.split('/').next().unwrap_or_default().into());
+        }
         self.world.apply(observation);
     }
 

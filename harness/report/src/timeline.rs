@@ -3,7 +3,7 @@
 use crate::{Screen, diagnosis::render, scorecard::blame};
 use loopdrill_model::{Diagnoses, Diagnosis, Timestamp, signal::SourceState};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Seconds for which a finding may be away and is still not said to have gone.
 const GAP: f64 = 3.0;
@@ -22,6 +22,7 @@ pub enum Change {
 pub struct Timeline {
     seen: Vec<Seen>,
     lost: BTreeMap<String, String>,
+    works: BTreeSet<String>,
     as_of: Option<Timestamp>,
 }
 
@@ -57,9 +58,20 @@ impl Timeline {
     /// Takes in whether a source of signals works.
     pub fn source(&mut self, state: &SourceState) {
         match &state.lost {
-            Some(why) => drop(self.lost.insert(state.name.to_string(), why.clone())),
-            None => drop(self.lost.remove(state.name.as_str())),
+            Some(why) => {
+                self.lost.insert(state.name.to_string(), why.clone());
+                self.works.remove(state.name.as_str());
+            }
+            None => {
+                self.lost.remove(state.name.as_str());
+                self.works.insert(state.name.to_string());
+            }
         }
+    }
+
+    /// The sources of signals that work, by name.
+    pub fn working(&self) -> impl Iterator<Item = &str> {
+        self.works.iter().map(String::as_str)
     }
 
     /// Takes in the next document, and says what changed with it.

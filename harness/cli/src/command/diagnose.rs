@@ -76,6 +76,9 @@ pub(crate) async fn main(args: Args) -> Result<ExitStatus, Failure> {
         sum_up(&timeline);
     }
     recorded?;
+    if !timeline.found() && !timeline.working().any(|s| s == "api:pods" || s.starts_with("api:pods/")) {
+        return Err(blind(&timeline, args.namespace.as_deref()));
+    }
     let early = cancel.is_cancelled() && (args.once || args.duration.is_some());
     Ok(match timeline.found() {
         true => ExitStatus::NotReady,
@@ -85,11 +88,27 @@ pub(crate) async fn main(args: Args) -> Result<ExitStatus, Failure> {
     })
 }
 
+/// Silence of somebody who sees no pod proves nothing.
+fn blind(timeline: &Timeline, namespace: Option<&str>) -> Failure {
+    let document = timeline.document();
+    let why =
+        document.lacking.iter().find(|l| l.source.starts_with("api:pods")).map_or("no answer", |l| l.why);
+    let next = match namespace {
+        None if why.contains("forbidden") => {
+            "; name a namespace that it may look into: --namespace NAMESPACE"
+        }
+        Some(_) if why.contains("forbidden") => {
+            "; it needs at least the ClusterRole `view` in that namespace"
+        }
+        _ => "",
+    };
+    Failure::of(ExitStatus::NoCluster, format!("pods could not be listed: {why}{next}"))
+}
+
 fn sum_up(timeline: &Timeline) {
     match (timeline.found(), timeline.as_of()) {
-        (_, None) => eprintln!("no signal was taken into account, so silence proves nothing"),
-        (false, _) => println!("no finding"),
-        (true, _) => {}
+        (false, Some(_)) if timeline.working().any(|s| s.starts_with("api:pods")) => println!("no finding"),
+        _ => {}
     }
 }
 
@@ -196,10 +215,35 @@ impl Listener<'_> {
             return;
         }
         self.lacks_told = true;
-        for lack in self.timeline.document().lacking {
-            eprintln!("without {}: {}", lack.source, lack.why);
+        lacks(&self.timeline).iter().for_each(|line| eprintln!("{line}"));
+    }
+}
+
+/// Which signals are not to be had, in a few lines.
+fn lacks(timeline: &Timeline) -> Vec<String> {
+    let (mut refused, mut narrowed, mut lines) = (Vec::new(), Vec::new(), Vec::new());
+    for lack in timeline.document().lacking {
+        let in_one = format!("{}/", lack.source);
+        let name = lack.source.trim_start_matches("api:");
+        if lack.source.starts_with("api:") && name.contains('/') {
+            // It is lacking in one namespace as in all.
+            continue;
+        }
+        if timeline.working().any(|works| works.starts_with(&in_one)) {
+            narrowed.push(name);
+        } else if lack.why.contains("forbidden") {
+            refused.push(name);
+        } else {
+            lines.push(format!("without {}: {}", lack.source, lack.why));
         }
     }
+    if !narrowed.is_empty() {
+        lines.push(format!("in one namespace only: {}", narrowed.join(", ")));
+    }
+    if !refused.is_empty() {
+        lines.push(format!("without what this account may not read: {}", refused.join(", ")));
+    }
+    lines
 }
 
 /// Whether it is about this namespace, or about no namespace at all.
@@ -210,6 +254,29 @@ fn concerns(namespace: &str, subjects: &[About]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use loopdrill_model::{Source, signal::SourceState};
+
+    #[test]
+    fn what_is_lacking_takes_a_line_a_kind() {
+        let mut timeline = Timeline::default();
+        let mut tell = |name: &str, lost: Option<&str>| {
+            let lost = lost.map(Into::into);
+            timeline.source(&SourceState { name: Source::other(name), lost });
+        };
+        tell("agents", Some("probes were not asked for"));
+        for resource in ["api:nodes", "api:pods", "api:events"] {
+            tell(resource, Some("nodes is forbidden: User u cannot list"));
+        }
+        tell("api:pods/shop", None);
+        assert_eq!(
+            lacks(&timeline),
+            [
+                "without agents: probes were not asked for",
+                "in one namespace only: pods",
+                "without what this account may not read: events, nodes",
+            ]
+        );
+    }
 
     #[test]
     fn a_namespace_is_concerned_by_its_own_and_by_what_all_share() {
