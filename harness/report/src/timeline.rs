@@ -142,8 +142,8 @@ mod tests {
     use crate::sample;
     use loopdrill_model::Source;
 
-    fn at(second: i64, found: &[Diagnosis]) -> Diagnoses {
-        Diagnoses { diagnoses: found.to_vec(), as_of: Some(sample::at(second)) }
+    fn at(seconds: i64, found: &[Diagnosis]) -> Diagnoses {
+        Diagnoses { diagnoses: found.to_vec(), as_of: Some(sample::at(seconds * 1000)) }
     }
 
     #[test]
@@ -155,7 +155,7 @@ mod tests {
         let surer = Diagnosis { confidence: 1.0, ..domino.clone() };
         assert_eq!(timeline.take(&at(2, std::slice::from_ref(&surer))), []);
         assert_eq!(timeline.take(&at(4, &[])), []);
-        assert_eq!(timeline.take(&at(6, &[])), [Change::Went(Box::new(surer.clone()), sample::at(2))]);
+        assert_eq!(timeline.take(&at(6, &[])), [Change::Went(Box::new(surer.clone()), sample::at(2000))]);
         assert_eq!(timeline.take(&at(7, std::slice::from_ref(&domino))).len(), 1, "it is back, and new");
         let all = timeline.document().diagnoses;
         assert_eq!(all, [&domino, &surer], "what lasts comes first");
