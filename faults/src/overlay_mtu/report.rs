@@ -59,6 +59,41 @@ impl Report {
     }
 }
 
+/// So many reports show whether requests suffer.
+pub(super) const SUFFERING: usize = 4;
+/// A request that takes longer waited for something to be sent again.
+const SLOW_MS: u64 = 900;
+
+impl Report {
+    /// Something failed, or took far longer than on a healthy network.
+    fn suffers(&self) -> bool {
+        let slow = |r: &Request| !r.ok() || r.ms > SLOW_MS;
+        !self.is_well() || slow(&self.small) || slow(&self.large)
+    }
+
+    fn fails(&self) -> bool {
+        !self.small.ok()
+    }
+}
+
+/// Judges the last reports by whether requests suffer at all: two that fail at every size, or three of four that
+/// suffer in any way.
+pub(super) fn judge_suffering(reports: &[Report]) -> Look {
+    let Some(last) = reports.last() else {
+        return Look::Settling("the front has not reported lately".into());
+    };
+    let words = last.words();
+    let suffering = reports.iter().filter(|r| r.suffers()).count();
+    let failing = reports.iter().rev().take_while(|r| r.fails()).count();
+    if suffering == 0 && reports.len() >= 2 {
+        Look::Well
+    } else if failing >= 2 || suffering + 1 >= SUFFERING && last.suffers() {
+        Look::Broken(words.into_iter().rev().map(|(signal, value)| seen(signal, value)).collect())
+    } else {
+        Look::Settling(words.map(|(signal, value)| format!("{signal}: {value}")).join(", "))
+    }
+}
+
 /// Judges the last reports, oldest first.
 pub(super) fn judge(reports: &[Report]) -> Look {
     let Some(last) = reports.last() else {

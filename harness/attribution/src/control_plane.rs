@@ -4,6 +4,7 @@ mod components;
 
 use crate::{
     finding::{Finding, Findings, link, node_subject},
+    text,
     world::{HistogramSeries, World, age, float, has_control_plane},
 };
 use loopdrill_model::{Cause, ChainLink, Source, Subject, Timestamp};
@@ -30,6 +31,11 @@ const PAUSE: f64 = 6.0;
 const STALL: f64 = 5.0;
 /// Latency of the API server that nobody should see, in seconds.
 const SLOW_REQUEST: f64 = 1.0;
+
+/// How long what could run in a Go program waits for a CPU.
+const SCHEDULING: &str = "go_sched_latencies_seconds";
+/// Seconds of such a wait that nobody has who gets the CPU that he needs.
+const LONG_WAIT: f64 = 0.05;
 
 pub(crate) fn look(world: &World, found: &mut Findings<'_>) {
     let members = members(world);
@@ -305,9 +311,28 @@ fn api(world: &World, hidden: bool, healthy: bool, found: &mut Findings<'_>) {
         found.add("api", finding);
     } else if hidden && is_slow && !grown && world.watched_for() > 60.0 && slow_before(world) {
         found.add("etcd", base(Cause::EtcdDiskBound, 0.62).about([Subject::new("Component", "", "etcd")]));
-    } else if healthy && p99.is_some_and(|p| p > 2.0 * SLOW_REQUEST) && !grown {
-        starved(world, base(Cause::ControlPlaneStarved, 0.6), found);
+    } else if healthy && is_slow && !grown {
+        let finding = base(Cause::ControlPlaneStarved, 0.6);
+        match waits_for_cpu(world) {
+            Some(p99) => {
+                let value = format!("{:.0} ms over 10 s", p99 * 1000.0);
+                let finding = Finding { confidence: 0.88, ..finding };
+                found.add("api", finding.proven_by(SCHEDULING, value, world.now(), &source));
+            }
+            None if p99.is_some_and(|p| p > 2.0 * SLOW_REQUEST) => starved(world, finding, found),
+            None => {}
+        }
     }
+}
+
+/// For how long what could run in the API server waits for a CPU: 99 % of it less. Only what is long now and was
+/// so a few seconds ago counts.
+fn waits_for_cpu(world: &World) -> Option<f64> {
+    let p99 = |from, to| {
+        let gain = world.telemetry.gain(SCHEDULING, |_| true, world.ago(from), world.ago(to));
+        gain.quantile(0.99).filter(|p| *p > LONG_WAIT && gain.count >= 20)
+    };
+    p99(5, 0).and(p99(10, 0))
 }
 
 fn rejected(world: &World) -> f64 {
@@ -355,7 +380,13 @@ fn webhooks(world: &World, found: &mut Findings<'_>) {
         |l: &BTreeMap<String, String>| l.get("error_type").is_some_and(|e| e == "calling_webhook_error");
     let name = "apiserver_admission_webhook_rejection_count";
     let more = world.telemetry.increase(name, failed, world.ago(30), world.now());
-    if more < 1.0 {
+    // A controller that was refused says so itself, and about what.
+    let told = world.events.iter().any(|e| {
+        e.reason == "FailedCreate"
+            && world.age(e.at) < 60.0
+            && text::create_failure(&e.message) == Some(Cause::WebhookBlocked)
+    });
+    if more < 1.0 || told {
         return;
     }
     let source = Source::metrics("apiserver");

@@ -276,6 +276,7 @@ mod tests {
             placed_by_peers: false,
             tolerations: vec![],
             claims: vec![],
+            tokens: vec![],
             unscheduled: Some(why),
             ready: false,
             containers: vec![],

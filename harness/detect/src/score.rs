@@ -4,7 +4,7 @@
 //! engine does: findings in a drill's reach that were not there before the injection, as they stand when the
 //! detector's time is over. A finding in no drill's reach is a false alarm.
 
-use loopdrill_model::{Cause, Diagnoses, Diagnosis, Expected, FaultId, Loop, Timestamp};
+use loopdrill_model::{Cause, Diagnoses, Diagnosis, Expectation, FaultId, Loop, Timestamp};
 use loopdrill_observe::record::{Did, Mark, Reach};
 use std::collections::BTreeSet;
 
@@ -24,8 +24,8 @@ pub enum Verdict {
 impl Verdict {
     /// Compares the findings, by falling confidence, with the right answer.
     #[must_use]
-    pub fn of(expected: &Expected, found: &[Diagnosis]) -> Self {
-        if expected.is_answered_by(found) {
+    pub fn of(expected: &Expectation, found: &[Diagnosis]) -> Self {
+        if expected.judge(found).is_ok() {
             Verdict::Right
         } else if found.is_empty() {
             Verdict::Missed
@@ -41,7 +41,7 @@ pub struct Scored {
     /// Which.
     pub drill: FaultId,
     /// The right answer.
-    pub expected: Expected,
+    pub expected: Expectation,
     /// What was found, by falling confidence.
     pub found: Vec<Diagnosis>,
     /// Whether that is right.
@@ -81,15 +81,15 @@ impl Open {
             })
     }
 
-    fn is_control(&self) -> bool {
-        self.scored.expected.control_loop.is_none()
+    fn is_silent(&self) -> bool {
+        self.scored.expected.is_silence()
     }
 
     fn take(&mut self, present: &[Diagnosis], at: Timestamp) {
         let mine = present.iter().filter(|d| self.holds(d));
         if self.scored.injected_at.is_none() {
             // On a healthy cluster there is nothing that may have been there before.
-            let none = self.is_control();
+            let none = self.is_silent();
             self.before = mine.filter(|_| !none).map(key).collect();
             return;
         }
@@ -104,8 +104,9 @@ impl Open {
             }
         }
         // An answer stays until there is another one; where nothing is wrong, each one counts.
-        if self.is_control() {
-            self.scored.found.extend(mine);
+        if self.is_silent() {
+            let known: BTreeSet<Key> = self.scored.found.iter().map(key).collect();
+            self.scored.found.extend(mine.into_iter().filter(|d| !known.contains(&key(d))));
         } else if !mine.is_empty() {
             self.scored.found = mine;
         }
@@ -191,7 +192,10 @@ impl Scorer {
         for d in &document.diagnoses {
             let explained = self.open.iter().any(|o| o.holds(d) || !o.reach.nodes.is_empty());
             // What was there before anything was touched is the cluster's own trouble.
-            let own = self.open.iter().any(|o| o.is_control() && o.scored.injected_at.is_none());
+            let own = self
+                .open
+                .iter()
+                .any(|o| o.reach.everything && o.is_silent() && o.scored.injected_at.is_none());
             if own {
                 self.known.insert(key(d));
             } else if !explained && self.known.insert(key(d)) {

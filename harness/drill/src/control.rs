@@ -10,8 +10,8 @@ use k8s_openapi::api::core::v1::Node;
 use kube::{Api, api::ListParams};
 use loopdrill_faults::{Footprint, Resource};
 use loopdrill_model::{
-    Diagnosis, DrillReport, EventKind, Evidence, Expected, FaultId, Gate, GateResult, Gates, Outcome, Source,
-    Timestamp, Timings,
+    Diagnosis, DrillReport, EventKind, Evidence, Expectation, FaultId, Gate, GateResult, Gates, Outcome,
+    Source, Timestamp, Timings,
 };
 use loopdrill_observe::record::Did;
 use std::{collections::BTreeSet, time::Duration};
@@ -28,9 +28,9 @@ pub(crate) async fn run(session: &Session) -> DrillReport {
     let id = FaultId::new(CONTROL, "none");
     let footprint = Footprint::default().breaks(Resource::Cluster);
     let _permit = session.arbiter.acquire(footprint.clone()).await;
-    session.events.drill(&id, EventKind::DrillStarted);
+    session.events.drill(&id, EventKind::DrillStarted { expectation: Some(Expectation::default()) });
     let scope = Scope::of("", &footprint);
-    session.mark(&id, || marks::start(Expected::default(), &scope));
+    session.mark(&id, || marks::start(Expectation::default(), &scope));
     session.scopes.enter(&id, scope);
     let mut control = Control { session, id: id.clone(), gates: Gates::default(), findings: Vec::new() };
     let outcome = control.watch().await;
@@ -39,6 +39,7 @@ pub(crate) async fn run(session: &Session) -> DrillReport {
         fault: id.fault,
         variant: id.variant,
         expected_loop: None,
+        expectation: Some(Expectation::default()),
         gates: control.gates,
         outcome,
         diagnosis: control.findings.first().cloned(),

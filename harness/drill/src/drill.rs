@@ -13,8 +13,8 @@ use loopdrill_faults::{
     life::{self, InjectError},
 };
 use loopdrill_model::{
-    Diagnosis, DrillReport, EventKind, Evidence, FaultId, Gate, GateResult, Gates, Outcome, Timestamp,
-    Timings,
+    Diagnosis, DrillReport, EventKind, Evidence, Expectation, FaultId, Gate, GateResult, Gates, Outcome,
+    Timestamp, Timings,
 };
 use loopdrill_observe::record::Did;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -66,6 +66,7 @@ struct Drill<'a> {
     timings: Timings,
     diagnosis: Option<Diagnosis>,
     others: Vec<Diagnosis>,
+    expectation: Expectation,
     resilient: bool,
 }
 
@@ -99,11 +100,12 @@ pub(crate) async fn run(session: &Session, fault: Arc<dyn Fault>) -> DrillReport
         timings: Timings::default(),
         diagnosis: None,
         others: Vec::new(),
+        expectation: spec.expectation(),
         resilient: false,
         fault,
     };
-    session.events.drill(&drill.id, EventKind::DrillStarted);
-    session.mark(&drill.id, || marks::start(marks::expected(drill.fault.spec()), &drill.scope));
+    session.events.drill(&drill.id, EventKind::DrillStarted { expectation: Some(spec.expectation()) });
+    session.mark(&drill.id, || marks::start(spec.expectation(), &drill.scope));
     session.scopes.enter(&drill.id, drill.scope.clone());
     let report = drill.run().await;
     session.scopes.leave(&spec.id());
@@ -128,7 +130,8 @@ impl Drill<'_> {
         DrillReport {
             fault: spec.fault.into(),
             variant: spec.variant.into(),
-            expected_loop: Some(spec.expected_loop),
+            expected_loop: spec.expectation().control_loop(),
+            expectation: Some(spec.expectation()),
             gates: self.gates,
             outcome,
             diagnosis: self.diagnosis,
@@ -295,7 +298,8 @@ fn report_without_drill(fault: &dyn Fault, outcome: Outcome, error: Option<Strin
     DrillReport {
         fault: spec.fault.into(),
         variant: spec.variant.into(),
-        expected_loop: Some(spec.expected_loop),
+        expected_loop: spec.expectation().control_loop(),
+        expectation: Some(spec.expectation()),
         gates: Gates::default(),
         outcome,
         diagnosis: None,

@@ -1,8 +1,7 @@
 //! What a drill does, written to the run's recording. Detectors never see it.
 
 use crate::{Session, findings::Scope};
-use loopdrill_faults::FaultSpec;
-use loopdrill_model::{Expected, FaultId, Timestamp};
+use loopdrill_model::{Expectation, FaultId, Timestamp};
 use loopdrill_observe::record::{Did, Entry, Mark};
 
 impl Session {
@@ -15,15 +14,6 @@ impl Session {
 }
 
 /// That a drill began.
-pub(crate) fn start(expected: Expected, scope: &Scope) -> Did {
+pub(crate) fn start(expected: Expectation, scope: &Scope) -> Did {
     Did::Start { expected, scope: scope.reach() }
-}
-
-/// The right answer to a fault.
-pub(crate) fn expected(spec: &FaultSpec) -> Expected {
-    Expected {
-        control_loop: Some(spec.expected_loop),
-        causes: spec.expected_causes.to_vec(),
-        ..Expected::default()
-    }
 }

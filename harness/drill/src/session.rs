@@ -293,6 +293,7 @@ mod tests {
             fault: "f".into(),
             variant: "v".into(),
             expected_loop: None,
+            expectation: None,
             gates: Gates::default(),
             outcome,
             diagnosis: None,

@@ -72,11 +72,10 @@ async fn a_fault_taken_away_behind_our_back_has_not_manifested() {
     let mut case = Case::new(VictimIs::Immune, DetectorSays::TheTruth);
     case.meddle = Some(|api, _| {
         tokio::spawn(async move {
-            while !api.has(FAULT) {
+            // It is asked for after its creation by the read-back, and again at the end of the observation.
+            while !api.was_found(FAULT) {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
-            // After the read-back, before the end of the observation.
-            tokio::time::sleep(Duration::from_millis(500)).await;
             api.remove(FAULT);
         });
     });

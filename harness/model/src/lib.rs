@@ -8,7 +8,7 @@ mod diagnosis;
 mod drill;
 mod event;
 mod exit;
-mod expected;
+mod expect;
 pub mod signal;
 
 pub use blame::{Cause, Loop};
@@ -18,6 +18,6 @@ pub use drill::{
 };
 pub use event::{Event, EventKind};
 pub use exit::ExitStatus;
-pub use expected::Expected;
+pub use expect::{Expectation, Group, Root};
 pub use jiff::Timestamp;
 pub use signal::{Observation, Signal, Source};

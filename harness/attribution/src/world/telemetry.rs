@@ -18,6 +18,7 @@ const METRICS: &[&str] = &[
 
 /// Histograms that rules read.
 const HISTOGRAMS: &[&str] = &[
+    "go_sched_latencies_seconds",
     "apiserver_request_duration_seconds",
     "etcd_disk_backend_commit_duration_seconds",
     "etcd_disk_wal_fsync_duration_seconds",

@@ -4,7 +4,7 @@ use crate::{
     Failure,
     cluster::{self, Cluster, ClusterArgs},
     interrupt,
-    names::{OutputFormat, control_loop},
+    names::{Groups, OutputFormat, control_loop},
 };
 use loopdrill_detect::{Builtin, Detector};
 use loopdrill_drill::{Budgets, EventSender, EventStream, Options, Selection, Session, event_stream};
@@ -12,7 +12,11 @@ use loopdrill_faults::{Fault, catalogue, journal};
 use loopdrill_model::{ExitStatus, Loop, RunReport};
 use loopdrill_observe::record::Tape;
 use loopdrill_report::{Console, ConsoleOptions, Folds, OutputDir};
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -32,12 +36,16 @@ pub(crate) struct Args {
     /// Only this loop. Repeatable
     #[arg(long = "loop", value_name = "LOOP", value_parser = control_loop)]
     control_loop: Vec<Loop>,
+    /// Only drills of this group: canonical, decoys, dominoes or all. Repeatable
+    /// [default: canonical, and whatever is named]
+    #[arg(long, value_name = "GROUP", value_enum)]
+    group: Vec<Groups>,
     /// The detector under test: builtin, or none (which must fail every drill)
     #[arg(long, default_value = "builtin")]
     detector: String,
     #[command(flatten)]
     cluster: ClusterArgs,
-    /// Where events.jsonl, report.json and junit.xml go
+    /// Where events.jsonl, report.json and junit.xml go, and the kubeconfig of a lab that stays
     #[arg(long, value_name = "DIR", default_value = "report")]
     output_dir: PathBuf,
     /// Where the recording goes; recording.gz in the output directory by default
@@ -55,6 +63,9 @@ pub(crate) struct Args {
     /// How long the detector may take from the symptom to the right diagnosis, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3600))]
     detect_within: u64,
+    /// How long the control drill watches a cluster to which nothing is done, in seconds
+    #[arg(long = "for", value_name = "SECONDS", default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    control_for: u64,
     /// Say what would be done and to what, and do nothing
     #[arg(long)]
     dry_run: bool,
@@ -73,6 +84,8 @@ const EXAMPLES: &str = "\
 Examples:
   loopdrill run                                    all drills on a fresh lab, which goes afterwards
   loopdrill run --fault overlay-mtu --variant df   one drill
+  loopdrill run --group decoys                     conditions that only look like the canonical faults
+  loopdrill run --fault control --for 600          ten minutes in which nothing may be found
   loopdrill run --lab dev                          on the lab `dev`, which is made where it is missing and stays
   loopdrill run --detector none                    what a cluster without monitoring would notice: nothing";
 
@@ -81,6 +94,7 @@ pub(crate) async fn main(args: Args) -> Result<ExitStatus, Failure> {
         faults: args.fault.clone(),
         variants: args.variant.clone(),
         loops: args.control_loop.clone(),
+        groups: args.group.iter().flat_map(|g| g.all()).copied().collect(),
     };
     let control = selection.control();
     let faults = selection.pick(catalogue())?;
@@ -153,13 +167,25 @@ async fn drills(
         Err(e) => Err(Failure::from(e)),
     };
     if let Some(kubeconfig) = cluster.kept_kubeconfig() {
-        events.progress(format!("the lab stays; KUBECONFIG={}", kubeconfig.display()));
+        events.progress(format!("the lab stays; KUBECONFIG={}", beside_the_run(args, kubeconfig).display()));
     }
     events.progress("giving the cluster back");
     let trouble = cluster.release().await.err();
     match report {
         Ok(report) => Ok(loopdrill_drill::conclude(events, report, trouble)),
         Err(failure) => Err(trouble.into_iter().fold(failure, Failure::and)),
+    }
+}
+
+/// Puts the kubeconfig of a lab that stays beside the run's reports; where that fails, the lab's own serves.
+fn beside_the_run(args: &Args, kubeconfig: &Path) -> PathBuf {
+    let copy = args.output_dir.join("kubeconfig");
+    match std::fs::copy(kubeconfig, &copy) {
+        Ok(_) => copy,
+        Err(e) => {
+            tracing::warn!(error = %e, "the kubeconfig could not be copied");
+            kubeconfig.into()
+        }
     }
 }
 
@@ -170,7 +196,11 @@ async fn session(
     events: &EventSender,
     cancel: CancellationToken,
 ) -> Result<Session, loopdrill_drill::SessionError> {
-    let budgets = Budgets { detect: Duration::from_secs(args.detect_within), ..Budgets::default() };
+    let budgets = Budgets {
+        detect: Duration::from_secs(args.detect_within),
+        control: Duration::from_secs(args.control_for),
+        ..Budgets::default()
+    };
     let options = Options { budgets, require: args.require, state_dir: journal::state_dir() };
     let target = Arc::clone(&cluster.target);
     let session =
@@ -199,7 +229,12 @@ async fn dry_run(args: &Args, faults: &[Arc<dyn Fault>]) -> Result<ExitStatus, F
     let facts = cluster::facts(&args.cluster).await?;
     for fault in faults {
         let spec = fault.spec();
-        println!("{} ({}): {}", spec.id(), spec.expected_loop, spec.title);
+        println!(
+            "{} ({}): {}",
+            spec.id(),
+            spec.expectation().control_loop().map_or("silence", |l| l.name()),
+            spec.title
+        );
         if let Some(missing) = spec.needs.iter().find(|c| !facts.has(c)) {
             println!("  would be skipped: the cluster lacks {missing}");
             continue;

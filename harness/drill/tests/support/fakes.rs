@@ -39,9 +39,9 @@ const fn spec(needs: &'static [Capability]) -> FaultSpec {
         fault: "fake",
         variant: "one",
         title: "an object that should not be there",
-        expected_loop: Loop::Identity,
-        expected_causes: &[Cause::RbacDenied],
+        roots: &[&[Cause::RbacDenied]],
         needs,
+        ..FaultSpec::CANONICAL
     }
 }
 

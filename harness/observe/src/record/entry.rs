@@ -1,6 +1,6 @@
 //! The lines of a recording: what was seen, when it was judged, and what really happened.
 
-use loopdrill_model::{DrillReport, Expected, FaultId, Observation, Timestamp};
+use loopdrill_model::{DrillReport, Expectation, FaultId, Observation, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::io::{self, Write};
 
@@ -47,7 +47,7 @@ pub enum Did {
     /// It began.
     Start {
         /// The right answer to it.
-        expected: Expected,
+        expected: Expectation,
         /// Where its effects may show.
         scope: Reach,
     },

@@ -1,7 +1,7 @@
 use super::*;
 use jiff::Timestamp;
 use loopdrill_model::signal::{Metric, Usage};
-use loopdrill_model::{Expected, FaultId, Signal, Source};
+use loopdrill_model::{Expectation, FaultId, Signal, Source};
 
 fn entries() -> Vec<Entry> {
     let at = Timestamp::UNIX_EPOCH;
@@ -11,7 +11,7 @@ fn entries() -> Vec<Entry> {
     let mark = |what| Entry::Mark(Mark { at, drill: FaultId::new("f", "v"), what });
     let scope = Reach { namespace: "ns".into(), ..Reach::default() };
     vec![
-        mark(Did::Start { expected: Expected::default(), scope }),
+        mark(Did::Start { expected: Expectation::default(), scope }),
         seen(Signal::Tick),
         seen(usage),
         mark(Did::Inject),

@@ -3,7 +3,7 @@
 use super::{Played, bad, play};
 use crate::{Failure, names::OutputFormat};
 use loopdrill_detect::{Scored, Verdict};
-use loopdrill_model::{Diagnosis, ExitStatus, Expected, Loop, Timestamp};
+use loopdrill_model::{Diagnosis, ExitStatus, Expectation, Loop, Root, Timestamp};
 use loopdrill_report::duration;
 use serde_json::{Value, json};
 use std::{
@@ -164,15 +164,13 @@ fn verdict(verdict: Verdict) -> &'static str {
     }
 }
 
-fn wanted(expected: &Expected) -> String {
-    let one = |e: &Expected| {
-        let causes: Vec<_> = e.causes.iter().map(|c| c.name()).collect();
-        match e.control_loop {
-            Some(l) => format!("{l}: {}", causes.join(" or ")),
-            None => "none".into(),
-        }
+fn wanted(expected: &Expectation) -> String {
+    let one = |root: &Root| {
+        let causes: Vec<_> = root.causes.iter().map(|c| c.name()).collect();
+        format!("{}: {}", root.control_loop, causes.join(" or "))
     };
-    std::iter::once(expected).chain(&expected.also).map(one).collect::<Vec<_>>().join(" + ")
+    let all: Vec<_> = expected.roots.iter().map(one).collect();
+    if all.is_empty() { "none".into() } else { all.join(" + ") }
 }
 
 fn answers(found: &[Diagnosis]) -> String {
@@ -195,12 +193,12 @@ fn lag(s: &Scored) -> String {
     since(s.first_evidence_at, s.diagnosed_at).map_or_else(|| "–".into(), duration)
 }
 
-/// Expected loops down, diagnosed loops across; the best answer counts.
+/// Expectation loops down, diagnosed loops across; the best answer counts.
 fn confusion(all: &[(String, Played)]) -> String {
     let scored = || all.iter().flat_map(|(_, p)| &p.scored).filter(|s| s.verdict != Verdict::Unscored);
     let strays = all.iter().flat_map(|(_, p)| &p.strays).map(|d| (None, Some(d.control_loop)));
     let pairs: Vec<(Option<Loop>, Option<Loop>)> = scored()
-        .map(|s| (s.expected.control_loop, s.found.first().map(|d| d.control_loop)))
+        .map(|s| (s.expected.control_loop(), s.found.first().map(|d| d.control_loop)))
         .chain(strays)
         .collect();
     let kinds: Vec<Option<Loop>> =
