@@ -28,3 +28,15 @@ pub use ingest::{Builder, IngestError};
 pub use manifests::{ManifestError, Manifests};
 pub use run::{Selection, run};
 pub use snapshot::{Input, Origin, Snapshot};
+
+/// The time zone in which days are counted.
+pub const UTC: jiff::tz::TimeZone = jiff::tz::TimeZone::UTC;
+
+/// CPU and memory in the API's notation; what is not understood is nothing.
+#[must_use]
+pub fn amount(cpu: &str, memory: &str) -> snapshot::Amount {
+    snapshot::Amount {
+        cpu_millis: quantity::millis(cpu).unwrap_or(0),
+        memory_bytes: quantity::units(memory).unwrap_or(0),
+    }
+}

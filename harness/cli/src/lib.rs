@@ -7,7 +7,7 @@ mod interrupt;
 mod names;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
-use command::{completions, lab, list, run, undo};
+use command::{check, completions, lab, list, run, undo};
 use failure::Failure;
 use loopdrill_model::ExitStatus;
 use std::process::ExitCode;
@@ -29,6 +29,7 @@ Examples:
   loopdrill run --loop network --lab dev --keep   one loop on a lab that stays
   loopdrill run --kind mine                       a cluster that the kind CLI made
   loopdrill run --dry-run                         what would be done, and to what
+  loopdrill check --lab dev                       the readiness checklist
   loopdrill undo                                  what an interrupted run left behind
 
 Exit codes:
@@ -42,6 +43,10 @@ enum Command {
     /// Provide a cluster to drill: up, down, list, kubeconfig, image
     #[command(subcommand)]
     Lab(lab::Command),
+    /// Check whether a cluster, or manifests, are ready for day 2
+    Check(check::Args),
+    /// Say why a check matters and what to do about it
+    Explain(check::ExplainArgs),
     /// List the drills: fault, variant, loop
     List(list::Args),
     /// Undo what an interrupted run left behind
@@ -80,6 +85,8 @@ async fn dispatch(command: Command) -> Result<ExitStatus, Failure> {
     match command {
         Command::Run(args) => run::main(args).await,
         Command::Lab(command) => lab::main(command).await,
+        Command::Check(args) => check::main(args).await,
+        Command::Explain(args) => check::explain(&args),
         Command::List(args) => list::main(&args),
         Command::Undo(args) => undo::main(args).await,
         Command::Completions(args) => completions::main(&args, &mut Cli::command()),
