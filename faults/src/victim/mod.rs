@@ -11,6 +11,7 @@ mod look;
 pub mod place;
 mod pods;
 mod ready;
+mod service;
 #[cfg(test)]
 pub(crate) mod testing;
 mod wait;
@@ -48,9 +49,10 @@ pub fn main(args: &[String]) -> ExitCode {
             Some(backend) => run(crate::overlay_mtu::serve_front(backend.clone())),
             None => refuse("http-front needs the name of its backend"),
         },
+        Some("service") => run(service::serve()),
         Some(other) => refuse(&format!("there is no victim program {other:?}")),
         None => refuse(
-            "a victim program must be named: sleep, api-caller, disk-writer, api-writer, payload-server or http-front",
+            "a victim program must be named: sleep, api-caller, disk-writer, api-writer, payload-server, http-front or service",
         ),
     }
 }

@@ -65,6 +65,12 @@ pub struct Ladder {
     pub next: Vec<String>,
 }
 
+/// Whether these results are about a whole cluster, so that they have a place on the ladder.
+#[must_use]
+pub fn has_place(results: &Results, snapshot: &crate::Snapshot) -> bool {
+    !snapshot.is_manifests() && results.checks.len() == checks::all().count()
+}
+
 /// Places results on the ladder. Checks that were left out do not hold.
 #[must_use]
 pub fn place(results: &Results) -> Ladder {

@@ -67,8 +67,8 @@ pub(super) const CHECKS: &[Check] = &[
 
 const FSYNC: f64 = 0.010;
 const COMMIT: f64 = 0.025;
-/// From here on it is a problem and no warning any more.
-const SLOW: f64 = 0.100;
+/// So many times as long is a problem and no warning any more: 100 ms for a sync, 250 ms for a commit.
+const SLOW: f64 = 10.0;
 /// Fewer say nothing about a 99th percentile.
 const LEAST_SYNCS: u64 = 20;
 
@@ -98,7 +98,7 @@ fn slow(member: &EtcdMember) -> Vec<Finding> {
         let seconds = seconds.filter(|s| *s >= most)?;
         let value = format!("{what} p99 is {:.1} ms, {:.0} ms are good", seconds * 1000.0, most * 1000.0);
         let object = format!("etcd on {}", member.node);
-        Some(if seconds >= SLOW { Finding::fail(object, value) } else { Finding::warn(object, value) })
+        Some(if seconds >= most * SLOW { Finding::fail(object, value) } else { Finding::warn(object, value) })
     };
     let both = [judge("fsync", member.fsync_p99, FSYNC), judge("commit", member.commit_p99, COMMIT)];
     both.into_iter().flatten().collect()

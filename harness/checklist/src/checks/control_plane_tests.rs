@@ -26,7 +26,7 @@ fn cp_01_etcds_disk_is_fast() {
     with(vec![EtcdMember { fsync_p99: Some(0.03), ..member("n1") }], "CP-01")
         .ends(Status::Warn, &["etcd on n1", "fsync p99 is 30.0 ms"]);
     with(vec![EtcdMember { fsync_p99: Some(0.5), ..member("n1") }], "CP-01").fails_with(&["500.0 ms"]);
-    with(vec![EtcdMember { commit_p99: Some(0.2), ..member("n1") }], "CP-01").fails_with(&["commit p99"]);
+    with(vec![EtcdMember { commit_p99: Some(0.3), ..member("n1") }], "CP-01").fails_with(&["commit p99"]);
     with(vec![EtcdMember { syncs: 3, ..member("n1") }], "CP-01").ends(Status::Skip, &["fewer than 20 syncs"]);
     with(vec![], "CP-01").ends(Status::Skip, &["managed control plane"]);
 }

@@ -21,7 +21,7 @@ pub fn markdown(results: &Results, snapshot: &Snapshot) -> String {
         count(Status::Warn),
         count(Status::Skip)
     );
-    if !snapshot.is_manifests() {
+    if ladder::has_place(results, snapshot) {
         let ladder = ladder::place(results);
         let _ = write!(text, "\nMaturity: **{}**.", ladder.stage);
         if !ladder.next.is_empty() {

@@ -26,7 +26,7 @@ pub fn table(results: &Results, snapshot: &Snapshot) -> String {
         count(Status::Warn),
         count(Status::Skip)
     );
-    if !snapshot.is_manifests() {
+    if ladder::has_place(results, snapshot) {
         let ladder = ladder::place(results);
         let _ = writeln!(text, "maturity: {}", ladder.stage);
         for (at, id) in ladder.next.iter().enumerate() {
