@@ -10,7 +10,10 @@ use loopdrill_model::{Signal, Timestamp};
 use loopdrill_observe::metrics::ETCD;
 use loopdrill_target::NodeAccess;
 use serde::Deserialize;
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 const NO_ACCESS: &str = "the nodes are out of reach; a lab or a kind cluster gives access to them";
 /// Where etcd tells its metrics, without TLS, to its node alone.
@@ -141,17 +144,70 @@ struct Health {
     reason: String,
 }
 
+/// 99th percentiles of a sync and a commit that are beyond doubt.
+const GOOD: (f64, f64) = (0.010, 0.025);
+/// How long a member that was slow is watched, for what it does now.
+const WATCH: Duration = Duration::from_secs(20);
+const LEAST_SYNCS: u64 = 20;
+
+async fn metrics(access: &Arc<dyn NodeAccess>, node: &str) -> Result<Vec<Signal>, String> {
+    let url = format!("{ETCD_URL}/metrics");
+    api::parse(&run(access, node, &["curl", "-sS", "--max-time", "10", &url]).await?, ETCD)
+}
+
 async fn member(access: &Arc<dyn NodeAccess>, node: &str) -> Result<EtcdMember, String> {
-    let get = |path: &str| format!("{ETCD_URL}{path}");
-    let text = run(access, node, &["curl", "-sS", "--max-time", "10", &get("/metrics")]).await?;
-    let mut member = of_metrics(node, &api::parse(&text, ETCD)?);
-    let health = run(access, node, &["curl", "-sS", "--max-time", "10", &get("/health")]).await?;
+    let before = metrics(access, node).await?;
+    let mut member = of_metrics(node, &before);
+    let slow =
+        member.fsync_p99.is_some_and(|s| s >= GOOD.0) || member.commit_p99.is_some_and(|s| s >= GOOD.1);
+    if slow {
+        member = watched(access, node, &before).await?.unwrap_or(member);
+    }
+    let url = format!("{ETCD_URL}/health");
+    let health = run(access, node, &["curl", "-sS", "--max-time", "10", &url]).await?;
     if let Ok(health) = serde_json::from_str::<Health>(&health)
         && health.health != "true"
     {
         member.alarms.push(health.reason);
     }
     Ok(member)
+}
+
+/// What a member does from now on. Its figures since its start hold the start itself, and whatever was long ago.
+async fn watched(
+    access: &Arc<dyn NodeAccess>,
+    node: &str,
+    before: &[Signal],
+) -> Result<Option<EtcdMember>, String> {
+    let began = Instant::now();
+    while began.elapsed() < WATCH {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let now = metrics(access, node).await?;
+        let mut member = of_metrics(node, &since(before, now));
+        if member.syncs >= LEAST_SYNCS {
+            member.window_seconds = Some(began.elapsed().as_secs_f64());
+            return Ok(Some(member));
+        }
+    }
+    Ok(None)
+}
+
+/// Later signals, with histograms that hold only what came since.
+fn since(before: &[Signal], mut now: Vec<Signal>) -> Vec<Signal> {
+    for signal in &mut now {
+        let Signal::Histogram(h) = signal else { continue };
+        let earlier = before.iter().find_map(|s| match s {
+            Signal::Histogram(old) if old.name == h.name && old.labels == h.labels => Some(old),
+            _ => None,
+        });
+        let Some(old) = earlier else { continue };
+        h.count = h.count.saturating_sub(old.count);
+        for (bound, count) in &mut h.buckets {
+            let known = old.buckets.iter().find(|(b, _)| b == bound).map_or(0, |(_, n)| *n);
+            *count = count.saturating_sub(known);
+        }
+    }
+    now
 }
 
 #[expect(clippy::cast_sign_loss, clippy::cast_possible_truncation, reason = "sizes; the casts saturate")]
@@ -274,6 +330,25 @@ mod tests {
         for broken in ["", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----", "x"] {
             assert_eq!(not_after(broken), None);
         }
+    }
+
+    #[test]
+    fn a_window_holds_only_what_came_since() {
+        let at = |fast: u64, slow: u64| {
+            let histogram = loopdrill_model::signal::Histogram {
+                name: "etcd_disk_wal_fsync_duration_seconds".into(),
+                labels: Default::default(),
+                buckets: vec![(0.001, fast), (1.0, fast + slow)],
+                sum: 0.0,
+                count: fast + slow,
+            };
+            vec![Signal::Histogram(histogram)]
+        };
+        let slow_start = of_metrics("n", &at(10, 90));
+        assert!(slow_start.fsync_p99.is_some_and(|s| s > 0.9));
+        let now = of_metrics("n", &since(&at(10, 90), at(60, 90)));
+        assert_eq!(now.syncs, 50);
+        assert!(now.fsync_p99.is_some_and(|s| s <= 0.001), "{now:?}");
     }
 
     #[test]
