@@ -2,7 +2,7 @@
 
 use crate::{Change, ChangeError, Footprint};
 use async_trait::async_trait;
-use loopdrill_model::{Capability, Cause, Evidence, FaultId, Loop};
+use loopdrill_model::{Capability, Cause, Evidence, Expectation, FaultId, Group, Loop, Root};
 use loopdrill_target::{ClusterFacts, NodeError, Target};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -16,10 +16,13 @@ pub struct FaultSpec {
     pub variant: &'static str,
     /// One line for `--list` and the scorecard.
     pub title: &'static str,
-    /// The loop that must be blamed.
-    pub expected_loop: Loop,
-    /// The causes that are right answers; the loop is theirs.
-    pub expected_causes: &'static [Cause],
+    /// Which set of drills it belongs to.
+    pub group: Group,
+    /// What must be named: for each root the causes that are right answers, all of one loop. None where silence
+    /// is the right answer.
+    pub roots: &'static [&'static [Cause]],
+    /// For a domino the loops of its chain, from the root on.
+    pub chain: &'static [Loop],
     /// What the cluster must be able to do.
     pub needs: &'static [Capability],
 }
@@ -29,6 +32,36 @@ impl FaultSpec {
     #[must_use]
     pub fn id(&self) -> FaultId {
         FaultId::new(self.fault, self.variant)
+    }
+
+    /// A canonical fault to which the rest is to be added: `FaultSpec { fault: "…", …, ..FaultSpec::CANONICAL }`.
+    pub const CANONICAL: FaultSpec = FaultSpec {
+        fault: "",
+        variant: "",
+        title: "",
+        group: Group::Canonical,
+        roots: &[],
+        chain: &[],
+        needs: &[],
+    };
+
+    /// A decoy to which the rest is to be added.
+    pub const DECOY: FaultSpec = FaultSpec { group: Group::Decoy, ..FaultSpec::CANONICAL };
+
+    /// A domino to which the rest is to be added.
+    pub const DOMINO: FaultSpec = FaultSpec { group: Group::Domino, ..FaultSpec::CANONICAL };
+
+    /// The right answer.
+    #[must_use]
+    pub fn expectation(&self) -> Expectation {
+        let root = |causes: &&[Cause]| {
+            Some(Root { control_loop: causes.first()?.control_loop(), causes: causes.to_vec() })
+        };
+        Expectation {
+            group: self.group,
+            roots: self.roots.iter().filter_map(root).collect(),
+            chain: self.chain.to_vec(),
+        }
     }
 }
 
@@ -148,5 +181,7 @@ pub fn catalogue() -> Vec<Arc<dyn Fault>> {
     all.extend(crate::overlay_mtu::variants());
     all.extend(crate::cross_az_pvc::variants());
     all.extend(crate::etcd_disk::variants());
+    all.extend(crate::decoys::variants());
+    all.extend(crate::dominoes::variants());
     all
 }

@@ -11,22 +11,48 @@ mod lab;
 mod world;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
-use loopdrill_faults::{Fault, catalogue};
-use loopdrill_model::{DrillReport, Loop, Outcome};
+use loopdrill_faults::{Fault, FaultSpec, catalogue};
+use loopdrill_model::{DrillReport, Group, Loop, Outcome};
 use loopdrill_report::{Row, Screen};
 use std::{env, process::ExitCode, sync::Arc};
 use world::{Stage, Unready};
 
-/// The `main` of a suite: the drills of `control_loop`.
-pub(crate) fn main(control_loop: Loop) -> ExitCode {
+/// What a suite is made of.
+#[derive(Debug, Clone, Copy)]
+#[expect(dead_code, reason = "each suite is a program of its own and is one of these")]
+pub(crate) enum Suite {
+    /// The canonical drills of one loop.
+    Loop(Loop),
+    /// Every drill of one group.
+    Group(Group),
+}
+
+impl Suite {
+    fn has(self, spec: &FaultSpec) -> bool {
+        match self {
+            Suite::Loop(l) => spec.group == Group::Canonical && spec.expectation().control_loop() == Some(l),
+            Suite::Group(group) => spec.group == group,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Suite::Loop(l) => l.name(),
+            Suite::Group(group) => group.name(),
+        }
+    }
+}
+
+/// The `main` of a suite: the canonical drills of a loop, or all drills of a group.
+pub(crate) fn main(suite: Suite) -> ExitCode {
     if let Some(code) = lab::guard() {
         return code;
     }
     let mut args = Arguments::from_args();
-    let faults: Vec<_> = catalogue().into_iter().filter(|f| f.spec().expected_loop == control_loop).collect();
+    let faults: Vec<_> = catalogue().into_iter().filter(|f| suite.has(f.spec())).collect();
     // The engine knows which drills may run side by side; a thread a drill leaves that to it.
     args.test_threads.get_or_insert(faults.len().max(1));
-    let stage = Arc::new(Stage::new(control_loop.name()));
+    let stage = Arc::new(Stage::new(suite.name()));
     let trials = faults.into_iter().map(|fault| trial(fault, &stage)).collect();
     let conclusion = libtest_mimic::run(&args, trials);
     match stage.leave() {

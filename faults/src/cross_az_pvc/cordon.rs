@@ -8,7 +8,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Node;
-use loopdrill_model::{Capability, Cause, Evidence, Loop};
+use loopdrill_model::{Capability, Cause, Evidence};
 use loopdrill_target::ClusterFacts;
 use serde_json::{Value, json};
 
@@ -16,9 +16,9 @@ static SPEC: FaultSpec = FaultSpec {
     fault: "cross-az-pvc",
     variant: "cordon",
     title: "the nodes of a volume's zone are cordoned, and its pod stays Pending beside free nodes",
-    expected_loop: Loop::Storage,
-    expected_causes: &[Cause::VolumeZoneMismatch],
+    roots: &[&[Cause::VolumeZoneMismatch]],
     needs: &[Capability::TwoZones, Capability::ZonalStorage],
+    ..FaultSpec::CANONICAL
 };
 
 /// See the module.
@@ -58,7 +58,7 @@ impl Fault for Cordon {
     }
 
     async fn set_up(&self, ctx: &FaultContext) -> Result<(), FaultError> {
-        set_up(ctx, &self.latch).await
+        set_up(ctx, &self.latch, |w| w).await
     }
 
     async fn plan(&self, ctx: &FaultContext) -> Result<Vec<Change>, FaultError> {

@@ -24,7 +24,7 @@ use kube::{
     Api, ResourceExt,
     api::{DeleteParams, ListParams, PostParams},
 };
-use loopdrill_model::{Capability, Cause, Evidence, Loop};
+use loopdrill_model::{Capability, Cause, Evidence};
 use loopdrill_target::ClusterFacts;
 use serde_json::json;
 use std::time::Duration;
@@ -36,9 +36,9 @@ static SPEC: FaultSpec = FaultSpec {
     fault: "cross-az-pvc",
     variant: "immediate",
     title: "an Immediate default class provisions in the wrong zone, and the pod stays Pending",
-    expected_loop: Loop::Storage,
-    expected_causes: &[Cause::VolumeZoneMismatch],
+    roots: &[&[Cause::VolumeZoneMismatch]],
     needs: &[Capability::TwoZones, Capability::ZonalStorage],
+    ..FaultSpec::CANONICAL
 };
 
 /// See the module.

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::Api;
-use loopdrill_model::{Capability, Cause, Evidence, Loop};
+use loopdrill_model::{Capability, Cause, Evidence};
 use loopdrill_target::{ClusterFacts, RegistryFacts};
 use serde_json::Value;
 use std::time::Duration;
@@ -25,14 +25,14 @@ static SPEC: FaultSpec = FaultSpec {
     fault: "revoked-iam",
     variant: "pull",
     title: "a pull credential is revoked at the registry, and the next pull is refused",
-    expected_loop: Loop::Identity,
-    expected_causes: &[Cause::PullUnauthorized],
+    roots: &[&[Cause::PullUnauthorized]],
     needs: &[
         Capability::WorkerNodes(1),
         Capability::PrivateRegistry,
         Capability::NodeAccess,
         Capability::NodeServiceManager,
     ],
+    ..FaultSpec::CANONICAL
 };
 
 /// See the module.
@@ -52,6 +52,17 @@ async fn pull_secret(ctx: &FaultContext) -> Result<Secret, FaultError> {
     let (namespace, name) = &registry(&ctx.target.facts)?.pull_secret;
     let secrets: Api<Secret> = Api::namespaced(ctx.target.client.clone(), namespace);
     secrets.get(name).await.map_err(FaultError::api(format!("read the pull secret {namespace}/{name}")))
+}
+
+/// A copy of the pull secret for the drill's namespace.
+pub(crate) async fn secret(ctx: &FaultContext, name: &str) -> Result<Secret, FaultError> {
+    let given = pull_secret(ctx).await?;
+    Ok(Secret {
+        metadata: typed(metadata(ctx, name)),
+        data: given.data,
+        type_: given.type_,
+        ..Secret::default()
+    })
 }
 
 /// The account that the Secret pulls as.
@@ -106,14 +117,7 @@ impl Fault for Pull {
         self.latch.reset();
         let facts = &ctx.target.facts;
         let node = quiet_worker(facts).ok_or_else(|| FaultError::Unfit("there is no worker node".into()))?;
-        let given = pull_secret(ctx).await?;
-        let copy = Secret {
-            metadata: typed(metadata(ctx, NAME)),
-            data: given.data,
-            type_: given.type_,
-            ..Secret::default()
-        };
-        create(ctx, &copy).await?;
+        create(ctx, &secret(ctx, NAME).await?).await?;
         let workload = Workload::new(ctx, NAME, &["sleep"]).pulled(&registry(facts)?.image, NAME);
         create(ctx, &workload.on_node(&node.name).deployment(1)).await?;
         wait_ready(ctx, NAME, 1, START).await.map(drop)

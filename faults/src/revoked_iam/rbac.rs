@@ -14,7 +14,7 @@ use k8s_openapi::api::{
     rbac::v1::{Role, RoleBinding},
 };
 use kube::ResourceExt;
-use loopdrill_model::{Capability, Cause, Evidence, Loop};
+use loopdrill_model::{Capability, Cause, Evidence};
 use loopdrill_target::ClusterFacts;
 use serde_json::json;
 use std::time::Duration;
@@ -26,15 +26,22 @@ static SPEC: FaultSpec = FaultSpec {
     fault: "revoked-iam",
     variant: "rbac",
     title: "a workload's RoleBinding is deleted, and it crashes with an empty log",
-    expected_loop: Loop::Identity,
-    expected_causes: &[Cause::RbacDenied],
+    roots: &[&[Cause::RbacDenied]],
     needs: &[Capability::WorkerNodes(1)],
+    ..FaultSpec::CANONICAL
 };
 
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Rbac {
     latch: Latch,
+}
+
+impl Rbac {
+    /// Whether the symptom has shown in this drill.
+    pub(crate) fn has_shown(&self) -> bool {
+        self.latch.has_shown()
+    }
 }
 
 fn workload(ctx: &FaultContext) -> Result<Workload, FaultError> {

@@ -4,6 +4,7 @@ mod components;
 
 use crate::{
     finding::{Finding, Findings, link, node_subject},
+    text,
     world::{HistogramSeries, World, age, float, has_control_plane},
 };
 use loopdrill_model::{Cause, ChainLink, Source, Subject, Timestamp};
@@ -30,6 +31,13 @@ const PAUSE: f64 = 6.0;
 const STALL: f64 = 5.0;
 /// Latency of the API server that nobody should see, in seconds.
 const SLOW_REQUEST: f64 = 1.0;
+
+/// Requests in the API server's queues that are more than a burst.
+const QUEUED: f64 = 20.0;
+/// How long what could run in a Go program waits for a CPU.
+const SCHEDULING: &str = "go_sched_latencies_seconds";
+/// Seconds of such a wait that nobody has who gets the CPU that he needs.
+const LONG_WAIT: f64 = 0.05;
 
 pub(crate) fn look(world: &World, found: &mut Findings<'_>) {
     let members = members(world);
@@ -265,7 +273,11 @@ fn api_latency(world: &World) -> Option<f64> {
     gain.quantile(0.99).filter(|_| gain.count >= 5)
 }
 
-/// Requests a second: in the last ten seconds, and in the two minutes before.
+/// Times of the past, in seconds ago, of which the quietest says what is usual.
+const QUIET_TIMES: &[(u64, u64)] =
+    &[(50, 20), (80, 50), (110, 80), (140, 110), (170, 140), (200, 170), (230, 200), (260, 230), (290, 260)];
+
+/// Requests a second: in the last ten seconds, and what was usual before.
 fn traffic(world: &World) -> Option<(f64, f64)> {
     let all = |_: &BTreeMap<String, String>| true;
     let born = world.telemetry.metric("apiserver_request_total").map(|(_, s)| s.born_at).min()?;
@@ -276,7 +288,12 @@ fn traffic(world: &World) -> Option<(f64, f64)> {
     let now = world.telemetry.increase("apiserver_request_total", all, world.ago(10), world.now()) / 10.0;
     let before =
         world.telemetry.increase("apiserver_request_total", all, world.ago(130), world.ago(10)) / known;
-    Some((now, before))
+    // What has lasted for minutes is still more than what was usual before.
+    let usual = QUIET_TIMES.iter().filter(|(from, _)| float(*from) <= world.age(born)).map(|(from, to)| {
+        let times = (world.ago(*from), world.ago(*to));
+        world.telemetry.increase("apiserver_request_total", all, times.0, times.1) / float(from - to)
+    });
+    Some((now, usual.filter(|rate| *rate > 1.0).fold(before, f64::min)))
 }
 
 /// The API server's own view, where etcd is hidden or healthy.
@@ -294,20 +311,50 @@ fn api(world: &World, hidden: bool, healthy: bool, found: &mut Findings<'_>) {
             .proven_by("apiserver_request_duration_seconds p99", latency.clone(), world.now(), &source)
             .proven_by("apiserver_request_total", rate.clone(), world.now(), &source)
     };
-    let refused = rejected(world);
-    if grown && (is_slow || refused >= 5.0) {
+    let (refused, queued) = (rejected(world), queued(world));
+    let suffers = p99.is_some_and(|p| p > SLOW_REQUEST / 2.0) || refused >= 5.0 || queued >= QUEUED;
+    if grown && suffers {
         let mut finding = base(Cause::ApiOverload, if healthy { 0.88 } else { 0.7 });
         if refused > 0.0 {
             let value = format!("+{refused:.0} in 10 s");
             let signal = "apiserver_flowcontrol_rejected_requests_total";
             finding = finding.proven_by(signal, value, world.now(), &source);
         }
+        if queued > 0.0 {
+            let signal = "apiserver_flowcontrol_current_inqueue_requests";
+            finding = finding.proven_by(signal, format!("{queued:.0}"), world.now(), &source);
+        }
         found.add("api", finding);
     } else if hidden && is_slow && !grown && world.watched_for() > 60.0 && slow_before(world) {
         found.add("etcd", base(Cause::EtcdDiskBound, 0.62).about([Subject::new("Component", "", "etcd")]));
-    } else if healthy && p99.is_some_and(|p| p > 2.0 * SLOW_REQUEST) && !grown {
-        starved(world, base(Cause::ControlPlaneStarved, 0.6), found);
+    } else if healthy && is_slow && !grown {
+        let finding = base(Cause::ControlPlaneStarved, 0.6);
+        match waits_for_cpu(world) {
+            Some(p99) => {
+                let value = format!("{:.0} ms over 10 s", p99 * 1000.0);
+                let finding = Finding { confidence: 0.88, ..finding };
+                found.add("api", finding.proven_by(SCHEDULING, value, world.now(), &source));
+            }
+            None if p99.is_some_and(|p| p > 2.0 * SLOW_REQUEST) => starved(world, finding, found),
+            None => {}
+        }
     }
+}
+
+/// For how long what could run in the API server waits for a CPU: 99 % of it less. Only what is long now and was
+/// so a few seconds ago counts.
+fn waits_for_cpu(world: &World) -> Option<f64> {
+    let p99 = |from, to| {
+        let gain = world.telemetry.gain(SCHEDULING, |_| true, world.ago(from), world.ago(to));
+        gain.quantile(0.99).filter(|p| *p > LONG_WAIT && gain.count >= 20)
+    };
+    p99(5, 0).and(p99(10, 0))
+}
+
+/// Requests that wait in the API server for their turn.
+fn queued(world: &World) -> f64 {
+    let queues = world.telemetry.metric("apiserver_flowcontrol_current_inqueue_requests");
+    queues.filter_map(|(_, s)| s.last().filter(|(at, _)| world.age(*at) < 10.0)).map(|(_, n)| *n).sum()
 }
 
 fn rejected(world: &World) -> f64 {
@@ -355,7 +402,13 @@ fn webhooks(world: &World, found: &mut Findings<'_>) {
         |l: &BTreeMap<String, String>| l.get("error_type").is_some_and(|e| e == "calling_webhook_error");
     let name = "apiserver_admission_webhook_rejection_count";
     let more = world.telemetry.increase(name, failed, world.ago(30), world.now());
-    if more < 1.0 {
+    // A controller that was refused says so itself, and about what.
+    let told = world.events.iter().any(|e| {
+        e.reason == "FailedCreate"
+            && world.age(e.at) < 60.0
+            && text::create_failure(&e.message) == Some(Cause::WebhookBlocked)
+    });
+    if more < 1.0 || told {
         return;
     }
     let source = Source::metrics("apiserver");

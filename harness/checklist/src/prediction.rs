@@ -132,6 +132,7 @@ mod tests {
             fault: fault.into(),
             variant: "v".into(),
             expected_loop: None,
+            expectation: None,
             gates: Gates { injected: gate(injected), manifested: gate(manifested), ..Gates::default() },
             outcome,
             diagnosis: None,

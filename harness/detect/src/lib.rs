@@ -5,17 +5,25 @@
 //! | [`Builtin`] | `builtin`: observes the cluster and attributes what it sees |
 //! | [`Nothing`] | `none`: what a cluster without monitoring has |
 //!
+//! [`Player`] gives the built-in detector's documents again from a recording, and [`Scorer`] compares them with
+//! what was really done.
+//!
 //! A further detector (Prometheus, an external command) is one more module and one more line in the table
 //! that [`by_name`] reads.
 
 mod builtin;
+mod desk;
 mod detector;
 mod memory;
 mod nothing;
+mod replay;
+mod score;
 
-pub use builtin::Builtin;
+pub use builtin::{Builtin, Told};
 pub use detector::{DetectError, Detector};
 pub use nothing::Nothing;
+pub use replay::{Moment, Player};
+pub use score::{Scored, Scorer, Verdict};
 
 use std::sync::Arc;
 

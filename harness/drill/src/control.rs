@@ -4,14 +4,16 @@
 use crate::{
     Session,
     findings::{Scope, key},
+    marks,
 };
 use k8s_openapi::api::core::v1::Node;
 use kube::{Api, api::ListParams};
 use loopdrill_faults::{Footprint, Resource};
 use loopdrill_model::{
-    Diagnosis, DrillReport, EventKind, Evidence, FaultId, Gate, GateResult, Gates, Outcome, Source,
-    Timestamp, Timings,
+    Diagnosis, DrillReport, EventKind, Evidence, Expectation, FaultId, Gate, GateResult, Gates, Outcome,
+    Source, Timestamp, Timings,
 };
+use loopdrill_observe::record::Did;
 use std::{collections::BTreeSet, time::Duration};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -26,8 +28,10 @@ pub(crate) async fn run(session: &Session) -> DrillReport {
     let id = FaultId::new(CONTROL, "none");
     let footprint = Footprint::default().breaks(Resource::Cluster);
     let _permit = session.arbiter.acquire(footprint.clone()).await;
-    session.events.drill(&id, EventKind::DrillStarted);
-    session.scopes.enter(&id, Scope::of("", &footprint));
+    session.events.drill(&id, EventKind::DrillStarted { expectation: Some(Expectation::default()) });
+    let scope = Scope::of("", &footprint);
+    session.mark(&id, || marks::start(Expectation::default(), &scope));
+    session.scopes.enter(&id, scope);
     let mut control = Control { session, id: id.clone(), gates: Gates::default(), findings: Vec::new() };
     let outcome = control.watch().await;
     session.scopes.leave(&id);
@@ -35,6 +39,7 @@ pub(crate) async fn run(session: &Session) -> DrillReport {
         fault: id.fault,
         variant: id.variant,
         expected_loop: None,
+        expectation: Some(Expectation::default()),
         gates: control.gates,
         outcome,
         diagnosis: control.findings.first().cloned(),
@@ -57,7 +62,9 @@ impl Control<'_> {
         self.answer(Gate::Injected, true, vec![fact], None);
         self.wait_for_quiet().await;
         let began = Timestamp::now();
+        self.session.mark(&self.id, || Did::Inject);
         self.collect(Instant::now() + self.session.options.budgets.control).await;
+        self.session.mark(&self.id, || Did::Conclude);
         if self.session.cancel.is_cancelled() {
             return Outcome::Interrupted;
         }

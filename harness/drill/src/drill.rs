@@ -5,7 +5,7 @@ mod observe;
 use crate::{
     Session,
     findings::{Key, Scope, key},
-    namespace,
+    marks, namespace,
 };
 use loopdrill_faults::{
     ChangeError, Fault, FaultContext, FaultError,
@@ -13,9 +13,10 @@ use loopdrill_faults::{
     life::{self, InjectError},
 };
 use loopdrill_model::{
-    Diagnosis, DrillReport, EventKind, Evidence, FaultId, Gate, GateResult, Gates, Outcome, Timestamp,
-    Timings,
+    Diagnosis, DrillReport, EventKind, Evidence, Expectation, FaultId, Gate, GateResult, Gates, Outcome,
+    Timestamp, Timings,
 };
+use loopdrill_observe::record::Did;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};
 
@@ -65,6 +66,7 @@ struct Drill<'a> {
     timings: Timings,
     diagnosis: Option<Diagnosis>,
     others: Vec<Diagnosis>,
+    expectation: Expectation,
     resilient: bool,
 }
 
@@ -98,10 +100,12 @@ pub(crate) async fn run(session: &Session, fault: Arc<dyn Fault>) -> DrillReport
         timings: Timings::default(),
         diagnosis: None,
         others: Vec::new(),
+        expectation: spec.expectation(),
         resilient: false,
         fault,
     };
-    session.events.drill(&drill.id, EventKind::DrillStarted);
+    session.events.drill(&drill.id, EventKind::DrillStarted { expectation: Some(spec.expectation()) });
+    session.mark(&drill.id, || marks::start(spec.expectation(), &drill.scope));
     session.scopes.enter(&drill.id, drill.scope.clone());
     let report = drill.run().await;
     session.scopes.leave(&spec.id());
@@ -126,7 +130,8 @@ impl Drill<'_> {
         DrillReport {
             fault: spec.fault.into(),
             variant: spec.variant.into(),
-            expected_loop: Some(spec.expected_loop),
+            expected_loop: spec.expectation().control_loop(),
+            expectation: Some(spec.expectation()),
             gates: self.gates,
             outcome,
             diagnosis: self.diagnosis,
@@ -203,6 +208,7 @@ impl Drill<'_> {
             other => other,
         })?);
         self.timings.injected_at = Some(Timestamp::now());
+        self.session.mark(&self.id, || Did::Inject);
         self.answer(Gate::Injected, true, evidence, None);
         Ok(pending)
     }
@@ -246,6 +252,7 @@ impl Drill<'_> {
         });
         if error.is_none() {
             self.timings.undone_at = Some(Timestamp::now());
+            self.session.mark(&self.id, || Did::Undo);
         }
         self.session.events.drill(&self.id, EventKind::UndoFinished { error: error.clone() });
         error
@@ -291,7 +298,8 @@ fn report_without_drill(fault: &dyn Fault, outcome: Outcome, error: Option<Strin
     DrillReport {
         fault: spec.fault.into(),
         variant: spec.variant.into(),
-        expected_loop: Some(spec.expected_loop),
+        expected_loop: spec.expectation().control_loop(),
+        expectation: Some(spec.expectation()),
         gates: Gates::default(),
         outcome,
         diagnosis: None,

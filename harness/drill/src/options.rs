@@ -1,7 +1,7 @@
 //! What a run shall do, and how long it waits.
 
 use loopdrill_faults::Fault;
-use loopdrill_model::Loop;
+use loopdrill_model::{Group, Loop};
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 /// How long each gate may take.
@@ -42,7 +42,7 @@ pub struct Options {
     pub state_dir: PathBuf,
 }
 
-/// Which drills to run. An empty list selects all.
+/// Which drills to run. An empty list of names or loops selects all.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
     /// Canonical faults by name; `control` names the control drill.
@@ -51,6 +51,8 @@ pub struct Selection {
     pub variants: Vec<String>,
     /// Loops.
     pub loops: Vec<Loop>,
+    /// Groups. Where neither groups nor names are given, the canonical faults are meant.
+    pub groups: Vec<Group>,
 }
 
 /// A selection that selects nothing.
@@ -92,14 +94,24 @@ impl Selection {
     #[must_use]
     pub fn control(&self) -> bool {
         let all = self.faults.is_empty() && self.variants.is_empty() && self.loops.is_empty();
-        all || self.faults.iter().any(|f| f == crate::CONTROL)
+        all && self.in_group(Group::Canonical) || self.faults.iter().any(|f| f == crate::CONTROL)
     }
 
     fn matches(&self, fault: &dyn Fault) -> bool {
         let spec = fault.spec();
+        let blamed = spec.expectation().control_loop();
         let any = |list: &[String], name: &str| list.is_empty() || list.iter().any(|x| x == name);
         any(&self.faults, spec.fault)
             && any(&self.variants, spec.variant)
-            && (self.loops.is_empty() || self.loops.contains(&spec.expected_loop))
+            && (self.loops.is_empty() || blamed.is_some_and(|l| self.loops.contains(&l)))
+            && self.in_group(spec.group)
+    }
+
+    fn in_group(&self, group: Group) -> bool {
+        let named = !self.faults.is_empty() || !self.variants.is_empty();
+        match self.groups.as_slice() {
+            [] => named || group == Group::Canonical,
+            groups => groups.contains(&group),
+        }
     }
 }

@@ -11,6 +11,7 @@ use loopdrill_model::{
     Diagnoses, Diagnosis, DrillReport, EventKind, ExitStatus, FaultId, Outcome, RunReport, Timestamp,
     Versions,
 };
+use loopdrill_observe::record::{Did, Tape};
 use loopdrill_target::{ClusterHandle, Target};
 use std::{
     collections::BTreeMap,
@@ -66,6 +67,7 @@ pub struct Session {
     pub(crate) scopes: Arc<Scopes>,
     pub(crate) options: Options,
     pub(crate) cancel: CancellationToken,
+    pub(crate) tape: Option<Tape>,
     reports: Mutex<Vec<DrillReport>>,
     cleanups: Mutex<JoinSet<Result<(), String>>>,
     detector: Running,
@@ -115,11 +117,19 @@ impl Session {
             scopes,
             options,
             cancel,
+            tape: None,
             reports: Mutex::default(),
             cleanups: Mutex::default(),
             detector: running,
             started_at,
         })
+    }
+
+    /// Writes to a recording what the drills do, so that it can be scored without them.
+    #[must_use]
+    pub fn recorded(mut self, tape: Option<Tape>) -> Self {
+        self.tape = tape;
+        self
     }
 
     /// Runs one drill as soon as its footprint allows, and returns when it is undone and judged.
@@ -193,6 +203,7 @@ impl Session {
 
     fn note(&self, report: DrillReport) -> DrillReport {
         let drill = FaultId::new(&report.fault, &report.variant);
+        self.mark(&drill, || Did::End { report: Box::new(report.clone()) });
         self.events.drill(&drill, EventKind::DrillFinished { report: Box::new(report.clone()) });
         self.reports.lock().unwrap_or_else(PoisonError::into_inner).push(report.clone());
         report
@@ -282,6 +293,7 @@ mod tests {
             fault: "f".into(),
             variant: "v".into(),
             expected_loop: None,
+            expectation: None,
             gates: Gates::default(),
             outcome,
             diagnosis: None,

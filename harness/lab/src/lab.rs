@@ -162,6 +162,30 @@ impl Lab {
         Ok(lab)
     }
 
+    /// Attaches to a lab, or to a cluster that the `kind` CLI made, to look at it: nothing is put on its nodes. On
+    /// nodes that are not ours there is no agent then, so they cannot be asked for anything.
+    ///
+    /// # Errors
+    /// [`LabError::NotFound`] with the names that exist; others when the cluster does not answer.
+    pub async fn look_at(name: &str) -> Result<Lab, LabError> {
+        let engine = Engine::connect().await?;
+        let containers = engine.containers(&format!("{}={name}", labels::KIND_CLUSTER)).await?;
+        let Some(first) = containers.first() else { return Err(inventory::not_found(name).await) };
+        if engine::label(first, labels::LAB).is_some() {
+            return Lab::attach(name).await;
+        }
+        let file = LabFile::foreign(name, first.image.as_deref().unwrap_or_default(), "");
+        attach(&engine, name, &containers, false, file).await
+    }
+
+    /// Forgets a cluster that is not ours; for what [`Lab::look_at`] attached to.
+    ///
+    /// # Errors
+    /// [`LabError::Io`] when its files cannot be removed.
+    pub fn forget(&self) -> Result<(), LabError> {
+        if self.ours { Ok(()) } else { teardown::forget_files(&self.name) }
+    }
+
     /// Takes off the nodes of a cluster that is not ours what [`Lab::attach_kind`] put there. Does nothing on a lab.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! What one drill answers, and what a run reports.
 
-use crate::{Diagnosis, Evidence, ExitStatus, Loop};
+use crate::{Diagnosis, Evidence, ExitStatus, Expectation, Loop};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
@@ -238,6 +238,9 @@ pub struct DrillReport {
     pub variant: String,
     /// The loop that must be blamed; absent for the control drill, where nothing must be.
     pub expected_loop: Option<Loop>,
+    /// The whole right answer; absent in reports of older builds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expectation: Option<Expectation>,
     /// The five answers.
     pub gates: Gates,
     /// How it ended.

@@ -1,6 +1,8 @@
 //! The event stream of a run: the one truth of which every report is a fold.
 
-use crate::{Diagnosis, DrillReport, ExitStatus, FaultId, Gate, GateResult, RunReport, Versions};
+use crate::{
+    Diagnosis, DrillReport, ExitStatus, Expectation, FaultId, Gate, GateResult, RunReport, Versions,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -48,7 +50,11 @@ pub enum EventKind {
         message: String,
     },
     /// The drill began: its victim is being set up.
-    DrillStarted,
+    DrillStarted {
+        /// The right answer; absent in streams of older builds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expectation: Option<Expectation>,
+    },
     /// A gate was answered.
     GateAnswered {
         /// Which gate.

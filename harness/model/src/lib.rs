@@ -8,6 +8,7 @@ mod diagnosis;
 mod drill;
 mod event;
 mod exit;
+mod expect;
 pub mod signal;
 
 pub use blame::{Cause, Loop};
@@ -17,5 +18,6 @@ pub use drill::{
 };
 pub use event::{Event, EventKind};
 pub use exit::ExitStatus;
+pub use expect::{Expectation, Group, Root};
 pub use jiff::Timestamp;
 pub use signal::{Observation, Signal, Source};

@@ -13,6 +13,7 @@
 //! | `scorecard` | the pure fold from a [`loopdrill_model::RunReport`] to what a scorecard says |
 //! | `console` | live view, plain lines, scorecard |
 //! | `diagnosis` | findings for people |
+//! | `timeline` | findings over time: what came and went |
 
 mod console;
 mod diagnosis;
@@ -24,6 +25,7 @@ mod output;
 mod say;
 mod scorecard;
 mod style;
+mod timeline;
 
 #[cfg(test)]
 mod sample;
@@ -32,8 +34,10 @@ pub use console::{Console, ConsoleOptions, LineWriter};
 pub use diagnosis::{diagnoses_json, render_diagnoses, render_diagnosis};
 pub use file::{ReportFile, read};
 pub use fold::{Fold, Folds};
+pub use jiff::SignedDuration;
 pub use log::{EventLog, read_events};
 pub use output::{OutputDir, ReportError};
-pub use say::duration;
-pub use scorecard::{Mark, Row, Scorecard, Totals};
+pub use say::{duration, paragraph};
+pub use scorecard::{Mark, Row, Scorecard, Totals, labelled};
 pub use style::{Screen, Style};
+pub use timeline::{Change, Document, Lack, Timeline, render_change};

@@ -95,6 +95,7 @@ fn drill(fault: &str, variant: &str, expected: Option<Loop>, outcome: Outcome, s
         fault: fault.into(),
         variant: variant.into(),
         expected_loop: expected,
+        expectation: None,
         gates: gates(held, missed, start),
         outcome,
         diagnosis: None,
@@ -235,7 +236,7 @@ fn drill_events(id: &FaultId, drill: &DrillReport) -> Vec<Event> {
         events.push(Event { at: last, drill: Some(id.clone()), kind });
     };
     if !matches!(drill.outcome, Outcome::Skipped(_)) {
-        push(None, EventKind::DrillStarted);
+        push(None, EventKind::DrillStarted { expectation: drill.expectation.clone() });
     }
     for gate in Gate::ALL {
         let result = drill.gates.get(gate).clone();

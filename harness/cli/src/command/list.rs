@@ -20,15 +20,17 @@ pub(crate) fn main(args: &Args) -> Result<ExitStatus, Failure> {
         OutputFormat::Json => {
             let drills: Vec<_> = specs
                 .map(|s| {
-                    json!({ "fault": s.fault, "variant": s.variant, "loop": s.expected_loop, "title": s.title,
-                        "causes": s.expected_causes, "needs": s.needs.iter().map(ToString::to_string).collect::<Vec<_>>() })
+                    let expected = s.expectation();
+                    json!({ "fault": s.fault, "variant": s.variant, "group": s.group, "loop": expected.control_loop(),
+                        "title": s.title, "causes": s.roots.concat(), "expectation": expected, "needs": s.needs.iter().map(ToString::to_string).collect::<Vec<_>>() })
                 })
                 .collect();
             println!("{:#}", json!({ "drills": drills }));
         }
         OutputFormat::Human => {
             for s in specs {
-                println!("{:<14} {:<36} {}", s.expected_loop, s.id(), s.title);
+                let blamed = s.expectation().control_loop().map_or("none", |l| l.name());
+                println!("{:<10} {:<14} {:<38} {}", s.group, blamed, s.id(), s.title);
             }
         }
     }

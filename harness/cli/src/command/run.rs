@@ -1,18 +1,28 @@
 //! `loopdrill run`.
 
+use super::readiness::Readiness;
 use crate::{
     Failure,
     cluster::{self, Cluster, ClusterArgs},
     interrupt,
-    names::{OutputFormat, control_loop},
+    names::{Groups, OutputFormat, control_loop},
 };
+use loopdrill_detect::{Builtin, Detector};
 use loopdrill_drill::{Budgets, EventSender, EventStream, Options, Selection, Session, event_stream};
 use loopdrill_faults::{Fault, catalogue, journal};
 use loopdrill_model::{ExitStatus, Loop, RunReport};
+use loopdrill_observe::record::Tape;
 use loopdrill_report::{Console, ConsoleOptions, Folds, OutputDir};
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+/// The detector whose signals can be recorded.
+const BUILTIN: &str = "builtin";
 
 /// Options of `loopdrill run`.
 #[derive(Debug, clap::Args)]
@@ -27,14 +37,27 @@ pub(crate) struct Args {
     /// Only this loop. Repeatable
     #[arg(long = "loop", value_name = "LOOP", value_parser = control_loop)]
     control_loop: Vec<Loop>,
+    /// Only drills of this group: canonical, decoys, dominoes or all. Repeatable
+    /// [default: canonical, and whatever is named]
+    #[arg(long, value_name = "GROUP", value_enum)]
+    group: Vec<Groups>,
     /// The detector under test: builtin, or none (which must fail every drill)
     #[arg(long, default_value = "builtin")]
     detector: String,
     #[command(flatten)]
     cluster: ClusterArgs,
-    /// Where events.jsonl, report.json and junit.xml go
+    /// Where events.jsonl, report.json and junit.xml go, and the kubeconfig of a lab that stays
     #[arg(long, value_name = "DIR", default_value = "report")]
     output_dir: PathBuf,
+    /// Where the recording goes; recording.gz in the output directory by default
+    #[arg(long, value_name = "FILE", conflicts_with = "no_record")]
+    record: Option<PathBuf>,
+    /// Record nothing
+    #[arg(long)]
+    no_record: bool,
+    /// Run the readiness checklist before the first drill, and in the end hold its predictions against what happened
+    #[arg(long)]
+    check: bool,
     /// What to print on standard output in the end
     #[arg(long, value_enum, default_value_t)]
     output: OutputFormat,
@@ -44,6 +67,9 @@ pub(crate) struct Args {
     /// How long the detector may take from the symptom to the right diagnosis, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3600))]
     detect_within: u64,
+    /// How long the control drill watches a cluster to which nothing is done, in seconds
+    #[arg(long = "for", value_name = "SECONDS", default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    control_for: u64,
     /// Say what would be done and to what, and do nothing
     #[arg(long)]
     dry_run: bool,
@@ -52,10 +78,19 @@ pub(crate) struct Args {
     yes: bool,
 }
 
+/// Who watches, and what it is written to.
+struct Watch {
+    detector: Arc<dyn Detector>,
+    tape: Option<Tape>,
+}
+
 const EXAMPLES: &str = "\
 Examples:
   loopdrill run                                    all drills on a fresh lab, which goes afterwards
   loopdrill run --fault overlay-mtu --variant df   one drill
+  loopdrill run --group decoys                     conditions that only look like the canonical faults
+  loopdrill run --fault control --for 600          ten minutes in which nothing may be found
+  loopdrill run --check                            also: which warnings of the checklist were right?
   loopdrill run --lab dev                          on the lab `dev`, which is made where it is missing and stays
   loopdrill run --detector none                    what a cluster without monitoring would notice: nothing";
 
@@ -64,54 +99,88 @@ pub(crate) async fn main(args: Args) -> Result<ExitStatus, Failure> {
         faults: args.fault.clone(),
         variants: args.variant.clone(),
         loops: args.control_loop.clone(),
+        groups: args.group.iter().flat_map(|g| g.all()).copied().collect(),
     };
     let control = selection.control();
     let faults = selection.pick(catalogue())?;
-    let detector =
-        loopdrill_detect::by_name(&args.detector).map_err(|e| Failure::new(ExitStatus::Usage, &e))?;
+    loopdrill_detect::by_name(&args.detector).map_err(|e| Failure::new(ExitStatus::Usage, &e))?;
     if args.dry_run {
         return dry_run(&args, &faults).await;
     }
     let cancel = interrupt::token().map_err(|e| Failure::new(ExitStatus::NoCluster, &e))?;
     let dir = OutputDir::claim(&args.output_dir).map_err(|e| Failure::new(ExitStatus::Usage, &e))?;
+    let tape = tape(&args, &dir)?;
+    let watch = Watch { detector: detector(&args, tape.as_ref())?, tape: tape.clone() };
     let (events, stream) = event_stream();
     let reports = fold(stream, &Arc::new(dir), &args);
     let run = cluster::new_run_id();
-    loopdrill_drill::announce(&events, &run, &faults, control, detector.name());
+    loopdrill_drill::announce(&events, &run, &faults, control, watch.detector.name());
 
-    let report = drills(&args, &run, faults, control, detector, &events, cancel).await;
+    let mut readiness = Readiness::new(args.check, &args.output_dir);
+    let report = drills(&args, &run, faults, control, watch, &events, cancel, &mut readiness).await;
     drop(events);
+    let recorded = tape.map_or(Ok(()), |tape| tape.finish()).map_err(|e| Failure::new(ExitStatus::Usage, &e));
     let errors = reports.await.map_err(|e| Failure::new(ExitStatus::CleanupFailed, &e))?;
     let report = report?;
+    readiness.conclude(&report.drills, args.output == OutputFormat::Human);
     if args.output == OutputFormat::Json {
         println!(
             "{}",
             serde_json::to_string_pretty(&report).map_err(|e| Failure::new(ExitStatus::Usage, &e))?
         );
     }
-    Ok(errors.iter().fold(report.exit, |exit, e| {
+    let exit = errors.iter().fold(report.exit, |exit, e| {
         eprintln!("error: {e}");
         exit.worst(e.exit())
-    }))
+    });
+    Ok(recorded.map_or_else(|failure| exit.worst(failure.print()), |()| exit))
 }
 
+/// The run's recording: of what the built-in detector sees, so there is none without it.
+fn tape(args: &Args, dir: &OutputDir) -> Result<Option<Tape>, Failure> {
+    let path = match &args.record {
+        Some(path) if args.detector == BUILTIN => path.clone(),
+        Some(_) => {
+            return Err(Failure::usage(
+                "--record writes down what the built-in detector sees; add --detector builtin",
+            ));
+        }
+        None if args.no_record || args.detector != BUILTIN => return Ok(None),
+        None => dir.path().join(OutputDir::RECORDING),
+    };
+    Tape::create(&path).map(Some).map_err(|e| Failure::new(ExitStatus::Usage, &e))
+}
+
+fn detector(args: &Args, tape: Option<&Tape>) -> Result<Arc<dyn Detector>, Failure> {
+    match tape {
+        Some(tape) => Ok(Arc::new(Builtin::default().recorded(tape.clone()))),
+        None => loopdrill_detect::by_name(&args.detector).map_err(|e| Failure::new(ExitStatus::Usage, &e)),
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "everything that the run was made of, once")]
 async fn drills(
     args: &Args,
     run: &str,
     faults: Vec<Arc<dyn Fault>>,
     control: bool,
-    detector: Arc<dyn loopdrill_detect::Detector>,
+    watch: Watch,
     events: &EventSender,
     cancel: CancellationToken,
+    readiness: &mut Readiness<'_>,
 ) -> Result<RunReport, Failure> {
     let cluster = cluster::provide(&args.cluster, run, events, &cancel).await?;
-    let session = session(args, &cluster, detector, events, cancel).await;
+    tokio::select! {
+        () = readiness.before(&cluster, events) => {}
+        () = cancel.cancelled() => {}
+    }
+    let session = session(args, &cluster, watch, events, cancel).await;
     let report = match session {
         Ok(session) => Ok(loopdrill_drill::run(session, faults, control).await),
         Err(e) => Err(Failure::from(e)),
     };
     if let Some(kubeconfig) = cluster.kept_kubeconfig() {
-        events.progress(format!("the lab stays; KUBECONFIG={}", kubeconfig.display()));
+        events.progress(format!("the lab stays; KUBECONFIG={}", beside_the_run(args, kubeconfig).display()));
     }
     events.progress("giving the cluster back");
     let trouble = cluster.release().await.err();
@@ -121,17 +190,35 @@ async fn drills(
     }
 }
 
+/// Puts the kubeconfig of a lab that stays beside the run's reports; where that fails, the lab's own serves.
+fn beside_the_run(args: &Args, kubeconfig: &Path) -> PathBuf {
+    let copy = args.output_dir.join("kubeconfig");
+    match std::fs::copy(kubeconfig, &copy) {
+        Ok(_) => copy,
+        Err(e) => {
+            tracing::warn!(error = %e, "the kubeconfig could not be copied");
+            kubeconfig.into()
+        }
+    }
+}
+
 async fn session(
     args: &Args,
     cluster: &Cluster,
-    detector: Arc<dyn loopdrill_detect::Detector>,
+    watch: Watch,
     events: &EventSender,
     cancel: CancellationToken,
 ) -> Result<Session, loopdrill_drill::SessionError> {
-    let budgets = Budgets { detect: Duration::from_secs(args.detect_within), ..Budgets::default() };
+    let budgets = Budgets {
+        detect: Duration::from_secs(args.detect_within),
+        control: Duration::from_secs(args.control_for),
+        ..Budgets::default()
+    };
     let options = Options { budgets, require: args.require, state_dir: journal::state_dir() };
-    Session::start(Arc::clone(&cluster.target), &cluster.handle, detector, options, events.clone(), cancel)
-        .await
+    let target = Arc::clone(&cluster.target);
+    let session =
+        Session::start(target, &cluster.handle, watch.detector, options, events.clone(), cancel).await?;
+    Ok(session.recorded(watch.tape))
 }
 
 /// Feeds all reports until the stream ends; returns what could not be written.
@@ -155,7 +242,12 @@ async fn dry_run(args: &Args, faults: &[Arc<dyn Fault>]) -> Result<ExitStatus, F
     let facts = cluster::facts(&args.cluster).await?;
     for fault in faults {
         let spec = fault.spec();
-        println!("{} ({}): {}", spec.id(), spec.expected_loop, spec.title);
+        println!(
+            "{} ({}): {}",
+            spec.id(),
+            spec.expectation().control_loop().map_or("silence", |l| l.name()),
+            spec.title
+        );
         if let Some(missing) = spec.needs.iter().find(|c| !facts.has(c)) {
             println!("  would be skipped: the cluster lacks {missing}");
             continue;

@@ -3,7 +3,8 @@
 use super::{Drill, Stop};
 use crate::findings::key;
 use loopdrill_faults::FaultError;
-use loopdrill_model::{Cause, Diagnosis, EventKind, Evidence, Gate, Loop, Source, Timestamp};
+use loopdrill_model::{Cause, Diagnosis, EventKind, Evidence, Expectation, Gate, Loop, Source, Timestamp};
+use loopdrill_observe::record::Did;
 use std::{collections::BTreeMap, time::Duration};
 use tokio::{
     sync::watch,
@@ -55,8 +56,15 @@ impl Verdict {
     }
 
     /// When the answer was first given, and the first evidence it was given with: lag and lead count from it.
-    fn answered(&self) -> Option<(Timestamp, Timestamp)> {
-        self.top.as_ref().and_then(|d| self.seen.get(&(d.control_loop, d.cause))).copied()
+    /// Of several roots the one that was named last decides.
+    fn answered(&self, expectation: &Expectation) -> Option<(Timestamp, Timestamp)> {
+        let others = if expectation.roots.len() > 1 { self.others.as_slice() } else { &[] };
+        let answers = self.top.iter().chain(others);
+        answers.filter_map(|d| self.seen.get(&(d.control_loop, d.cause))).max().copied()
+    }
+
+    fn all(&self) -> Vec<Diagnosis> {
+        self.top.iter().chain(&self.others).cloned().collect()
     }
 }
 
@@ -69,7 +77,8 @@ impl Drill<'_> {
             tokio::join!(this.wait_for_symptom(tell), this.wait_for_diagnosis(told))
         };
         let verdict = verdict?;
-        let (detected, evident) = verdict.answered().unzip();
+        self.session.mark(&self.id, || Did::Conclude);
+        let (detected, evident) = verdict.answered(&self.expectation).unzip();
         self.timings.detected_at = detected;
         // What was true before the injection is no evidence of it.
         self.timings.first_evidence_at = evident.max(evident.and(self.timings.injected_at));
@@ -104,7 +113,10 @@ impl Drill<'_> {
             }
         };
         tell.send_replace(match &found {
-            Ok(Some(_)) => Victim::Shows(Instant::now()),
+            Ok(Some(_)) => {
+                self.session.mark(&self.id, || Did::Manifest);
+                Victim::Shows(Instant::now())
+            }
             Ok(None) | Err(_) => Victim::StaysWell,
         });
         found
@@ -126,7 +138,7 @@ impl Drill<'_> {
         let mut right_since: Option<Instant> = None;
         loop {
             let mine = self.in_scope(&findings.borrow_and_update().diagnoses);
-            let right = mine.first().is_some_and(|top| self.is_right(top));
+            let right = !self.expectation.is_silence() && self.expectation.judge(&mine).is_ok();
             if verdict.take(mine.clone()) {
                 self.session.events.drill(&self.id, EventKind::Findings { diagnoses: mine });
             }
@@ -140,6 +152,10 @@ impl Drill<'_> {
             let victim_now = *victim.borrow_and_update();
             let end = match victim_now {
                 Victim::Well => None,
+                // Silence has no moment at which it is complete: it is listened to for as long as on a healthy cluster.
+                Victim::Shows(at) if self.expectation.is_silence() => {
+                    Some(at + self.session.options.budgets.control)
+                }
                 Victim::Shows(at) => {
                     let budget = at + self.session.options.budgets.detect;
                     Some(settled.map_or(budget, |s| s.min(budget)))
@@ -172,13 +188,10 @@ impl Drill<'_> {
         mine
     }
 
-    fn is_right(&self, d: &Diagnosis) -> bool {
-        let spec = self.fault.spec();
-        d.control_loop == spec.expected_loop && d.cause.is_none_or(|c| spec.expected_causes.contains(&c))
-    }
-
     fn judge_detection(&mut self, verdict: Verdict) {
-        let spec = self.fault.spec();
+        if self.expectation.is_silence() {
+            return self.judge_silence(verdict);
+        }
         let evidence = verdict.top.as_ref().map(|d| d.evidence.clone()).unwrap_or_default();
         let silent = || Some("the detector reported nothing about what this drill touched".to_string());
         let note = if verdict.top.is_none() { silent() } else { None };
@@ -189,16 +202,7 @@ impl Drill<'_> {
             evidence.clone(),
             note,
         );
-        let note = verdict.top.as_ref().filter(|d| !self.is_right(d)).map(|d| {
-            let causes: Vec<_> = spec.expected_causes.iter().map(|c| c.name()).collect();
-            format!(
-                "expected {} ({}), the detector blamed {} ({})",
-                spec.expected_loop,
-                causes.join(" or "),
-                d.control_loop,
-                d.cause.map_or("no cause named", |c| c.name())
-            )
-        });
+        let note = verdict.top.as_ref().and_then(|_| self.expectation.judge(&verdict.all()).err());
         let ok = verdict.attributed_at.is_some();
         self.answer_at(
             Gate::Attributed,
@@ -207,6 +211,29 @@ impl Drill<'_> {
             if ok { evidence } else { Vec::new() },
             note,
         );
+        (self.diagnosis, self.others) = (verdict.top, verdict.others);
+    }
+
+    /// Nothing was to be found; but a detector that did not look found nothing, either.
+    fn judge_silence(&mut self, verdict: Verdict) {
+        let newest = self.session.findings.borrow().as_of;
+        let looked = newest.filter(|at| Some(*at) >= self.gates.manifested.at);
+        let fact = |signal: &str, value: &str| Evidence {
+            signal: signal.into(),
+            value: value.into(),
+            at: looked.unwrap_or_else(Timestamp::now),
+            source: Source::other("detector"),
+        };
+        let (evidence, note) = match looked {
+            Some(_) => (vec![fact("newest signal", "taken into account")], None),
+            None => {
+                (Vec::new(), Some("the detector saw nothing since then: its silence proves nothing".into()))
+            }
+        };
+        self.answer_at(Gate::Detected, looked, looked.is_some(), evidence, note);
+        let wrong = self.expectation.judge(&verdict.all()).err();
+        let evidence = if wrong.is_none() { vec![fact("findings", "none")] } else { Vec::new() };
+        self.answer(Gate::Attributed, wrong.is_none(), evidence, wrong);
         (self.diagnosis, self.others) = (verdict.top, verdict.others);
     }
 

@@ -32,6 +32,17 @@ pub(crate) struct FakeFault {
     pub(crate) api: Api,
     pub(crate) victim: VictimIs,
     pub(crate) needs_storage: bool,
+    pub(crate) expects: Expects,
+}
+
+/// What the right answer is.
+#[derive(Clone, Copy, Default, PartialEq)]
+pub(crate) enum Expects {
+    #[default]
+    One,
+    /// Two roots: what [`DetectorSays::TheTruthBelow`] says.
+    Two,
+    Silence,
 }
 
 const fn spec(needs: &'static [Capability]) -> FaultSpec {
@@ -39,19 +50,26 @@ const fn spec(needs: &'static [Capability]) -> FaultSpec {
         fault: "fake",
         variant: "one",
         title: "an object that should not be there",
-        expected_loop: Loop::Identity,
-        expected_causes: &[Cause::RbacDenied],
+        roots: &[&[Cause::RbacDenied]],
         needs,
+        ..FaultSpec::CANONICAL
     }
 }
 
 static PLAIN: FaultSpec = spec(&[]);
+static SILENT: FaultSpec = FaultSpec { roots: &[], ..spec(&[]) };
+static TWOFOLD: FaultSpec = FaultSpec { roots: &[&[Cause::RbacDenied], &[Cause::OverlayMtu]], ..spec(&[]) };
 static DEMANDING: FaultSpec = spec(&[Capability::ZonalStorage]);
 
 #[async_trait]
 impl Fault for FakeFault {
     fn spec(&self) -> &'static FaultSpec {
-        if self.needs_storage { &DEMANDING } else { &PLAIN }
+        match self.expects {
+            Expects::Silence => &SILENT,
+            Expects::Two => &TWOFOLD,
+            Expects::One if self.needs_storage => &DEMANDING,
+            Expects::One => &PLAIN,
+        }
     }
 
     fn footprint(&self, _: &ClusterFacts) -> Footprint {

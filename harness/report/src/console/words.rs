@@ -54,7 +54,7 @@ impl Teller {
                 text
             }
             EventKind::Progress { message } => clean(message),
-            EventKind::DrillStarted => "started, setting up the victim".into(),
+            EventKind::DrillStarted { .. } => "started, setting up the victim".into(),
             EventKind::GateAnswered { gate, result } => {
                 format!("{} {gate}{}", Mark::of(result).sign(), why(result))
             }

@@ -1,0 +1,7 @@
+//! The decoys: what looks like a canonical fault and has another cause.
+
+mod shared;
+
+fn main() -> std::process::ExitCode {
+    shared::main(shared::Suite::Group(loopdrill_model::Group::Decoy))
+}

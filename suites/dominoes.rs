@@ -1,0 +1,7 @@
+//! The dominoes: one cause that shows in several loops, and several causes at once.
+
+mod shared;
+
+fn main() -> std::process::ExitCode {
+    shared::main(shared::Suite::Group(loopdrill_model::Group::Domino))
+}
