@@ -1,5 +1,6 @@
 //! `loopdrill run`.
 
+use super::readiness::Readiness;
 use crate::{
     Failure,
     cluster::{self, Cluster, ClusterArgs},
@@ -57,6 +58,9 @@ pub(crate) struct Args {
     /// Record nothing
     #[arg(long)]
     no_record: bool,
+    /// Run the readiness checklist before the first drill, and in the end hold its predictions against what happened
+    #[arg(long)]
+    check: bool,
     /// What to print on standard output in the end
     #[arg(long, value_enum, default_value_t)]
     output: OutputFormat,
@@ -89,6 +93,7 @@ Examples:
   loopdrill run --fault overlay-mtu --variant df   one drill
   loopdrill run --group decoys                     conditions that only look like the canonical faults
   loopdrill run --fault control --for 600          ten minutes in which nothing may be found
+  loopdrill run --check                            also: which warnings of the checklist were right?
   loopdrill run --lab dev                          on the lab `dev`, which is made where it is missing and stays
   loopdrill run --detector builtin --detector 'exec:./adapter'
                                                    another tool beside ours, on one scoreboard
@@ -117,11 +122,13 @@ pub(crate) async fn main(args: Args) -> Result<ExitStatus, Failure> {
     let run = cluster::new_run_id();
     loopdrill_drill::announce(&events, &run, &faults, control, &watch.detectors.names());
 
-    let report = drills(&args, &run, faults, control, watch, &events, cancel).await;
+    let mut readiness = Readiness::new(args.check, &args.output_dir);
+    let report = drills(&args, &run, faults, control, watch, &events, cancel, &mut readiness).await;
     drop(events);
     let recorded = tape.map_or(Ok(()), |tape| tape.finish()).map_err(|e| Failure::new(ExitStatus::Usage, &e));
     let errors = reports.await.map_err(|e| Failure::new(ExitStatus::CleanupFailed, &e))?;
     let report = report?;
+    readiness.conclude(&report.drills, args.output == OutputFormat::Human);
     if args.output == OutputFormat::Json {
         print!(
             "{}",
@@ -161,6 +168,7 @@ fn detectors(listed: Vec<Arc<dyn Detector>>, tape: Option<&Tape>) -> Result<Dete
     Ok(Detectors::new(first, listed.collect()))
 }
 
+#[expect(clippy::too_many_arguments, reason = "everything that the run was made of, once")]
 async fn drills(
     args: &Args,
     run: &str,
@@ -169,8 +177,13 @@ async fn drills(
     watch: Watch,
     events: &EventSender,
     cancel: CancellationToken,
+    readiness: &mut Readiness<'_>,
 ) -> Result<RunReport, Failure> {
     let cluster = cluster::provide(&args.cluster, run, events, &cancel).await?;
+    tokio::select! {
+        () = readiness.before(&cluster, events) => {}
+        () = cancel.cancelled() => {}
+    }
     let session = session(args, &cluster, watch, events, cancel).await;
     let report = match session {
         Ok(session) => Ok(loopdrill_drill::run(session, faults, control).await),
