@@ -7,9 +7,16 @@ use loopdrill_model::{Diagnosis, Timestamp};
 const GAP: f64 = 3.0;
 
 /// The findings of the last seconds.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Memory {
     known: Vec<Known>,
+    gap: f64,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::with_gap(GAP)
+    }
 }
 
 #[derive(Debug)]
@@ -19,30 +26,29 @@ struct Known {
 }
 
 impl Memory {
+    /// A memory that bridges gaps of so many seconds.
+    pub(crate) fn with_gap(gap: f64) -> Self {
+        Self { known: Vec::new(), gap }
+    }
+
     /// Gives each finding the times at which it was first seen and diagnosed.
     pub(crate) fn stamp(&mut self, mut present: Vec<Diagnosis>, now: Timestamp) -> Vec<Diagnosis> {
         for finding in &mut present {
             finding.diagnosed_at = now;
-            if let Some(known) = self.known.iter().find(|k| is_same(&k.finding, finding)) {
+            if let Some(known) = self.known.iter().find(|k| k.finding.is_same_finding(finding)) {
                 finding.diagnosed_at = known.finding.diagnosed_at;
                 finding.first_evidence_at = finding.first_evidence_at.min(known.finding.first_evidence_at);
             }
         }
+        let gap = self.gap;
         let absent = |k: &Known| {
-            now.duration_since(k.seen_at).as_secs_f64() < GAP
-                && !present.iter().any(|p| is_same(&k.finding, p))
+            now.duration_since(k.seen_at).as_secs_f64() < gap
+                && !present.iter().any(|p| k.finding.is_same_finding(p))
         };
         self.known.retain(absent);
         self.known.extend(present.iter().map(|p| Known { finding: p.clone(), seen_at: now }));
         present
     }
-}
-
-/// The same cause, about at least one thing in common.
-fn is_same(a: &Diagnosis, b: &Diagnosis) -> bool {
-    a.control_loop == b.control_loop
-        && a.cause == b.cause
-        && (a.subjects == b.subjects || a.subjects.iter().any(|s| b.subjects.contains(s)))
 }
 
 #[cfg(test)]

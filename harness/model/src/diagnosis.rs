@@ -82,6 +82,16 @@ pub struct Diagnosis {
     pub diagnosed_at: Timestamp,
 }
 
+impl Diagnosis {
+    /// Whether the other one is the same finding at another time: the same cause, about at least one thing in common.
+    #[must_use]
+    pub fn is_same_finding(&self, other: &Self) -> bool {
+        self.control_loop == other.control_loop
+            && self.cause == other.cause
+            && (self.subjects == other.subjects || self.subjects.iter().any(|s| other.subjects.contains(s)))
+    }
+}
+
 /// The document a detector prints.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Diagnoses {
@@ -90,4 +100,7 @@ pub struct Diagnoses {
     /// The newest signal that was taken into account. Absent when nothing was seen: then silence proves nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_of: Option<Timestamp>,
+    /// What the detector could not see or do, each with the next step: its silence proves the less.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trouble: Vec<String>,
 }

@@ -24,6 +24,11 @@ pub fn duration(d: SignedDuration) -> String {
     }
 }
 
+/// So many seconds as people say them; none where that is no duration.
+pub(crate) fn seconds(s: f64) -> String {
+    SignedDuration::try_from_secs_f64(s).map_or("–".into(), duration)
+}
+
 /// A share as people say it: `97 %`.
 pub(crate) fn percent(share: f64) -> String {
     format!("{:.0} %", share * 100.0)
@@ -41,6 +46,12 @@ pub(crate) fn clean(text: &str) -> String {
 /// `text` on one line of at most `width` columns, its end cut off where it is longer.
 pub(crate) fn cut(text: &str, width: usize) -> String {
     console::truncate_str(&clean(text), width, "…").into_owned()
+}
+
+/// `text` in lines that fit the screen.
+#[must_use]
+pub fn paragraph(text: &str, screen: crate::Screen) -> String {
+    wrap(text, screen.width).join("\n") + "\n"
 }
 
 /// `text` in lines of at most `width` columns, broken between words, and within a word that is longer.

@@ -2,7 +2,7 @@
 
 use super::{Mark, Row, Scorecard, advice, verdict};
 use crate::{
-    Screen, Style, diagnosis,
+    Score, Screen, Style, diagnosis,
     say::{self, clean, count, cut, pad, percent, wrap},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -27,6 +27,7 @@ impl Scorecard<'_> {
             }
         }
         out += &self.strays(screen);
+        out += &Score::from(self.report).text(screen);
         out += &self.trouble(screen);
         out.push('\n');
         out += &self.summary(screen);
@@ -303,7 +304,8 @@ pub(crate) fn after(at: Timestamp, zero: Timestamp) -> String {
 }
 
 /// `text` behind `label`, broken where the screen ends.
-pub(crate) fn labelled(label: &str, text: &str, screen: Screen, indent: &str) -> String {
+#[must_use]
+pub fn labelled(label: &str, text: &str, screen: Screen, indent: &str) -> String {
     let lines = wrap(text, screen.width.saturating_sub(indent.len() + LABEL));
     let mut out = String::new();
     for (n, line) in lines.iter().enumerate() {
