@@ -7,7 +7,7 @@ use kube::{Api, Client, Config, api::GetParams};
 use std::{process::ExitCode, time::Duration};
 
 /// Requests under way at any time.
-pub(super) const AT_ONCE: usize = 400;
+pub(super) const AT_ONCE: usize = 300;
 /// So many share a connection: servers allow no more than a hundred or two each.
 const A_CONNECTION: usize = 80;
 const OBJECT: &str = "kube-root-ca.crt";

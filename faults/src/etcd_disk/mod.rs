@@ -180,6 +180,11 @@ async fn allow_writing(ctx: &FaultContext) -> Result<(), FaultError> {
 
 /// Reads what the writer says of its last calls.
 pub(crate) async fn look(ctx: &FaultContext) -> Result<Look, FaultError> {
+    look_for(ctx, SLOW_MS).await
+}
+
+/// The same, with writes called slow that take so many milliseconds.
+pub(crate) async fn look_for(ctx: &FaultContext, slow_ms: u64) -> Result<Look, FaultError> {
     let pods = pods_of(ctx, WRITER).await?;
     let Some(pod) = newest(&pods) else { return Ok(Look::Settling("the writer has no pod".into())) };
     let pod = pod.name_any();
@@ -187,12 +192,13 @@ pub(crate) async fn look(ctx: &FaultContext) -> Result<Look, FaultError> {
         LogParams { since_seconds: Some(FRESH_S), tail_lines: Some(CALLS as i64), ..LogParams::default() };
     let log = victim::api::<Pod>(ctx).logs(&pod, &params).await;
     let log = log.map_err(FaultError::api(format!("read the log of {pod}")))?;
-    Ok(judge(&log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect::<Vec<_>>()))
+    let calls: Vec<_> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    Ok(judge(&calls, slow_ms))
 }
 
 /// Judges the last calls, oldest first. One slow call may be an accident; all of them are the symptom.
-fn judge(calls: &[Call]) -> Look {
-    let slow = calls.iter().filter(|call| call.ms >= SLOW_MS).count();
+fn judge(calls: &[Call], slow_ms: u64) -> Look {
+    let slow = calls.iter().filter(|call| call.ms >= slow_ms).count();
     let failed = calls.iter().find_map(|call| call.error.as_ref());
     match (calls.len(), slow, failed) {
         (CALLS, CALLS, _) => Look::Broken(vec![
@@ -231,18 +237,21 @@ mod tests {
 
     #[test]
     fn only_steadily_slow_writes_are_the_symptom() {
-        assert_eq!(judge(&calls(&[12, 9, 499])), Look::Well);
+        assert_eq!(judge(&calls(&[12, 9, 499]), SLOW_MS), Look::Well);
         assert!(
-            matches!(judge(&calls(&[900, 3000, 1500])), Look::Broken(e) if e[0].value == "1500 ms" && e[1].value == "1.0 a second")
+            matches!(judge(&calls(&[900, 3000, 1500]), SLOW_MS), Look::Broken(e) if e[0].value == "1500 ms" && e[1].value == "1.0 a second")
         );
         for times in [&[][..], &[900, 900], &[12, 900, 900], &[900, 900, 12]] {
-            assert!(matches!(judge(&calls(times)), Look::Settling(_)), "{times:?}");
+            assert!(matches!(judge(&calls(times), SLOW_MS), Look::Settling(_)), "{times:?}");
         }
         let at = Timestamp::UNIX_EPOCH;
         let refused = Call { at, ms: 3, error: Some("403".into()) };
-        assert!(matches!(judge(&vec![refused; 3]), Look::Settling(_)), "a quick refusal is something else");
+        assert!(
+            matches!(judge(&vec![refused; 3], SLOW_MS), Look::Settling(_)),
+            "a quick refusal is something else"
+        );
         let late = Call { at, ms: 10_000, error: Some("no answer".into()) };
-        assert!(matches!(judge(&vec![late; 3]), Look::Broken(_)));
+        assert!(matches!(judge(&vec![late; 3], SLOW_MS), Look::Broken(_)));
     }
 
     #[test]

@@ -109,3 +109,27 @@ pub(super) fn judge(reports: &[Report]) -> Look {
     }
     Look::Settling(words.map(|(signal, value)| format!("{signal}: {value}")).join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(status: u16, ms: u64) -> Report {
+        let request = |bytes| Request { bytes, status, ms };
+        Report { dns: Ok(1), connect: Ok(1), small: request(64), large: request(65_536) }
+    }
+
+    #[test]
+    fn requests_suffer_when_two_fail_or_most_are_slow() {
+        let (well, slow, failed) = (report(200, 5), report(200, 1_200), report(504, 2_000));
+        let judge =
+            |reports: &[&Report]| judge_suffering(&reports.iter().map(|r| (*r).clone()).collect::<Vec<_>>());
+        assert!(matches!(judge(&[&well, &well, &failed, &failed]), Look::Broken(_)));
+        assert!(matches!(judge(&[&slow, &well, &slow, &slow]), Look::Broken(_)));
+        assert!(matches!(judge(&[&well, &well, &well, &failed]), Look::Settling(_)), "once is chance");
+        assert!(matches!(judge(&[&slow, &slow, &slow, &well]), Look::Settling(_)), "it may be over");
+        assert_eq!(judge(&[&well, &well, &well, &well]), Look::Well);
+        assert!(matches!(judge(&[&well]), Look::Settling(_)));
+        assert!(matches!(judge(&[]), Look::Settling(_)));
+    }
+}

@@ -12,6 +12,7 @@ mod memory_eater;
 pub mod place;
 mod pods;
 mod ready;
+mod service;
 #[cfg(test)]
 pub(crate) mod testing;
 mod wait;
@@ -55,9 +56,10 @@ pub fn main(args: &[String]) -> ExitCode {
             Some(backend) => run(crate::overlay_mtu::serve_front(backend.clone())),
             None => refuse("http-front needs the name of its backend"),
         },
+        Some("service") => run(service::serve()),
         Some(other) => refuse(&format!("there is no victim program {other:?}")),
         None => refuse(
-            "a victim program must be named: sleep, api-caller, disk-writer, memory-eater, api-writer, payload-server, http-front, api-hammer or lease-holder",
+            "a victim program must be named: sleep, api-caller, disk-writer, memory-eater, api-writer, payload-server, http-front, api-hammer, lease-holder or service",
         ),
     }
 }

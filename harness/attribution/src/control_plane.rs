@@ -32,6 +32,8 @@ const STALL: f64 = 5.0;
 /// Latency of the API server that nobody should see, in seconds.
 const SLOW_REQUEST: f64 = 1.0;
 
+/// Requests in the API server's queues that are more than a burst.
+const QUEUED: f64 = 20.0;
 /// How long what could run in a Go program waits for a CPU.
 const SCHEDULING: &str = "go_sched_latencies_seconds";
 /// Seconds of such a wait that nobody has who gets the CPU that he needs.
@@ -271,7 +273,11 @@ fn api_latency(world: &World) -> Option<f64> {
     gain.quantile(0.99).filter(|_| gain.count >= 5)
 }
 
-/// Requests a second: in the last ten seconds, and in the two minutes before.
+/// Times of the past, in seconds ago, of which the quietest says what is usual.
+const QUIET_TIMES: &[(u64, u64)] =
+    &[(50, 20), (80, 50), (110, 80), (140, 110), (170, 140), (200, 170), (230, 200), (260, 230), (290, 260)];
+
+/// Requests a second: in the last ten seconds, and what was usual before.
 fn traffic(world: &World) -> Option<(f64, f64)> {
     let all = |_: &BTreeMap<String, String>| true;
     let born = world.telemetry.metric("apiserver_request_total").map(|(_, s)| s.born_at).min()?;
@@ -282,7 +288,12 @@ fn traffic(world: &World) -> Option<(f64, f64)> {
     let now = world.telemetry.increase("apiserver_request_total", all, world.ago(10), world.now()) / 10.0;
     let before =
         world.telemetry.increase("apiserver_request_total", all, world.ago(130), world.ago(10)) / known;
-    Some((now, before))
+    // What has lasted for minutes is still more than what was usual before.
+    let usual = QUIET_TIMES.iter().filter(|(from, _)| float(*from) <= world.age(born)).map(|(from, to)| {
+        let times = (world.ago(*from), world.ago(*to));
+        world.telemetry.increase("apiserver_request_total", all, times.0, times.1) / float(from - to)
+    });
+    Some((now, usual.filter(|rate| *rate > 1.0).fold(before, f64::min)))
 }
 
 /// The API server's own view, where etcd is hidden or healthy.
@@ -300,13 +311,18 @@ fn api(world: &World, hidden: bool, healthy: bool, found: &mut Findings<'_>) {
             .proven_by("apiserver_request_duration_seconds p99", latency.clone(), world.now(), &source)
             .proven_by("apiserver_request_total", rate.clone(), world.now(), &source)
     };
-    let refused = rejected(world);
-    if grown && (is_slow || refused >= 5.0) {
+    let (refused, queued) = (rejected(world), queued(world));
+    let suffers = p99.is_some_and(|p| p > SLOW_REQUEST / 2.0) || refused >= 5.0 || queued >= QUEUED;
+    if grown && suffers {
         let mut finding = base(Cause::ApiOverload, if healthy { 0.88 } else { 0.7 });
         if refused > 0.0 {
             let value = format!("+{refused:.0} in 10 s");
             let signal = "apiserver_flowcontrol_rejected_requests_total";
             finding = finding.proven_by(signal, value, world.now(), &source);
+        }
+        if queued > 0.0 {
+            let signal = "apiserver_flowcontrol_current_inqueue_requests";
+            finding = finding.proven_by(signal, format!("{queued:.0}"), world.now(), &source);
         }
         found.add("api", finding);
     } else if hidden && is_slow && !grown && world.watched_for() > 60.0 && slow_before(world) {
@@ -333,6 +349,12 @@ fn waits_for_cpu(world: &World) -> Option<f64> {
         gain.quantile(0.99).filter(|p| *p > LONG_WAIT && gain.count >= 20)
     };
     p99(5, 0).and(p99(10, 0))
+}
+
+/// Requests that wait in the API server for their turn.
+fn queued(world: &World) -> f64 {
+    let queues = world.telemetry.metric("apiserver_flowcontrol_current_inqueue_requests");
+    queues.filter_map(|(_, s)| s.last().filter(|(at, _)| world.age(*at) < 10.0)).map(|(_, n)| *n).sum()
 }
 
 fn rejected(world: &World) -> f64 {

@@ -1,7 +1,7 @@
 //! Labs: made, attached to by name, taken down.
 
 use crate::{
-    DockerNodes, Engine, LabError, LabSpec, PodImage, Progress, addons, engine,
+    DockerNodes, Engine, LabError, LabSpec, PodImage, Profile, Progress, addons, engine,
     inventory::{self, LabFile},
     kubeconfig, labels,
     make::{self, Making},
@@ -31,6 +31,8 @@ pub struct UpOptions {
     pub keep_failed: bool,
     /// Storage and registry. Without them a lab is up sooner and lacks those capabilities.
     pub addons: bool,
+    /// What runs in the lab from the start; needs the addons.
+    pub profile: Option<Profile>,
     /// Hears one line a phase.
     pub progress: Progress,
     /// Stops the making; what has been made is taken down.
@@ -50,6 +52,7 @@ impl UpOptions {
             keep: true,
             keep_failed: false,
             addons: true,
+            profile: None,
             progress,
             cancel: CancellationToken::new(),
         })
@@ -285,6 +288,7 @@ impl Lab {
             image: self.file.pod_image.clone(),
             run: run.into(),
             facts: Arc::new(self.facts().await?),
+            kubeconfig: Some(self.kubeconfig.clone()),
         })
     }
 }

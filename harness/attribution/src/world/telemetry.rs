@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, time::Duration};
 const METRICS: &[&str] = &[
     "apiserver_admission_webhook_rejection_count",
     "apiserver_current_inflight_requests",
+    "apiserver_flowcontrol_current_inqueue_requests",
     "apiserver_flowcontrol_rejected_requests_total",
     "apiserver_request_total",
     "authentication_attempts",
@@ -18,11 +19,11 @@ const METRICS: &[&str] = &[
 
 /// Histograms that rules read.
 const HISTOGRAMS: &[&str] = &[
-    "go_sched_latencies_seconds",
     "apiserver_request_duration_seconds",
     "etcd_disk_backend_commit_duration_seconds",
     "etcd_disk_wal_fsync_duration_seconds",
     "etcd_request_duration_seconds",
+    "go_sched_latencies_seconds",
 ];
 
 /// How long samples are kept.

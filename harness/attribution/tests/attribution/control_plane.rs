@@ -270,3 +270,35 @@ fn who_was_refused_by_a_webhook_says_so_once() {
     s.pass(2.0);
     assert_eq!(s.causes(), [], "what is counted has been told, and who told it is gone");
 }
+
+#[test]
+fn an_overload_that_lasts_for_minutes_is_still_one() {
+    let mut s = Scene::lab();
+    let (writes, asked) = steady(&mut s, 60);
+    for second in 1..=170 {
+        fsyncs(&mut s, writes + 30 * second, 0);
+        requests(&mut s, asked + 400 * second, 40 * second);
+        s.pass(1.0);
+        if second > 15 {
+            assert_eq!(s.causes(), [ApiOverload], "after {second} s");
+        }
+    }
+}
+
+#[test]
+fn requests_that_queue_show_an_overload_before_they_are_slow() {
+    let told = |waiting: f64| {
+        let mut s = Scene::lab();
+        let (writes, asked) = steady(&mut s, 40);
+        for second in 1..=12 {
+            fsyncs(&mut s, writes + 30 * second, 0);
+            requests(&mut s, asked + 400 * second, 0);
+            let labels = [("priority_level", "workload-low")];
+            s.metric("apiserver", "apiserver_flowcontrol_current_inqueue_requests", &labels, waiting);
+            s.pass(1.0);
+        }
+        s.causes()
+    };
+    assert_eq!(told(80.0), [ApiOverload]);
+    assert_eq!(told(2.0), [], "they are many, and served");
+}
