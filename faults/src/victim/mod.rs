@@ -59,11 +59,7 @@ pub fn main(args: &[String]) -> ExitCode {
         Some("service") => run(service::serve()),
         Some(other) => refuse(&format!("there is no victim program {other:?}")),
         None => refuse(
-<<<<<<< HEAD
-            "a victim program must be named: sleep, api-caller, disk-writer, api-writer, payload-server, http-front or service",
-=======
-            "a victim program must be named: sleep, api-caller, disk-writer, memory-eater, api-writer, payload-server, http-front, api-hammer or lease-holder",
->>>>>>> main
+            "a victim program must be named: sleep, api-caller, disk-writer, memory-eater, api-writer, payload-server, http-front, api-hammer, lease-holder or service",
         ),
     }
 }
