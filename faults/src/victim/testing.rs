@@ -18,6 +18,7 @@ pub(crate) fn context(api: &FakeApi, facts: ClusterFacts) -> FaultContext {
         image: "image:1".into(),
         run: "r1".into(),
         facts: Arc::new(facts),
+        kubeconfig: None,
     };
     FaultContext {
         target: Arc::new(target),

@@ -22,6 +22,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         image: String::new(),
         run: "diagnose".into(),
         facts: Arc::default(),
+        kubeconfig: None,
     });
     let (out, mut findings) = watch::channel(Diagnoses::default());
     let (ready, is_ready) = oneshot::channel();

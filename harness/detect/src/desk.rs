@@ -53,7 +53,7 @@ impl Desk {
         }
         let judgement = judge(&self.world);
         let diagnoses = self.memory.stamp(judgement.diagnoses, now);
-        let document = Diagnoses { diagnoses, as_of: Some(now) };
+        let document = Diagnoses { diagnoses, as_of: Some(now), trouble: Vec::new() };
         Looked { document: Some(document), unsettled: judgement.unsettled }
     }
 }

@@ -18,6 +18,12 @@ pub enum DetectError {
         /// What there is.
         known: String,
     },
+    /// It is listed twice.
+    #[error("the detector {name} is listed twice; one column of the scoreboard is enough")]
+    Twice {
+        /// Its name.
+        name: String,
+    },
     /// It could not watch the cluster, or could not clean up behind itself.
     #[error("{0}")]
     Failed(String),

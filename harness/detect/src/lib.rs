@@ -3,17 +3,18 @@
 //! | module | detector |
 //! |---|---|
 //! | [`Builtin`] | `builtin`: observes the cluster and attributes what it sees |
+//! | [`Exec`] | `exec:COMMAND`: whatever a command prints |
 //! | [`Nothing`] | `none`: what a cluster without monitoring has |
 //!
 //! [`Player`] gives the built-in detector's documents again from a recording, and [`Scorer`] compares them with
 //! what was really done.
 //!
-//! A further detector (Prometheus, an external command) is one more module and one more line in the table
-//! that [`by_name`] reads.
+//! A further detector is one more module and one more line in [`by_name`].
 
 mod builtin;
 mod desk;
 mod detector;
+mod exec;
 mod memory;
 mod nothing;
 mod replay;
@@ -21,43 +22,95 @@ mod score;
 
 pub use builtin::{Builtin, Told};
 pub use detector::{DetectError, Detector};
+pub use exec::{Exec, ExecOptions};
 pub use nothing::Nothing;
 pub use replay::{Moment, Player};
 pub use score::{Scored, Scorer, Verdict};
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
-type Make = fn() -> Arc<dyn Detector>;
-
-/// Every detector by its name.
-const DETECTORS: &[(&str, Make)] =
-    &[("builtin", || Arc::new(Builtin::default())), ("none", || Arc::new(Nothing))];
+/// What stands in front of a command.
+const EXEC: &str = "exec:";
+/// What there is, as it is told to people.
+const KNOWN: &str = "builtin, exec:COMMAND, none";
 
 /// The detector of that name.
 ///
 /// # Errors
 /// [`DetectError::Unknown`], which lists the names there are.
 pub fn by_name(name: &str) -> Result<Arc<dyn Detector>, DetectError> {
-    let known = || DETECTORS.iter().map(|(n, _)| *n).collect::<Vec<_>>().join(", ");
-    let make = DETECTORS.iter().find(|(n, _)| *n == name).map(|(_, make)| make);
-    make.map(|make| make()).ok_or_else(|| DetectError::Unknown { name: name.into(), known: known() })
+    match name {
+        "builtin" => Ok(Arc::new(Builtin::default())),
+        "none" => Ok(Arc::new(Nothing)),
+        _ => match name.strip_prefix(EXEC).map(str::trim).filter(|command| !command.is_empty()) {
+            Some(command) => Ok(Arc::new(Exec::new(command, ExecOptions::default()))),
+            None => Err(DetectError::Unknown { name: name.into(), known: KNOWN.into() }),
+        },
+    }
+}
+
+/// The detectors that a user lists, in their order. Names may be separated by commas; a command goes to the end of
+/// its text.
+///
+/// # Errors
+/// [`DetectError::Unknown`], or [`DetectError::Twice`] for one that is listed twice.
+pub fn by_names(listed: &[String]) -> Result<Vec<Arc<dyn Detector>>, DetectError> {
+    let detectors: Vec<_> =
+        listed.iter().flat_map(|text| split(text)).map(by_name).collect::<Result<_, _>>()?;
+    let mut names = BTreeSet::new();
+    match detectors.iter().find(|d| !names.insert(d.name().to_string())) {
+        Some(twice) => Err(DetectError::Twice { name: twice.name().into() }),
+        None => Ok(detectors),
+    }
+}
+
+fn split(text: &str) -> Vec<&str> {
+    let mut rest = Some(text.trim());
+    let mut names = Vec::new();
+    while let Some(text) = rest {
+        let (name, later) = match text.split_once(',') {
+            Some((name, later)) if !text.starts_with(EXEC) => (name, Some(later.trim())),
+            _ => (text, None),
+        };
+        names.push(name.trim());
+        rest = later;
+    }
+    names
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn names(listed: &[&str]) -> Result<Vec<String>, String> {
+        let listed: Vec<_> = listed.iter().map(ToString::to_string).collect();
+        let detectors = by_names(&listed).map_err(|e| e.to_string())?;
+        Ok(detectors.iter().map(|d| d.name().to_string()).collect())
+    }
+
     #[test]
     fn detectors_go_by_their_own_names() {
-        for (name, make) in DETECTORS {
-            assert_eq!(make().name(), *name);
-            assert_eq!(by_name(name).expect("in the table").name(), *name);
+        for name in ["builtin", "none"] {
+            assert_eq!(by_name(name).expect("known").name(), name);
         }
     }
 
     #[test]
-    fn an_unknown_name_is_answered_with_those_there_are() {
-        let Err(error) = by_name("prometheuz") else { panic!("there is no such detector") };
-        assert_eq!(error.to_string(), "there is no detector \"prometheuz\"; there are: builtin, none");
+    fn several_are_listed_by_commas_or_one_by_one() {
+        assert_eq!(names(&["builtin, none"]).expect("known"), ["builtin", "none"]);
+        assert_eq!(names(&["none", "builtin"]).expect("known"), ["none", "builtin"]);
+        let command = "none,exec:./adapter --only a,b";
+        assert_eq!(names(&[command]).expect("known"), ["none", "exec:adapter"]);
+    }
+
+    #[test]
+    fn what_is_no_detector_is_answered_with_those_there_are() {
+        let known = "there are: builtin, exec:COMMAND, none";
+        for name in ["prometheuz", "exec:", "exec: ", "", "builtin,"] {
+            let told = names(&[name]).expect_err("unknown");
+            assert!(told.starts_with("there is no detector \"") && told.ends_with(known), "{name}: {told}");
+        }
+        let told = names(&["builtin,none", "builtin"]).expect_err("twice");
+        assert_eq!(told, "the detector builtin is listed twice; one column of the scoreboard is enough");
     }
 }

@@ -7,9 +7,16 @@ use loopdrill_model::{Diagnosis, Timestamp};
 const GAP: f64 = 3.0;
 
 /// The findings of the last seconds.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Memory {
     known: Vec<Known>,
+    gap: f64,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::with_gap(GAP)
+    }
 }
 
 #[derive(Debug)]
@@ -19,6 +26,11 @@ struct Known {
 }
 
 impl Memory {
+    /// A memory that bridges gaps of so many seconds.
+    pub(crate) fn with_gap(gap: f64) -> Self {
+        Self { known: Vec::new(), gap }
+    }
+
     /// Gives each finding the times at which it was first seen and diagnosed.
     pub(crate) fn stamp(&mut self, mut present: Vec<Diagnosis>, now: Timestamp) -> Vec<Diagnosis> {
         for finding in &mut present {
@@ -28,8 +40,9 @@ impl Memory {
                 finding.first_evidence_at = finding.first_evidence_at.min(known.finding.first_evidence_at);
             }
         }
+        let gap = self.gap;
         let absent = |k: &Known| {
-            now.duration_since(k.seen_at).as_secs_f64() < GAP
+            now.duration_since(k.seen_at).as_secs_f64() < gap
                 && !present.iter().any(|p| k.finding.is_same_finding(p))
         };
         self.known.retain(absent);

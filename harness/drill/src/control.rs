@@ -5,13 +5,16 @@ use crate::{
     Session,
     findings::{Scope, key},
     marks,
+    panel::Seat,
+    verdict::{Facts, Verdict},
 };
+use futures::future::join_all;
 use k8s_openapi::api::core::v1::Node;
 use kube::{Api, api::ListParams};
 use loopdrill_faults::{Footprint, Resource};
 use loopdrill_model::{
-    Diagnosis, DrillReport, EventKind, Evidence, Expectation, FaultId, Gate, GateResult, Gates, Outcome,
-    Source, Timestamp, Timings,
+    DetectorResult, Diagnosis, DrillReport, EventKind, Evidence, Expectation, FaultId, Gate, GateResult,
+    Gates, Outcome, Source, Timestamp, Timings,
 };
 use loopdrill_observe::record::Did;
 use std::{collections::BTreeSet, time::Duration};
@@ -31,10 +34,11 @@ pub(crate) async fn run(session: &Session) -> DrillReport {
     session.events.drill(&id, EventKind::DrillStarted { expectation: Some(Expectation::default()) });
     let scope = Scope::of("", &footprint);
     session.mark(&id, || marks::start(Expectation::default(), &scope));
-    session.scopes.enter(&id, scope);
-    let mut control = Control { session, id: id.clone(), gates: Gates::default(), findings: Vec::new() };
+    session.panel.enter(&id, &scope);
+    let mut control = Control { session, id: id.clone(), gates: Gates::default(), detectors: Vec::new() };
     let outcome = control.watch().await;
-    session.scopes.leave(&id);
+    session.panel.leave(&id);
+    let first = control.detectors.first().cloned().unwrap_or_default();
     DrillReport {
         fault: id.fault,
         variant: id.variant,
@@ -42,9 +46,10 @@ pub(crate) async fn run(session: &Session) -> DrillReport {
         expectation: Some(Expectation::default()),
         gates: control.gates,
         outcome,
-        diagnosis: control.findings.first().cloned(),
-        other_findings: control.findings.into_iter().skip(1).collect(),
+        diagnosis: first.diagnosis,
+        other_findings: first.other_findings,
         timings: Timings::default(),
+        detectors: control.detectors,
         error: None,
     }
 }
@@ -53,17 +58,18 @@ struct Control<'a> {
     session: &'a Session,
     id: FaultId,
     gates: Gates,
-    findings: Vec<Diagnosis>,
+    detectors: Vec<DetectorResult>,
 }
 
 impl Control<'_> {
     async fn watch(&mut self) -> Outcome {
         let fact = fact("changes made", "none".into(), Source::other("journal"));
         self.answer(Gate::Injected, true, vec![fact], None);
-        self.wait_for_quiet().await;
+        join_all(self.session.panel.seats().map(|seat| self.wait_for_quiet(seat))).await;
         let began = Timestamp::now();
         self.session.mark(&self.id, || Did::Inject);
-        self.collect(Instant::now() + self.session.options.budgets.control).await;
+        let until = Instant::now() + self.session.options.budgets.control;
+        let found = join_all(self.session.panel.seats().map(|seat| self.collect(seat, until))).await;
         self.session.mark(&self.id, || Did::Conclude);
         if self.session.cancel.is_cancelled() {
             return Outcome::Interrupted;
@@ -72,56 +78,49 @@ impl Control<'_> {
             Ok(evidence) => self.answer(Gate::Manifested, true, vec![evidence], None),
             Err(why) => self.answer(Gate::Manifested, false, Vec::new(), Some(why)),
         }
-        self.judge(began);
+        self.judge(began, found);
         self.gates.first_failure().map_or(Outcome::Passed, Outcome::Failed)
     }
 
-    fn judge(&mut self, began: Timestamp) {
-        match self.session.findings.borrow().as_of {
-            Some(at) if at >= began => {
-                let saw = Evidence {
-                    at,
-                    ..fact("newest signal", "taken into account".into(), Source::other("detector"))
-                };
-                self.answer(Gate::Detected, true, vec![saw], None);
-            }
-            _ => {
-                let note = "the detector saw nothing of the cluster: its silence proves nothing";
-                self.answer(Gate::Detected, false, Vec::new(), Some(note.into()));
-            }
+    fn judge(&mut self, began: Timestamp, found: Vec<Vec<Diagnosis>>) {
+        let expectation = Expectation::default();
+        let facts = Facts { expectation: &expectation, injected_at: None, manifested_at: Some(began) };
+        let seats = self.session.panel.seats().zip(found);
+        let results = seats.map(|(seat, all)| {
+            Verdict::of_silence(all, &seat.findings.borrow()).result(seat.name.clone(), facts)
+        });
+        self.detectors = results.collect();
+        let DetectorResult { detected, attributed, .. } = self.detectors[0].clone();
+        let recovered = attributed.clone();
+        for (gate, answer) in
+            [(Gate::Detected, detected), (Gate::Attributed, attributed), (Gate::Recovered, recovered)]
+        {
+            self.answer(gate, answer.ok, answer.evidence, answer.note);
         }
-        let note =
-            self.findings.first().map(|d| format!("a finding on a healthy cluster: {}", d.control_loop));
-        let silent = self.findings.is_empty();
-        let quiet = fact("findings", self.findings.len().to_string(), Source::other("detector"));
-        self.answer(Gate::Attributed, silent, vec![quiet.clone()], note.clone());
-        self.answer(Gate::Recovered, silent, vec![quiet], note);
     }
 
     /// Findings that are there before anything was touched are the cluster's own trouble. They are
     /// remembered, so that no drill is blamed for them, and the control drill tells of them.
-    async fn wait_for_quiet(&mut self) {
-        let mut findings = self.session.findings.clone();
+    async fn wait_for_quiet(&self, seat: &Seat) {
+        let mut findings = seat.findings.clone();
         let deadline = Instant::now() + QUIET;
         while !findings.borrow_and_update().diagnoses.is_empty() && Instant::now() < deadline {
             tokio::select! {
-                _ = findings.changed() => {}
+                changed = findings.changed() => if changed.is_err() { break },
                 () = sleep_until(deadline) => {}
                 () = self.session.cancel.cancelled() => return,
             }
         }
-        self.session.scopes.tolerate(&findings.borrow().diagnoses);
+        seat.scopes.tolerate(&findings.borrow().diagnoses);
     }
 
-    async fn collect(&mut self, until: Instant) {
-        let mut findings = self.session.findings.clone();
-        let mut seen = BTreeSet::new();
+    /// Everything that a detector finds until then.
+    async fn collect(&self, seat: &Seat, until: Instant) -> Vec<Diagnosis> {
+        let mut findings = seat.findings.clone();
+        let (mut seen, mut found) = (BTreeSet::new(), Vec::new());
         while Instant::now() < until && !self.session.cancel.is_cancelled() {
-            for d in &findings.borrow_and_update().diagnoses {
-                if seen.insert(key(d)) {
-                    self.findings.push(d.clone());
-                }
-            }
+            let present = findings.borrow_and_update().diagnoses.clone();
+            found.extend(present.into_iter().filter(|d| seen.insert(key(d))));
             let changed = async {
                 if findings.changed().await.is_err() {
                     std::future::pending::<()>().await;
@@ -133,6 +132,7 @@ impl Control<'_> {
                 () = self.session.cancel.cancelled() => {}
             }
         }
+        found
     }
 
     fn answer(&mut self, gate: Gate, ok: bool, evidence: Vec<Evidence>, note: Option<String>) {

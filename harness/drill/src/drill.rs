@@ -6,15 +6,17 @@ use crate::{
     Session,
     findings::{Key, Scope, key},
     marks, namespace,
+    panel::Seat,
 };
+use futures::future::join_all;
 use loopdrill_faults::{
     ChangeError, Fault, FaultContext, FaultError,
     journal::Pending,
     life::{self, InjectError},
 };
 use loopdrill_model::{
-    Diagnosis, DrillReport, EventKind, Evidence, Expectation, FaultId, Gate, GateResult, Gates, Outcome,
-    Timestamp, Timings,
+    DetectorResult, Diagnosis, DrillReport, EventKind, Evidence, Expectation, FaultId, Gate, GateResult,
+    Gates, Outcome, Timestamp, Timings,
 };
 use loopdrill_observe::record::Did;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -60,12 +62,13 @@ struct Drill<'a> {
     ctx: FaultContext,
     id: FaultId,
     scope: Scope,
-    /// Findings in scope from before the injection: they prove nothing.
-    before: BTreeSet<Key>,
+    /// Each detector's findings in scope from before the injection: they prove nothing.
+    before: Vec<BTreeSet<Key>>,
     gates: Gates,
     timings: Timings,
     diagnosis: Option<Diagnosis>,
     others: Vec<Diagnosis>,
+    detectors: Vec<DetectorResult>,
     expectation: Expectation,
     resilient: bool,
 }
@@ -95,20 +98,21 @@ pub(crate) async fn run(session: &Session, fault: Arc<dyn Fault>) -> DrillReport
         },
         id: spec.id(),
         scope: Scope::of(&namespace, &footprint),
-        before: BTreeSet::new(),
+        before: Vec::new(),
         gates: Gates::default(),
         timings: Timings::default(),
         diagnosis: None,
         others: Vec::new(),
+        detectors: Vec::new(),
         expectation: spec.expectation(),
         resilient: false,
         fault,
     };
     session.events.drill(&drill.id, EventKind::DrillStarted { expectation: Some(spec.expectation()) });
     session.mark(&drill.id, || marks::start(spec.expectation(), &drill.scope));
-    session.scopes.enter(&drill.id, drill.scope.clone());
+    session.panel.enter(&drill.id, &drill.scope);
     let report = drill.run().await;
-    session.scopes.leave(&spec.id());
+    session.panel.leave(&spec.id());
     report
 }
 
@@ -137,6 +141,7 @@ impl Drill<'_> {
             diagnosis: self.diagnosis,
             other_findings: self.others,
             timings: self.timings,
+            detectors: self.detectors,
             error,
         }
     }
@@ -172,26 +177,28 @@ impl Drill<'_> {
 
     /// Lets findings that are not this drill's own fade, and remembers those that stay.
     async fn wait_for_quiet(&mut self) -> Result<(), Stop> {
-        let mut findings = self.session.findings.clone();
         let deadline = Instant::now() + QUIET;
+        let seats = self.session.panel.seats();
+        self.before = tokio::select! {
+            before = join_all(seats.map(|seat| self.quiet(seat, deadline))) => before,
+            () = self.ctx.cancel.cancelled() => return Err(FaultError::Interrupted.into()),
+        };
+        Ok(())
+    }
+
+    /// What one detector still finds in scope when it is quiet, or at the deadline.
+    async fn quiet(&self, seat: &Seat, deadline: Instant) -> BTreeSet<Key> {
+        let mut findings = seat.findings.clone();
         loop {
-            let before: BTreeSet<Key> = findings
-                .borrow_and_update()
-                .diagnoses
-                .iter()
-                .filter(|d| self.scope.holds(d))
-                .map(key)
-                .collect();
+            let present = findings.borrow_and_update().diagnoses.clone();
+            let before: BTreeSet<Key> = present.iter().filter(|d| self.scope.holds(d)).map(key).collect();
             if before.is_empty() || Instant::now() >= deadline {
-                self.before = before;
-                return Ok(());
+                return before;
             }
             tokio::select! {
-                changed = findings.changed() => if changed.is_err() {
-                    return Err(Stop::errored("the detector has ended"));
-                },
+                // What ended is told of when it is judged.
+                changed = findings.changed() => if changed.is_err() { return before },
                 () = tokio::time::sleep_until(deadline) => {}
-                () = self.ctx.cancel.cancelled() => return Err(FaultError::Interrupted.into()),
             }
         }
     }
@@ -305,6 +312,7 @@ fn report_without_drill(fault: &dyn Fault, outcome: Outcome, error: Option<Strin
         diagnosis: None,
         other_findings: Vec::new(),
         timings: Timings::default(),
+        detectors: Vec::new(),
         error,
     }
 }

@@ -1,32 +1,25 @@
-//! What all drills of a process share: cluster, detector, journal, arbiter, event stream.
+//! What all drills of a process share: cluster, detectors, journal, arbiter, event stream.
 
-use crate::{Arbiter, EventSender, Options, control, drill, findings::Scopes, namespace};
-use loopdrill_detect::{DetectError, Detector};
+use crate::{
+    Arbiter, EventSender, Options, control, drill, namespace,
+    panel::{Detectors, Panel, Unstarted},
+};
 use loopdrill_faults::{
     Fault, Means,
     journal::{Journal, JournalError, Pending},
     life,
 };
 use loopdrill_model::{
-    Diagnoses, Diagnosis, DrillReport, EventKind, ExitStatus, FaultId, Outcome, RunReport, Timestamp,
-    Versions,
+    Diagnosis, DrillReport, EventKind, ExitStatus, FaultId, Outcome, RunReport, Timestamp, Versions,
 };
 use loopdrill_observe::record::{Did, Tape};
 use loopdrill_target::{ClusterHandle, Target};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
-use tokio::{
-    sync::{oneshot, watch},
-    task::{JoinHandle, JoinSet},
-    time::timeout,
-};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-
-/// How long a detector may take until it sees the cluster.
-const DETECTOR_START: Duration = Duration::from_secs(60);
 
 /// Why a session could not begin.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +27,7 @@ pub enum SessionError {
     /// The journal is dirty, busy or unreadable.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// The detector under test could not be started.
+    /// A detector under test could not be started.
     #[error("the detector {name} did not start: {why}")]
     Detector {
         /// Its name.
@@ -42,6 +35,12 @@ pub enum SessionError {
         /// Why.
         why: String,
     },
+}
+
+impl From<Unstarted> for SessionError {
+    fn from(Unstarted { name, why }: Unstarted) -> Self {
+        SessionError::Detector { name, why }
+    }
 }
 
 impl SessionError {
@@ -61,35 +60,26 @@ pub struct Session {
     pub(crate) target: Arc<Target>,
     pub(crate) means: Means,
     pub(crate) journal: Arc<Journal>,
-    pub(crate) findings: watch::Receiver<Diagnoses>,
+    pub(crate) panel: Panel,
     pub(crate) events: EventSender,
     pub(crate) arbiter: Arc<Arbiter>,
-    pub(crate) scopes: Arc<Scopes>,
     pub(crate) options: Options,
     pub(crate) cancel: CancellationToken,
     pub(crate) tape: Option<Tape>,
     reports: Mutex<Vec<DrillReport>>,
     cleanups: Mutex<JoinSet<Result<(), String>>>,
-    detector: Running,
     started_at: Timestamp,
 }
 
-struct Running {
-    name: String,
-    stop: CancellationToken,
-    task: JoinHandle<Result<(), DetectError>>,
-    judge: JoinHandle<()>,
-}
-
 impl Session {
-    /// Opens the journal and starts the detector; returns when it sees the cluster.
+    /// Opens the journal and starts the detectors; returns when all see the cluster.
     ///
     /// # Errors
     /// See [`SessionError`]. Nothing was touched then.
     pub async fn start(
         target: Arc<Target>,
         handle: &ClusterHandle,
-        detector: Arc<dyn Detector>,
+        detectors: impl Into<Detectors>,
         options: Options,
         events: EventSender,
         cancel: CancellationToken,
@@ -103,24 +93,20 @@ impl Session {
             capabilities: capabilities(&target),
         });
         tracing::debug!(nodes = facts.nodes.len(), "cluster is known");
-        events.progress(format!("starting the {} detector", detector.name()));
-        let scopes = Arc::new(Scopes::default());
-        let (running, findings) = start_detector(detector, &target, &scopes).await?;
+        let panel = Panel::start(detectors.into(), &target, &events).await?;
         let means = Means { client: Ok(target.client.clone()), nodes: target.nodes.clone() };
         Ok(Self {
             target,
             means,
             journal,
-            findings,
+            panel,
             events,
             arbiter: Arc::default(),
-            scopes,
             options,
             cancel,
             tape: None,
             reports: Mutex::default(),
             cleanups: Mutex::default(),
-            detector: running,
             started_at,
         })
     }
@@ -148,13 +134,13 @@ impl Session {
         &self.events
     }
 
-    /// Findings that belong to no drill, so far: false alarms.
+    /// Findings of the deciding detector that belong to no drill, so far: false alarms.
     #[must_use]
     pub fn stray_findings(&self) -> Vec<Diagnosis> {
-        self.scopes.strays()
+        self.panel.first().scopes.strays()
     }
 
-    /// Removes what is left, stops the detector and closes the journal. The report says how it all went; what
+    /// Removes what is left, stops the detectors and closes the journal. The report says how it all went; what
     /// follows (the cluster's end) may add to it by [`crate::conclude`].
     pub async fn finish(self) -> RunReport {
         let mut trouble: Vec<String> = Vec::new();
@@ -165,22 +151,21 @@ impl Session {
         }
         let leftovers = life::undo(&self.means, &self.journal, &self.journal.pending()).await;
         trouble.extend(leftovers.into_iter().map(|l| format!("{}: {}", l.change, l.why)));
-        self.detector.stop.cancel();
-        let stopped = self.detector.task.await.map_err(|e| e.to_string());
-        trouble.extend(stopped.and_then(|r| r.map_err(|e| e.to_string())).err());
-        self.detector.judge.abort();
-        // Last, when even what the detector installed is gone.
+        let detectors = self.panel.stop().await;
+        trouble.extend(detectors.trouble);
+        // Last, when even what the detectors installed is gone.
         trouble.extend(namespace::sweep(&self.target).await.err());
         trouble.extend(self.journal.close().err().map(|e| e.to_string()));
 
         let drills = self.reports.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let strays = self.scopes.strays();
+        let strays = detectors.strays;
         let exit = exit_status(&drills, &strays, &trouble, self.options.require);
         RunReport {
             format: RunReport::FORMAT,
             run: self.target.run.clone(),
             cluster: self.target.name.clone(),
-            detector: self.detector.name,
+            detector: detectors.name,
+            rivals: detectors.rivals,
             versions: versions(&self.target),
             capabilities: capabilities(&self.target),
             require: self.options.require,
@@ -207,47 +192,6 @@ impl Session {
         self.events.drill(&drill, EventKind::DrillFinished { report: Box::new(report.clone()) });
         self.reports.lock().unwrap_or_else(PoisonError::into_inner).push(report.clone());
         report
-    }
-}
-
-async fn start_detector(
-    detector: Arc<dyn Detector>,
-    target: &Arc<Target>,
-    scopes: &Arc<Scopes>,
-) -> Result<(Running, watch::Receiver<Diagnoses>), SessionError> {
-    let name = detector.name().to_string();
-    let failed = |why: String| SessionError::Detector { name: name.clone(), why };
-    let (out, findings) = watch::channel(Diagnoses::default());
-    let (ready, is_ready) = oneshot::channel();
-    let stop = CancellationToken::new();
-    let mut task = tokio::spawn(detector.run(Arc::clone(target), out, ready, stop.clone()));
-    let started = tokio::select! {
-        ready = timeout(DETECTOR_START, is_ready) => match ready {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err("it ended before it was ready".to_string()),
-            Err(_) => Err(format!("it was not ready within {} s", DETECTOR_START.as_secs())),
-        },
-        ended = &mut task => Err(match ended {
-            Ok(Ok(())) => "it ended at once".to_string(),
-            Ok(Err(e)) => e.to_string(),
-            Err(e) => e.to_string(),
-        }),
-    };
-    if let Err(why) = started {
-        stop.cancel();
-        return Err(failed(why));
-    }
-    let judge = tokio::spawn(judge(findings.clone(), Arc::clone(scopes)));
-    Ok((Running { name, stop, task, judge }, findings))
-}
-
-/// Sorts every new set of findings into scopes, so that none is missed between two drills.
-async fn judge(mut findings: watch::Receiver<Diagnoses>, scopes: Arc<Scopes>) {
-    loop {
-        scopes.judge(&findings.borrow_and_update().diagnoses);
-        if findings.changed().await.is_err() {
-            return;
-        }
     }
 }
 
@@ -299,6 +243,7 @@ mod tests {
             diagnosis: None,
             other_findings: Vec::new(),
             timings: loopdrill_model::Timings::default(),
+            detectors: Vec::new(),
             error: None,
         }
     }

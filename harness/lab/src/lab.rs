@@ -288,6 +288,7 @@ impl Lab {
             image: self.file.pod_image.clone(),
             run: run.into(),
             facts: Arc::new(self.facts().await?),
+            kubeconfig: Some(self.kubeconfig.clone()),
         })
     }
 }

@@ -100,4 +100,7 @@ pub struct Diagnoses {
     /// The newest signal that was taken into account. Absent when nothing was seen: then silence proves nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_of: Option<Timestamp>,
+    /// What the detector could not see or do, each with the next step: its silence proves the less.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trouble: Vec<String>,
 }

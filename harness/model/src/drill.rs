@@ -229,6 +229,28 @@ pub struct Timings {
     pub recovered_at: Option<Timestamp>,
 }
 
+/// What one of the detectors under test made of one drill.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct DetectorResult {
+    /// The detector's name.
+    pub name: String,
+    /// Whether it noticed within its budget.
+    pub detected: GateResult,
+    /// Whether it named the right loop and cause, and no wrong one above it.
+    pub attributed: GateResult,
+    /// Its best diagnosis of this drill's fault.
+    pub diagnosis: Option<Diagnosis>,
+    /// Its further findings in this drill's scope, by falling confidence.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_findings: Vec<Diagnosis>,
+    /// Seconds from the first evidence to the diagnosis.
+    pub lag: Option<f64>,
+    /// Seconds from the first evidence to the victim's symptom; negative when the symptom came first.
+    pub lead: Option<f64>,
+    /// Seconds from the injection to the diagnosis: comparable also where detectors disagree about first evidence.
+    pub since_injection: Option<f64>,
+}
+
 /// Everything known about one drill at its end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DrillReport {
@@ -252,6 +274,9 @@ pub struct DrillReport {
     pub other_findings: Vec<Diagnosis>,
     /// When things happened.
     pub timings: Timings,
+    /// What each detector under test made of it, the deciding one first. Empty where no detector was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub detectors: Vec<DetectorResult>,
     /// What went wrong with the infrastructure, and what to do next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -267,6 +292,19 @@ pub struct Versions {
     pub kernel: String,
 }
 
+/// What a detector that ran beside the deciding one did outside of all drills.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rival {
+    /// Its name.
+    pub name: String,
+    /// Its findings that belong to no drill's scope: each one is a false alarm of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stray_findings: Vec<Diagnosis>,
+    /// Why it ended before the run did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
 /// The content of `report.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunReport {
@@ -276,8 +314,11 @@ pub struct RunReport {
     pub run: String,
     /// The cluster's name.
     pub cluster: String,
-    /// The detector under test.
+    /// The detector under test; of several, the one whose gates decide.
     pub detector: String,
+    /// The detectors beside it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rivals: Vec<Rival>,
     /// What took part.
     pub versions: Versions,
     /// What the cluster can do, and why not where it can't.

@@ -14,7 +14,8 @@ pub mod signal;
 pub use blame::{Cause, Loop};
 pub use diagnosis::{ChainLink, Diagnoses, Diagnosis, Evidence, Subject};
 pub use drill::{
-    Capability, DrillReport, FaultId, Gate, GateResult, Gates, Outcome, RunReport, Timings, Versions,
+    Capability, DetectorResult, DrillReport, FaultId, Gate, GateResult, Gates, Outcome, Rival, RunReport,
+    Timings, Versions,
 };
 pub use event::{Event, EventKind};
 pub use exit::ExitStatus;

@@ -1,8 +1,8 @@
 //! Reports that are one file, written when the run is over.
 
-use crate::{Fold, OutputDir, ReportError, Scorecard, Screen, junit};
+use crate::{DetectorScore, Fold, OutputDir, ReportError, Score, Scorecard, Screen, junit};
 use loopdrill_model::{Event, EventKind, RunReport};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::{fs, path::Path, sync::Arc};
 
 /// How a run becomes the content of a file.
@@ -63,10 +63,27 @@ impl Fold for ReportFile {
     }
 }
 
-fn json(report: &RunReport) -> Result<Vec<u8>, String> {
-    let mut text = serde_json::to_vec_pretty(report).map_err(|e| e.to_string())?;
-    text.push(b'\n');
+/// What `report.json` says: the report, and the score that follows from it.
+#[derive(Serialize)]
+struct Scored<'r> {
+    #[serde(flatten)]
+    report: &'r RunReport,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    score: Vec<DetectorScore>,
+}
+
+/// The content of `report.json`.
+///
+/// # Errors
+/// When a value has no JSON.
+pub fn report_json(report: &RunReport) -> Result<String, serde_json::Error> {
+    let mut text = serde_json::to_string_pretty(&Scored { report, score: Score::from(report).detectors })?;
+    text.push('\n');
     Ok(text)
+}
+
+fn json(report: &RunReport) -> Result<Vec<u8>, String> {
+    report_json(report).map(String::into_bytes).map_err(|e| e.to_string())
 }
 
 /// Reads a `report.json`.

@@ -11,6 +11,7 @@
 //! | `log` | `events.jsonl`, readable also after a kill |
 //! | `file` | `report.json`, `junit.xml` and `scorecard.txt` |
 //! | `scorecard` | the pure fold from a [`loopdrill_model::RunReport`] to what a scorecard says |
+//! | `score` | the pure fold from answers to what a detector is worth: confusion matrix, lag, lead |
 //! | `console` | live view, plain lines, scorecard |
 //! | `diagnosis` | findings for people |
 //! | `timeline` | findings over time: what came and went |
@@ -23,6 +24,7 @@ mod junit;
 mod log;
 mod output;
 mod say;
+mod score;
 mod scorecard;
 mod style;
 mod timeline;
@@ -32,12 +34,13 @@ mod sample;
 
 pub use console::{Console, ConsoleOptions, LineWriter};
 pub use diagnosis::{diagnoses_json, render_diagnoses, render_diagnosis};
-pub use file::{ReportFile, read};
+pub use file::{ReportFile, read, report_json};
 pub use fold::{Fold, Folds};
 pub use jiff::SignedDuration;
 pub use log::{EventLog, read_events};
 pub use output::{OutputDir, ReportError};
 pub use say::{duration, paragraph};
+pub use score::{ANSWERS, Case, Confusion, DetectorScore, Score, Spread, answer_name};
 pub use scorecard::{Mark, Row, Scorecard, Totals, labelled};
 pub use style::{Screen, Style};
 pub use timeline::{Change, Document, Lack, Timeline, render_change};

@@ -2,8 +2,9 @@
 
 use jiff::SignedDuration;
 use loopdrill_model::{
-    Capability, Cause, ChainLink, Diagnosis, DrillReport, Event, EventKind, Evidence, ExitStatus, FaultId,
-    Gate, GateResult, Gates, Loop, Outcome, RunReport, Source, Subject, Timestamp, Timings, Versions,
+    Capability, Cause, ChainLink, DetectorResult, Diagnosis, DrillReport, Event, EventKind, Evidence,
+    ExitStatus, FaultId, Gate, GateResult, Gates, Loop, Outcome, Rival, RunReport, Source, Subject,
+    Timestamp, Timings, Versions,
 };
 use proptest::prelude::*;
 
@@ -107,6 +108,7 @@ fn drill(fault: &str, variant: &str, expected: Option<Loop>, outcome: Outcome, s
             undone_at: reached(4, 5_000),
             recovered_at: reached(5, 6_000),
         },
+        detectors: vec![],
         error: None,
     }
 }
@@ -150,6 +152,7 @@ pub(crate) fn run() -> RunReport {
         run: "k3x9".into(),
         cluster: "lab-k3x9".into(),
         detector: "builtin".into(),
+        rivals: vec![],
         versions: Versions {
             loopdrill: "0.1.0".into(),
             kubernetes: "v1.37.2".into(),
@@ -175,6 +178,57 @@ pub(crate) fn run() -> RunReport {
         exit: ExitStatus::CleanupFailed,
         exit_code: 5,
     }
+}
+
+/// What a detector named `name` made of `drill`.
+fn result(
+    name: &str,
+    drill: &DrillReport,
+    diagnosis: Option<Diagnosis>,
+    right: bool,
+    ms: i64,
+) -> DetectorResult {
+    let found = diagnosis.is_some();
+    let answer = |ok| GateResult { ok, at: ok.then(|| at(ms)), ..GateResult::default() };
+    let silence = drill.expected_loop.is_none();
+    let seconds = |ms: i64| found.then_some(ms as f64 / 1000.0);
+    DetectorResult {
+        name: name.into(),
+        detected: answer(found || silence),
+        attributed: answer(right),
+        diagnosis,
+        lag: seconds(ms),
+        lead: seconds(1_100),
+        since_injection: seconds(ms + 400),
+        ..DetectorResult::default()
+    }
+}
+
+/// A run with a second detector beside the deciding one.
+pub(crate) fn with_rival() -> RunReport {
+    let mut report = run();
+    report.drills.retain(|d| d.gates.manifested.ok);
+    for (n, drill) in report.drills.iter_mut().enumerate() {
+        let right = drill.expected_loop.is_none() || matches!(n, 1 | 4);
+        let own = drill.diagnosis.clone();
+        let theirs = own.clone().filter(|_| n == 1);
+        drill.detectors = vec![
+            result("builtin", drill, own, right, 340),
+            result(
+                "exec:a-tool-with-a-long-name",
+                drill,
+                theirs,
+                drill.expected_loop.is_none() || n == 1,
+                2_150,
+            ),
+        ];
+    }
+    report.rivals = vec![Rival {
+        name: "exec:a-tool-with-a-long-name".into(),
+        stray_findings: vec![domino(), domino()],
+        error: Some("it was killed".into()),
+    }];
+    report
 }
 
 /// A run of one drill an outcome, whose exit status follows from them.

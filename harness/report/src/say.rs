@@ -24,6 +24,11 @@ pub fn duration(d: SignedDuration) -> String {
     }
 }
 
+/// So many seconds as people say them; none where that is no duration.
+pub(crate) fn seconds(s: f64) -> String {
+    SignedDuration::try_from_secs_f64(s).map_or("–".into(), duration)
+}
+
 /// A share as people say it: `97 %`.
 pub(crate) fn percent(share: f64) -> String {
     format!("{:.0} %", share * 100.0)

@@ -143,7 +143,7 @@ mod tests {
     use loopdrill_model::Source;
 
     fn at(seconds: i64, found: &[Diagnosis]) -> Diagnoses {
-        Diagnoses { diagnoses: found.to_vec(), as_of: Some(sample::at(seconds * 1000)) }
+        Diagnoses { diagnoses: found.to_vec(), as_of: Some(sample::at(seconds * 1000)), trouble: Vec::new() }
     }
 
     #[test]

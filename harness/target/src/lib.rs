@@ -13,7 +13,7 @@ pub use handle::ClusterHandle;
 pub use namespace::{NamespaceLeft, remove_namespace};
 pub use nodes::{ExecOutput, NodeAccess, NodeError, NodePipe};
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 /// The label on everything that a run creates; its value is the run's id. A sweep finds by it what no
 /// journal knows.
@@ -34,6 +34,8 @@ pub struct Target {
     pub run: String,
     /// What the cluster consists of and can do.
     pub facts: Arc<ClusterFacts>,
+    /// A kubeconfig for it, for other programs.
+    pub kubeconfig: Option<PathBuf>,
 }
 
 impl Target {

@@ -8,7 +8,9 @@ use crate::{
     names::{Groups, OutputFormat, control_loop},
 };
 use loopdrill_detect::{Builtin, Detector};
-use loopdrill_drill::{Budgets, EventSender, EventStream, Options, Selection, Session, event_stream};
+use loopdrill_drill::{
+    Budgets, Detectors, EventSender, EventStream, Options, Selection, Session, event_stream,
+};
 use loopdrill_faults::{Fault, catalogue, journal};
 use loopdrill_model::{ExitStatus, Loop, RunReport};
 use loopdrill_observe::record::Tape;
@@ -41,9 +43,10 @@ pub(crate) struct Args {
     /// [default: canonical, and whatever is named]
     #[arg(long, value_name = "GROUP", value_enum)]
     group: Vec<Groups>,
-    /// The detector under test: builtin, or none (which must fail every drill)
-    #[arg(long, default_value = "builtin")]
-    detector: String,
+    /// The detector under test: builtin, exec:COMMAND (which prints diagnoses as `loopdrill diagnose` does), or none
+    /// (which must fail every drill). Repeatable; the first one decides, all are scored
+    #[arg(long, value_name = "DETECTOR", default_value = "builtin")]
+    detector: Vec<String>,
     #[command(flatten)]
     cluster: ClusterArgs,
     /// Where events.jsonl, report.json and junit.xml go, and the kubeconfig of a lab that stays
@@ -80,7 +83,7 @@ pub(crate) struct Args {
 
 /// Who watches, and what it is written to.
 struct Watch {
-    detector: Arc<dyn Detector>,
+    detectors: Detectors,
     tape: Option<Tape>,
 }
 
@@ -92,6 +95,8 @@ Examples:
   loopdrill run --fault control --for 600          ten minutes in which nothing may be found
   loopdrill run --check                            also: which warnings of the checklist were right?
   loopdrill run --lab dev                          on the lab `dev`, which is made where it is missing and stays
+  loopdrill run --detector builtin --detector 'exec:./adapter'
+                                                   another tool beside ours, on one scoreboard
   loopdrill run --detector none                    what a cluster without monitoring would notice: nothing";
 
 pub(crate) async fn main(args: Args) -> Result<ExitStatus, Failure> {
@@ -103,18 +108,19 @@ pub(crate) async fn main(args: Args) -> Result<ExitStatus, Failure> {
     };
     let control = selection.control();
     let faults = selection.pick(catalogue())?;
-    loopdrill_detect::by_name(&args.detector).map_err(|e| Failure::new(ExitStatus::Usage, &e))?;
+    let listed =
+        loopdrill_detect::by_names(&args.detector).map_err(|e| Failure::new(ExitStatus::Usage, &e))?;
     if args.dry_run {
         return dry_run(&args, &faults).await;
     }
     let cancel = interrupt::token().map_err(|e| Failure::new(ExitStatus::NoCluster, &e))?;
     let dir = OutputDir::claim(&args.output_dir).map_err(|e| Failure::new(ExitStatus::Usage, &e))?;
-    let tape = tape(&args, &dir)?;
-    let watch = Watch { detector: detector(&args, tape.as_ref())?, tape: tape.clone() };
+    let tape = tape(&args, &dir, listed.iter().any(|d| d.name() == BUILTIN))?;
+    let watch = Watch { detectors: detectors(listed, tape.as_ref())?, tape: tape.clone() };
     let (events, stream) = event_stream();
     let reports = fold(stream, &Arc::new(dir), &args);
     let run = cluster::new_run_id();
-    loopdrill_drill::announce(&events, &run, &faults, control, watch.detector.name());
+    loopdrill_drill::announce(&events, &run, &faults, control, &watch.detectors.names());
 
     let mut readiness = Readiness::new(args.check, &args.output_dir);
     let report = drills(&args, &run, faults, control, watch, &events, cancel, &mut readiness).await;
@@ -124,9 +130,9 @@ pub(crate) async fn main(args: Args) -> Result<ExitStatus, Failure> {
     let report = report?;
     readiness.conclude(&report.drills, args.output == OutputFormat::Human);
     if args.output == OutputFormat::Json {
-        println!(
+        print!(
             "{}",
-            serde_json::to_string_pretty(&report).map_err(|e| Failure::new(ExitStatus::Usage, &e))?
+            loopdrill_report::report_json(&report).map_err(|e| Failure::new(ExitStatus::Usage, &e))?
         );
     }
     let exit = errors.iter().fold(report.exit, |exit, e| {
@@ -137,25 +143,29 @@ pub(crate) async fn main(args: Args) -> Result<ExitStatus, Failure> {
 }
 
 /// The run's recording: of what the built-in detector sees, so there is none without it.
-fn tape(args: &Args, dir: &OutputDir) -> Result<Option<Tape>, Failure> {
+fn tape(args: &Args, dir: &OutputDir, builtin: bool) -> Result<Option<Tape>, Failure> {
     let path = match &args.record {
-        Some(path) if args.detector == BUILTIN => path.clone(),
+        Some(path) if builtin => path.clone(),
         Some(_) => {
             return Err(Failure::usage(
                 "--record writes down what the built-in detector sees; add --detector builtin",
             ));
         }
-        None if args.no_record || args.detector != BUILTIN => return Ok(None),
+        None if args.no_record || !builtin => return Ok(None),
         None => dir.path().join(OutputDir::RECORDING),
     };
     Tape::create(&path).map(Some).map_err(|e| Failure::new(ExitStatus::Usage, &e))
 }
 
-fn detector(args: &Args, tape: Option<&Tape>) -> Result<Arc<dyn Detector>, Failure> {
-    match tape {
-        Some(tape) => Ok(Arc::new(Builtin::default().recorded(tape.clone()))),
-        None => loopdrill_detect::by_name(&args.detector).map_err(|e| Failure::new(ExitStatus::Usage, &e)),
-    }
+fn detectors(listed: Vec<Arc<dyn Detector>>, tape: Option<&Tape>) -> Result<Detectors, Failure> {
+    let mut listed = listed.into_iter().map(|detector| -> Arc<dyn Detector> {
+        match tape {
+            Some(tape) if detector.name() == BUILTIN => Arc::new(Builtin::default().recorded(tape.clone())),
+            _ => detector,
+        }
+    });
+    let first = listed.next().ok_or_else(|| Failure::usage("name a detector with --detector"))?;
+    Ok(Detectors::new(first, listed.collect()))
 }
 
 #[expect(clippy::too_many_arguments, reason = "everything that the run was made of, once")]
@@ -217,7 +227,7 @@ async fn session(
     let options = Options { budgets, require: args.require, state_dir: journal::state_dir() };
     let target = Arc::clone(&cluster.target);
     let session =
-        Session::start(target, &cluster.handle, watch.detector, options, events.clone(), cancel).await?;
+        Session::start(target, &cluster.handle, watch.detectors, options, events.clone(), cancel).await?;
     Ok(session.recorded(watch.tape))
 }
 

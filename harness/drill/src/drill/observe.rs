@@ -1,11 +1,16 @@
-//! Watching a fault bite: the victim on one side, the detector on the other, and afterwards both until quiet.
+//! Watching a fault bite: the victim on one side, the detectors on the other, and afterwards both until quiet.
 
 use super::{Drill, Stop};
-use crate::findings::key;
+use crate::{
+    findings::{Key, key},
+    panel::Seat,
+    verdict::{Facts, Verdict},
+};
+use futures::future::try_join_all;
 use loopdrill_faults::FaultError;
-use loopdrill_model::{Cause, Diagnosis, EventKind, Evidence, Expectation, Gate, Loop, Source, Timestamp};
+use loopdrill_model::{Diagnosis, EventKind, Evidence, Gate, Source, Timestamp};
 use loopdrill_observe::record::Did;
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 use tokio::{
     sync::watch,
     time::{Instant, sleep, sleep_until, timeout},
@@ -29,59 +34,21 @@ enum Victim {
     StaysWell,
 }
 
-/// What the detector's side has come to.
-#[derive(Debug, Default)]
-struct Verdict {
-    /// When each cause was named first, and the first evidence that it was named with.
-    seen: BTreeMap<(Loop, Option<Cause>), (Timestamp, Timestamp)>,
-    attributed_at: Option<Timestamp>,
-    top: Option<Diagnosis>,
-    others: Vec<Diagnosis>,
-}
-
-impl Verdict {
-    /// Takes in what is found now. Returns whether it differs from what was found before.
-    fn take(&mut self, mut mine: Vec<Diagnosis>) -> bool {
-        if mine.is_empty() {
-            return false;
-        }
-        for d in &mine {
-            self.seen.entry((d.control_loop, d.cause)).or_insert((Timestamp::now(), d.first_evidence_at));
-        }
-        let before: Vec<_> = self.top.iter().chain(&self.others).map(key).collect();
-        let changed = before != mine.iter().map(key).collect::<Vec<_>>();
-        self.top = Some(mine.remove(0));
-        self.others = mine;
-        changed
-    }
-
-    /// When the answer was first given, and the first evidence it was given with: lag and lead count from it.
-    /// Of several roots the one that was named last decides.
-    fn answered(&self, expectation: &Expectation) -> Option<(Timestamp, Timestamp)> {
-        let others = if expectation.roots.len() > 1 { self.others.as_slice() } else { &[] };
-        let answers = self.top.iter().chain(others);
-        answers.filter_map(|d| self.seen.get(&(d.control_loop, d.cause))).max().copied()
-    }
-
-    fn all(&self) -> Vec<Diagnosis> {
-        self.top.iter().chain(&self.others).cloned().collect()
-    }
-}
-
 impl Drill<'_> {
-    /// Waits for the symptom and for the diagnosis, each within its budget, and answers three gates.
+    /// Waits for the symptom and for the diagnoses, each within its budget, and answers three gates.
     pub(super) async fn observe(&mut self) -> Result<(), Stop> {
         let (tell, told) = watch::channel(Victim::Well);
-        let (symptom, verdict) = {
+        let (symptom, verdicts) = {
             let this = &*self;
-            tokio::join!(this.wait_for_symptom(tell), this.wait_for_diagnosis(told))
+            let seats = this.session.panel.seats().zip(&this.before);
+            let diagnoses = seats.map(|(seat, before)| this.wait_for_diagnosis(seat, before, told.clone()));
+            tokio::join!(this.wait_for_symptom(tell), try_join_all(diagnoses))
         };
-        let verdict = verdict?;
+        let verdicts = verdicts?;
         self.session.mark(&self.id, || Did::Conclude);
-        let (detected, evident) = verdict.answered(&self.expectation).unzip();
-        self.timings.detected_at = detected;
-        // What was true before the injection is no evidence of it.
-        self.timings.first_evidence_at = evident.max(evident.and(self.timings.injected_at));
+        if verdicts[0].ended {
+            return Err(Stop::errored("the detector has ended"));
+        }
         match symptom? {
             Some((at, evidence)) => self.answer_at(Gate::Manifested, Some(at), true, evidence, None),
             None => {
@@ -90,7 +57,7 @@ impl Drill<'_> {
                 self.answer_at(Gate::Manifested, None, false, Vec::new(), Some(note.into()));
             }
         }
-        self.judge_detection(verdict);
+        self.judge_detection(verdicts);
         Ok(())
     }
 
@@ -132,15 +99,22 @@ impl Drill<'_> {
         })
     }
 
-    async fn wait_for_diagnosis(&self, mut victim: watch::Receiver<Victim>) -> Result<Verdict, Stop> {
-        let mut findings = self.session.findings.clone();
+    async fn wait_for_diagnosis(
+        &self,
+        seat: &Seat,
+        before: &BTreeSet<Key>,
+        mut victim: watch::Receiver<Victim>,
+    ) -> Result<Verdict, Stop> {
+        let mut findings = seat.findings.clone();
         let mut verdict = Verdict::default();
         let mut right_since: Option<Instant> = None;
         loop {
-            let mine = self.in_scope(&findings.borrow_and_update().diagnoses);
+            let now = findings.borrow_and_update().clone();
+            let mine = self.in_scope(&now.diagnoses, before);
+            (verdict.as_of, verdict.trouble) = (now.as_of, now.trouble.into_iter().next());
             let right = !self.expectation.is_silence() && self.expectation.judge(&mine).is_ok();
             if verdict.take(mine.clone()) {
-                self.session.events.drill(&self.id, EventKind::Findings { diagnoses: mine });
+                self.tell(seat, mine);
             }
             if right {
                 verdict.attributed_at.get_or_insert_with(Timestamp::now);
@@ -167,7 +141,8 @@ impl Drill<'_> {
             }
             tokio::select! {
                 changed = findings.changed() => if changed.is_err() {
-                    return Err(Stop::errored("the detector has ended"));
+                    (verdict.ended, verdict.trouble) = (true, Some("it has ended".into()));
+                    return Ok(verdict);
                 },
                 // The sender is gone only after it told its last word, which was read above.
                 Ok(()) = victim.changed() => {}
@@ -177,64 +152,39 @@ impl Drill<'_> {
         }
     }
 
+    /// Puts what a detector finds into the event stream: as findings those of the one that decides.
+    fn tell(&self, seat: &Seat, diagnoses: Vec<Diagnosis>) {
+        if std::ptr::eq(seat, self.session.panel.first()) {
+            self.session.events.drill(&self.id, EventKind::Findings { diagnoses });
+        } else if let Some(top) = diagnoses.first() {
+            self.progress(&format!("{} blames {}", seat.name, name(top)));
+        }
+    }
+
     /// The findings that this drill may have caused and that were not there before it.
-    fn in_scope(&self, present: &[Diagnosis]) -> Vec<Diagnosis> {
-        let mut mine: Vec<Diagnosis> = present
-            .iter()
-            .filter(|d| self.scope.holds(d) && !self.before.contains(&key(d)))
-            .cloned()
-            .collect();
+    fn in_scope(&self, present: &[Diagnosis], before: &BTreeSet<Key>) -> Vec<Diagnosis> {
+        let mut mine: Vec<Diagnosis> =
+            present.iter().filter(|d| self.scope.holds(d) && !before.contains(&key(d))).cloned().collect();
         mine.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
         mine
     }
 
-    fn judge_detection(&mut self, verdict: Verdict) {
-        if self.expectation.is_silence() {
-            return self.judge_silence(verdict);
+    /// Judges all detectors alike. The results of the one that decides are the drill's own.
+    fn judge_detection(&mut self, verdicts: Vec<Verdict>) {
+        let manifested = &self.gates.manifested;
+        let facts = Facts {
+            expectation: &self.expectation,
+            injected_at: self.timings.injected_at,
+            manifested_at: manifested.at.filter(|_| manifested.ok),
+        };
+        let seats = self.session.panel.seats();
+        let results: Vec<_> = seats.zip(&verdicts).map(|(s, v)| v.result(s.name.clone(), facts)).collect();
+        (self.timings.detected_at, self.timings.first_evidence_at) = verdicts[0].times(facts);
+        let first = results[0].clone();
+        for (gate, answer) in [(Gate::Detected, first.detected), (Gate::Attributed, first.attributed)] {
+            self.answer_at(gate, answer.at, answer.ok, answer.evidence, answer.note);
         }
-        let evidence = verdict.top.as_ref().map(|d| d.evidence.clone()).unwrap_or_default();
-        let silent = || Some("the detector reported nothing about what this drill touched".to_string());
-        let note = if verdict.top.is_none() { silent() } else { None };
-        self.answer_at(
-            Gate::Detected,
-            self.timings.detected_at,
-            verdict.top.is_some(),
-            evidence.clone(),
-            note,
-        );
-        let note = verdict.top.as_ref().and_then(|_| self.expectation.judge(&verdict.all()).err());
-        let ok = verdict.attributed_at.is_some();
-        self.answer_at(
-            Gate::Attributed,
-            verdict.attributed_at,
-            ok,
-            if ok { evidence } else { Vec::new() },
-            note,
-        );
-        (self.diagnosis, self.others) = (verdict.top, verdict.others);
-    }
-
-    /// Nothing was to be found; but a detector that did not look found nothing, either.
-    fn judge_silence(&mut self, verdict: Verdict) {
-        let newest = self.session.findings.borrow().as_of;
-        let looked = newest.filter(|at| Some(*at) >= self.gates.manifested.at);
-        let fact = |signal: &str, value: &str| Evidence {
-            signal: signal.into(),
-            value: value.into(),
-            at: looked.unwrap_or_else(Timestamp::now),
-            source: Source::other("detector"),
-        };
-        let (evidence, note) = match looked {
-            Some(_) => (vec![fact("newest signal", "taken into account")], None),
-            None => {
-                (Vec::new(), Some("the detector saw nothing since then: its silence proves nothing".into()))
-            }
-        };
-        self.answer_at(Gate::Detected, looked, looked.is_some(), evidence, note);
-        let wrong = self.expectation.judge(&verdict.all()).err();
-        let evidence = if wrong.is_none() { vec![fact("findings", "none")] } else { Vec::new() };
-        self.answer(Gate::Attributed, wrong.is_none(), evidence, wrong);
-        (self.diagnosis, self.others) = (verdict.top, verdict.others);
+        (self.diagnosis, self.others, self.detectors) = (first.diagnosis, first.other_findings, results);
     }
 
     /// After the undo: the victim must be well again, and the alarm must go.
@@ -247,8 +197,8 @@ impl Drill<'_> {
         let deadline = Instant::now() + self.session.options.budgets.recover;
         let mut last;
         loop {
-            let present = self.session.findings.borrow().diagnoses.clone();
-            let alarms = self.in_scope(&present);
+            let present = self.session.panel.first().findings.borrow().diagnoses.clone();
+            let alarms = self.in_scope(&present, &self.before[0]);
             last = match self.look().await {
                 Ok(None) if alarms.is_empty() => return self.recovered(),
                 Ok(None) => format!("the alarm {} is still there", name(&alarms[0])),

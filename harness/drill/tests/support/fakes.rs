@@ -4,7 +4,7 @@ use super::api::Api;
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::ConfigMap;
 use loopdrill_detect::{DetectError, Detector};
-use loopdrill_drill::{Budgets, EventStream, Options, Session, SessionError, event_stream};
+use loopdrill_drill::{Budgets, Detectors, EventStream, Options, Session, SessionError, event_stream};
 use loopdrill_faults::{
     Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Resource,
     object::{Create, ObjectChange},
@@ -177,7 +177,7 @@ impl Detector for FakeDetector {
                 () = stop.cancelled() => return Ok(()),
             }
             let as_of = (!self.blind).then(Timestamp::now);
-            out.send_replace(Diagnoses { diagnoses: self.findings(), as_of });
+            out.send_replace(Diagnoses { diagnoses: self.findings(), as_of, trouble: Vec::new() });
         }
     }
 }
@@ -189,6 +189,17 @@ pub(crate) async fn session(
     state_dir: &Path,
     cancel: CancellationToken,
 ) -> Result<(Session, EventStream), SessionError> {
+    let detector: Arc<dyn Detector> = Arc::new(detector);
+    session_with(api, detector, state_dir, cancel).await
+}
+
+/// The same with several detectors side by side.
+pub(crate) async fn session_with(
+    api: &Api,
+    detectors: impl Into<Detectors>,
+    state_dir: &Path,
+    cancel: CancellationToken,
+) -> Result<(Session, EventStream), SessionError> {
     let target = Target {
         name: "memory".into(),
         client: api.client(),
@@ -196,6 +207,7 @@ pub(crate) async fn session(
         image: "none".into(),
         run: "r1".into(),
         facts: Arc::default(),
+        kubeconfig: None,
     };
     let budget = Duration::from_millis(1500);
     let options = Options {
@@ -211,7 +223,6 @@ pub(crate) async fn session(
     };
     let handle = ClusterHandle::Context { kubeconfig: None, name: "memory".into() };
     let (events, stream) = event_stream();
-    let session =
-        Session::start(Arc::new(target), &handle, Arc::new(detector), options, events, cancel).await?;
+    let session = Session::start(Arc::new(target), &handle, detectors, options, events, cancel).await?;
     Ok((session, stream))
 }

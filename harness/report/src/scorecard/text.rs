@@ -2,7 +2,7 @@
 
 use super::{Mark, Row, Scorecard, advice, verdict};
 use crate::{
-    Screen, Style, diagnosis,
+    Score, Screen, Style, diagnosis,
     say::{self, clean, count, cut, pad, percent, wrap},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -27,6 +27,7 @@ impl Scorecard<'_> {
             }
         }
         out += &self.strays(screen);
+        out += &Score::from(self.report).text(screen);
         out += &self.trouble(screen);
         out.push('\n');
         out += &self.summary(screen);
