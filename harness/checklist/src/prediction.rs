@@ -138,6 +138,7 @@ mod tests {
             diagnosis: None,
             other_findings: vec![],
             timings: Timings::default(),
+            detectors: vec![],
             error: None,
         }
     }
