@@ -17,6 +17,35 @@ fn kind(args: &[&str]) -> Output {
     Command::new(program).args(args).output().expect("the kind CLI runs")
 }
 
+fn docker(args: &[&str]) -> Output {
+    Command::new("docker").args(args).output().expect("docker runs")
+}
+
+/// An image in the engine that no node has; gone when dropped.
+struct Image(&'static str);
+
+impl Image {
+    fn made() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("image.tar");
+        let mut archive = tar::Builder::new(std::fs::File::create(&file).expect("a new file"));
+        archive
+            .append_path_with_name(concat!(env!("CARGO_MANIFEST_DIR"), "/LICENSE"), "LICENSE")
+            .expect("added");
+        archive.finish().expect("written");
+        let image = Image("loopdrill-test-kind-load:1");
+        let made = docker(&["import", &file.display().to_string(), image.0]);
+        assert!(made.status.success(), "{}", text(&made.stderr));
+        image
+    }
+}
+
+impl Drop for Image {
+    fn drop(&mut self) {
+        docker(&["rmi", self.0]);
+    }
+}
+
 /// A cluster that the kind CLI makes; gone when dropped.
 struct Cluster(&'static str);
 
@@ -44,6 +73,15 @@ fn kind_lists_and_deletes_a_lab() {
     let exported = kind(&["export", "logs", "--name", "test-kind-a", &logs.path().display().to_string()]);
     assert!(exported.status.success(), "{}", text(&exported.stderr));
     assert!(logs.path().join("test-kind-a-control-plane/kubelet.log").exists());
+
+    let image = Image::made();
+    let loaded = kind(&["load", "docker-image", image.0, "--name", "test-kind-a"]);
+    assert!(loaded.status.success(), "{}", text(&loaded.stderr));
+    for node in &names {
+        let images = docker(&["exec", node, "ctr", "-n", "k8s.io", "images", "ls", "-q"]);
+        let there = text(&images.stdout).lines().any(|l| l.ends_with(image.0));
+        assert!(there, "{} is not on {node}:\n{}", image.0, text(&images.stdout));
+    }
 
     let deleted = kind(&["delete", "cluster", "--name", "test-kind-a"]);
     assert!(deleted.status.success(), "{}", text(&deleted.stderr));

@@ -1,11 +1,11 @@
 //! No verdict can be green by accident: a blind detector, a fault that somebody takes away, a fault that cannot be
-//! applied, two runs at once, an interruption, on a real lab.
+//! applied, two runs at once, an interruption, a node that dies, on a real lab.
 
 mod support;
 
 use loopdrill_model::{Gate, Outcome};
-use std::process::Command;
-use support::{lab::TestLab, text};
+use std::{fs, process::Command, time::Duration};
+use support::{lab::TestLab, text, wait};
 
 #[test]
 fn verdicts_on_a_real_lab() {
@@ -15,6 +15,7 @@ fn verdicts_on_a_real_lab() {
     a_fault_that_cannot_be_applied_is_not_injected(&lab);
     two_runs_at_once_are_refused(&lab);
     an_interrupted_run_cleans_up(&lab);
+    a_node_that_dies_mid_drill_is_no_success(&lab);
 }
 
 fn a_run_without_a_detector_fails(lab: &TestLab) {
@@ -115,4 +116,22 @@ fn an_interrupted_run_cleans_up(lab: &TestLab) {
     assert!(run.pending().is_empty(), "interrupted and cleaned");
     let report = run.report();
     assert_eq!(report.drills[0].outcome, Outcome::Interrupted);
+}
+
+fn a_node_that_dies_mid_drill_is_no_success(lab: &TestLab) {
+    let run = lab.run();
+    let mut child = run.spawn(&["run", "--lab", &lab.name, "--fault", "overlay-mtu", "--variant", "df"]);
+    run.wait_for_event("the fault in force", |e| e["event"] == "gate-answered" && e["gate"] == "injected");
+    let worker = format!("{}-worker", lab.name);
+    let docker = |args: &[&str]| Command::new("docker").args(args).output().expect("docker runs");
+    assert!(docker(&["kill", &worker]).status.success());
+    let code = child.wait().expect("the child is ours").code();
+    assert!(matches!(code, Some(1 | 3 | 5)), "a dead node is no success: {code:?}");
+    assert!(docker(&["start", &worker]).status.success());
+    // What was left is undone once the node is back, and nothing stays behind.
+    wait("a clean journal", Duration::from_secs(120), || {
+        run.output(&["undo"]).status.success().then_some(())
+    });
+    assert!(run.pending().is_empty());
+    assert!(fs::read_dir(run.state().join("journal")).is_ok_and(|mut d| d.next().is_none()));
 }

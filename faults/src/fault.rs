@@ -45,6 +45,12 @@ impl FaultSpec {
         needs: &[],
     };
 
+    /// A decoy to which the rest is to be added.
+    pub const DECOY: FaultSpec = FaultSpec { group: Group::Decoy, ..FaultSpec::CANONICAL };
+
+    /// A domino to which the rest is to be added.
+    pub const DOMINO: FaultSpec = FaultSpec { group: Group::Domino, ..FaultSpec::CANONICAL };
+
     /// The right answer.
     #[must_use]
     pub fn expectation(&self) -> Expectation {
@@ -175,5 +181,7 @@ pub fn catalogue() -> Vec<Arc<dyn Fault>> {
     all.extend(crate::overlay_mtu::variants());
     all.extend(crate::cross_az_pvc::variants());
     all.extend(crate::etcd_disk::variants());
+    all.extend(crate::decoys::variants());
+    all.extend(crate::dominoes::variants());
     all
 }

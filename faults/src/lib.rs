@@ -7,11 +7,15 @@
 //! | folder | what is in it |
 //! |---|---|
 //! | [`revoked_iam`], [`request_fragmentation`], [`overlay_mtu`], [`cross_az_pvc`], [`etcd_disk`] | the canonical faults with their variants and victims |
+//! | [`decoys`] | conditions with the symptom of a canonical fault and another cause |
+//! | [`dominoes`] | one cause in several loops, and several causes at once |
 //! | [`object`] | changes to API objects |
 //! | [`node`] | changes to a node, held on the node itself |
 
 mod change;
 pub mod cross_az_pvc;
+pub mod decoys;
+pub mod dominoes;
 pub mod etcd_disk;
 mod fault;
 mod footprint;

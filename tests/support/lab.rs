@@ -14,10 +14,25 @@ pub(crate) struct TestLab {
 impl TestLab {
     /// Makes the lab through the binary.
     pub(crate) fn up(name: &str) -> Self {
+        Self::make(name, &[])
+    }
+
+    /// Makes a lab in which a profile runs.
+    pub(crate) fn with_profile(name: &str, profile: &str) -> Self {
+        Self::make(name, &["--profile", profile])
+    }
+
+    fn make(name: &str, more: &[&str]) -> Self {
         let lab = TestLab { name: format!("test-{name}"), run: Run::new() };
-        let output = lab.run.output(&["lab", "up", "--name", &lab.name]);
+        let args = [&["lab", "up", "--name", &lab.name], more].concat();
+        let output = lab.run.output(&args);
         assert!(output.status.success(), "lab up failed:\n{}", text(&output.stderr));
         lab
+    }
+
+    /// A command with the lab's state folder.
+    pub(crate) fn output(&self, args: &[&str]) -> std::process::Output {
+        self.run.output(args)
     }
 
     /// A run on this lab. All runs on it share the journal's folder, as a user's would.

@@ -58,7 +58,7 @@ impl Fault for Cordon {
     }
 
     async fn set_up(&self, ctx: &FaultContext) -> Result<(), FaultError> {
-        set_up(ctx, &self.latch).await
+        set_up(ctx, &self.latch, |w| w).await
     }
 
     async fn plan(&self, ctx: &FaultContext) -> Result<Vec<Change>, FaultError> {

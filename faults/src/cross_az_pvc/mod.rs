@@ -12,6 +12,7 @@ pub mod cordon;
 pub mod immediate;
 pub mod node_failure;
 mod writer;
+mod zone_full;
 
 use crate::Fault;
 use std::sync::Arc;
@@ -24,6 +25,16 @@ pub fn variants() -> Vec<Arc<dyn Fault>> {
         Arc::new(node_failure::NodeFailure::default()),
         Arc::new(immediate::Immediate::default()),
     ]
+}
+
+/// The domino in which a whole machine goes.
+pub(crate) fn node_loss() -> impl Fault {
+    node_failure::NodeFailure::of_the_machine()
+}
+
+/// The domino in which the volume's zone is full.
+pub(crate) fn zone_full() -> impl Fault {
+    zone_full::ZoneFull::default()
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::{
 use async_trait::async_trait;
 use k8s_openapi::api::{core::v1::Node, storage::v1::VolumeAttachment};
 use kube::{Api, ResourceExt, api::ListParams};
-use loopdrill_model::{Capability, Cause, Evidence};
+use loopdrill_model::{Capability, Cause, Evidence, Loop};
 use loopdrill_target::ClusterFacts;
 
 static SPEC: FaultSpec = FaultSpec {
@@ -33,10 +33,39 @@ static SPEC: FaultSpec = FaultSpec {
     ..FaultSpec::CANONICAL
 };
 
+static MACHINE: FaultSpec = FaultSpec {
+    fault: "domino",
+    variant: "node-loss",
+    title: "a machine is lost, its volume's zone has no node left, and the replacement stays Pending",
+    roots: &[&[Cause::NodeDown]],
+    chain: &[Loop::Compute, Loop::Storage, Loop::Compute],
+    needs: &[Capability::TwoZones, Capability::ZonalStorage, Capability::NodeAccess],
+    ..FaultSpec::DOMINO
+};
+
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct NodeFailure {
+    spec: &'static FaultSpec,
     latch: Latch,
+}
+
+impl Default for NodeFailure {
+    fn default() -> Self {
+        Self { spec: &SPEC, latch: Latch::default() }
+    }
+}
+
+impl NodeFailure {
+    /// The whole machine goes, not only its kubelet: then the node is the root, and not where the volume is.
+    #[must_use]
+    pub fn of_the_machine() -> Self {
+        Self { spec: &MACHINE, latch: Latch::default() }
+    }
+
+    fn takes_the_machine(&self) -> bool {
+        self.spec.variant == MACHINE.variant
+    }
 }
 
 /// What still attaches the writer's volume, and to which node.
@@ -65,7 +94,7 @@ async fn dead_node(ctx: &FaultContext) -> Result<Option<String>, FaultError> {
 #[async_trait]
 impl Fault for NodeFailure {
     fn spec(&self) -> &'static FaultSpec {
-        &SPEC
+        self.spec
     }
 
     fn footprint(&self, cluster: &ClusterFacts) -> Footprint {
@@ -76,19 +105,29 @@ impl Fault for NodeFailure {
         let (zone, workers) = lost(cluster).unwrap_or(("of the volume", vec![]));
         vec![
             format!("start a workload that writes to a volume in zone {zone} and may run anywhere"),
-            format!("stop the kubelet on the nodes of zone {zone} ({})", workers.join(", ")),
-            "undo: start it again; the nodes start it by themselves when we are gone".into(),
+            match self.takes_the_machine() {
+                true => format!("switch off the machines of zone {zone} ({})", workers.join(", ")),
+                false => format!("stop the kubelet on the nodes of zone {zone} ({})", workers.join(", ")),
+            },
+            match self.takes_the_machine() {
+                true => "undo: switch them on again; `loopdrill undo` does so when we are gone".into(),
+                false => "undo: start it again; the nodes start it by themselves when we are gone".into(),
+            },
         ]
     }
 
     async fn set_up(&self, ctx: &FaultContext) -> Result<(), FaultError> {
-        set_up(ctx, &self.latch).await
+        set_up(ctx, &self.latch, |w| w).await
     }
 
     async fn plan(&self, ctx: &FaultContext) -> Result<Vec<Change>, FaultError> {
         let nodes = ctx.target.node_access()?;
         let mut plan = Vec::new();
         for node in lost(&ctx.target.facts)?.1 {
+            if self.takes_the_machine() {
+                plan.push(Change::Node(NodeChange::power_off(node)));
+                continue;
+            }
             let stop = Step::StopUnit { unit: "kubelet.service".into() };
             plan.push(Change::Node(NodeChange::plan(nodes, node, vec![stop], Limits::default()).await?));
         }

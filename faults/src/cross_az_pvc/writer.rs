@@ -29,7 +29,11 @@ pub(super) fn lost(facts: &ClusterFacts) -> Result<(&str, Vec<&str>), FaultError
 
 /// Starts the writer. It may run anywhere; that its volume is in the zone is the scheduler's choice, made by
 /// us: the claim names a node of the zone, as the scheduler would.
-pub(super) async fn set_up(ctx: &FaultContext, latch: &Latch) -> Result<(), FaultError> {
+pub(super) async fn set_up(
+    ctx: &FaultContext,
+    latch: &Latch,
+    refine: impl FnOnce(Workload) -> Workload,
+) -> Result<(), FaultError> {
     latch.reset();
     let (zone, workers) = lost(&ctx.target.facts)?;
     let mut metadata = metadata(ctx, NAME);
@@ -43,7 +47,7 @@ pub(super) async fn set_up(ctx: &FaultContext, latch: &Latch) -> Result<(), Faul
         .volume(&Claim::Named(NAME.into()))
         .tells_readiness()
         .leaves_lost_node_after(1);
-    create(ctx, &workload.deployment(1)).await?;
+    create(ctx, &refine(workload).deployment(1)).await?;
     wait_ready(ctx, NAME, 1, START).await?;
     let volume = volume_of(ctx, NAME).await?;
     match is_pinned_to(&volume, zone) {

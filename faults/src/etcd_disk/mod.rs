@@ -7,7 +7,7 @@
 //! The API server is then too slow to be asked for anything in a hurry, so the undo never asks it; and the
 //! fault has not ended before the controllers that lead by a lease renew it again.
 
-mod stability;
+pub(crate) mod stability;
 mod writer;
 
 pub(crate) use writer::write_forever;
@@ -31,11 +31,11 @@ use serde_json::json;
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 use writer::Call;
 
-const WRITER: &str = "api-writer";
+pub(crate) const WRITER: &str = "api-writer";
 /// How long the victim may take to start.
 const START: Duration = Duration::from_secs(60);
 /// How long the controllers may take to lead again after the undo.
-const STABLE: Duration = Duration::from_secs(180);
+pub(crate) const STABLE: Duration = Duration::from_secs(180);
 /// Calls older than that say nothing about now.
 const FRESH_S: i64 = 20;
 /// So many calls make a verdict.
@@ -88,7 +88,7 @@ impl Default for EtcdDisk {
     }
 }
 
-fn etcd_node(facts: &ClusterFacts) -> Result<&NodeFacts, FaultError> {
+pub(crate) fn etcd_node(facts: &ClusterFacts) -> Result<&NodeFacts, FaultError> {
     facts.control_plane().ok_or_else(|| FaultError::Unfit("no node runs the control plane".into()))
 }
 
@@ -124,20 +124,7 @@ impl Fault for EtcdDisk {
 
     async fn set_up(&self, ctx: &FaultContext) -> Result<(), FaultError> {
         self.latch.reset();
-        let worker = quiet_worker(&ctx.target.facts)
-            .ok_or_else(|| FaultError::Unfit("there is no worker node".into()))?;
-        allow_writing(ctx).await?;
-        let writer = Workload::new(ctx, WRITER, &[WRITER]).account(WRITER).on_node(&worker.name);
-        create(ctx, &writer.deployment(1)).await?;
-        victim::wait_ready(ctx, WRITER, 1, START).await?;
-        until(ctx, "a client that writes swiftly", START, || async {
-            Ok(match look(ctx).await? {
-                Look::Well => Seen::Yes(()),
-                Look::Settling(what) => Seen::NotYet(what),
-                Look::Broken(_) => Seen::NotYet("writes are slow before anything was changed".into()),
-            })
-        })
-        .await
+        start_writer(ctx).await
     }
 
     async fn plan(&self, ctx: &FaultContext) -> Result<Vec<Change>, FaultError> {
@@ -159,10 +146,29 @@ impl Fault for EtcdDisk {
     }
 }
 
+/// Starts the client and waits until it writes swiftly.
+pub(crate) async fn start_writer(ctx: &FaultContext) -> Result<(), FaultError> {
+    let worker =
+        quiet_worker(&ctx.target.facts).ok_or_else(|| FaultError::Unfit("there is no worker node".into()))?;
+    allow_writing(ctx).await?;
+    let writer = Workload::new(ctx, WRITER, &[WRITER]).account(WRITER).on_node(&worker.name);
+    create(ctx, &writer.deployment(1)).await?;
+    victim::wait_ready(ctx, WRITER, 1, START).await?;
+    until(ctx, "a client that writes swiftly", START, || async {
+        Ok(match look(ctx).await? {
+            Look::Well => Seen::Yes(()),
+            Look::Settling(what) => Seen::NotYet(what),
+            Look::Broken(_) => Seen::NotYet("writes are slow before anything was changed".into()),
+        })
+    })
+    .await
+}
+
 async fn allow_writing(ctx: &FaultContext) -> Result<(), FaultError> {
     let metadata = victim::metadata(ctx, WRITER);
     create::<ServiceAccount>(ctx, &typed(json!({"metadata": metadata}))).await?;
-    let rules = json!([{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create", "patch"]}]);
+    let rules =
+        json!([{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create", "get", "patch"]}]);
     create::<Role>(ctx, &typed(json!({"metadata": metadata, "rules": rules}))).await?;
     let binding = json!({
         "metadata": metadata,
@@ -173,7 +179,12 @@ async fn allow_writing(ctx: &FaultContext) -> Result<(), FaultError> {
 }
 
 /// Reads what the writer says of its last calls.
-async fn look(ctx: &FaultContext) -> Result<Look, FaultError> {
+pub(crate) async fn look(ctx: &FaultContext) -> Result<Look, FaultError> {
+    look_for(ctx, SLOW_MS).await
+}
+
+/// The same, with writes called slow that take so many milliseconds.
+pub(crate) async fn look_for(ctx: &FaultContext, slow_ms: u64) -> Result<Look, FaultError> {
     let pods = pods_of(ctx, WRITER).await?;
     let Some(pod) = newest(&pods) else { return Ok(Look::Settling("the writer has no pod".into())) };
     let pod = pod.name_any();
@@ -181,12 +192,13 @@ async fn look(ctx: &FaultContext) -> Result<Look, FaultError> {
         LogParams { since_seconds: Some(FRESH_S), tail_lines: Some(CALLS as i64), ..LogParams::default() };
     let log = victim::api::<Pod>(ctx).logs(&pod, &params).await;
     let log = log.map_err(FaultError::api(format!("read the log of {pod}")))?;
-    Ok(judge(&log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect::<Vec<_>>()))
+    let calls: Vec<_> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    Ok(judge(&calls, slow_ms))
 }
 
 /// Judges the last calls, oldest first. One slow call may be an accident; all of them are the symptom.
-fn judge(calls: &[Call]) -> Look {
-    let slow = calls.iter().filter(|call| call.ms >= SLOW_MS).count();
+fn judge(calls: &[Call], slow_ms: u64) -> Look {
+    let slow = calls.iter().filter(|call| call.ms >= slow_ms).count();
     let failed = calls.iter().find_map(|call| call.error.as_ref());
     match (calls.len(), slow, failed) {
         (CALLS, CALLS, _) => Look::Broken(vec![
@@ -225,18 +237,21 @@ mod tests {
 
     #[test]
     fn only_steadily_slow_writes_are_the_symptom() {
-        assert_eq!(judge(&calls(&[12, 9, 499])), Look::Well);
+        assert_eq!(judge(&calls(&[12, 9, 499]), SLOW_MS), Look::Well);
         assert!(
-            matches!(judge(&calls(&[900, 3000, 1500])), Look::Broken(e) if e[0].value == "1500 ms" && e[1].value == "1.0 a second")
+            matches!(judge(&calls(&[900, 3000, 1500]), SLOW_MS), Look::Broken(e) if e[0].value == "1500 ms" && e[1].value == "1.0 a second")
         );
         for times in [&[][..], &[900, 900], &[12, 900, 900], &[900, 900, 12]] {
-            assert!(matches!(judge(&calls(times)), Look::Settling(_)), "{times:?}");
+            assert!(matches!(judge(&calls(times), SLOW_MS), Look::Settling(_)), "{times:?}");
         }
         let at = Timestamp::UNIX_EPOCH;
         let refused = Call { at, ms: 3, error: Some("403".into()) };
-        assert!(matches!(judge(&vec![refused; 3]), Look::Settling(_)), "a quick refusal is something else");
+        assert!(
+            matches!(judge(&vec![refused; 3], SLOW_MS), Look::Settling(_)),
+            "a quick refusal is something else"
+        );
         let late = Call { at, ms: 10_000, error: Some("no answer".into()) };
-        assert!(matches!(judge(&vec![late; 3]), Look::Broken(_)));
+        assert!(matches!(judge(&vec![late; 3], SLOW_MS), Look::Broken(_)));
     }
 
     #[test]

@@ -13,7 +13,7 @@ const NAMESPACE: &str = "kube-system";
 const LEADERS: [&str; 2] = ["kube-controller-manager", "kube-scheduler"];
 
 /// Waits until every leader has renewed its lease since the first look, and the control plane's pods are ready.
-pub(super) async fn wait(ctx: &FaultContext, limit: Duration) -> Result<(), FaultError> {
+pub(crate) async fn wait(ctx: &FaultContext, limit: Duration) -> Result<(), FaultError> {
     let first = Mutex::new(None::<BTreeMap<String, String>>);
     until(ctx, "controllers that lead again", limit, || async {
         let now = renewals(ctx).await?;

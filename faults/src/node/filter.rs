@@ -1,4 +1,4 @@
-//! Dropping outgoing ICMP "fragmentation needed" (type 3, code 4).
+//! Dropping some of what a node sends: ICMP "fragmentation needed" (type 3, code 4), or what leaves by a link.
 //!
 //! With nftables the filter is a table of our own, so that its removal is exact and nobody else's rules are
 //! touched. A node without `nft` gets two iptables rules with our tag as comment.
@@ -11,36 +11,88 @@ use super::{
 /// The chains that see what a node sends: its own packets and those it forwards.
 const CHAINS: [&str; 2] = ["OUTPUT", "FORWARD"];
 
+/// Which packets are dropped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// ICMP type 3, code 4.
+    FragNeeded,
+    /// What leaves by this link, so many of a hundred.
+    Outgoing { link: String, percent: u8 },
+}
+
+impl Rule {
+    fn nft(&self) -> String {
+        match self {
+            Rule::FragNeeded => "icmp type destination-unreachable icmp code 4".into(),
+            Rule::Outgoing { link, percent: 100 } => format!("oifname \"{link}\""),
+            Rule::Outgoing { link, percent } => {
+                format!("oifname \"{link}\" numgen random mod 100 < {percent}")
+            }
+        }
+    }
+
+    fn iptables(&self) -> Vec<String> {
+        let words = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect();
+        match self {
+            Rule::FragNeeded => words(&["-p", "icmp", "--icmp-type", "3/4"]),
+            Rule::Outgoing { link, percent: 100 } => words(&["-o", link]),
+            Rule::Outgoing { link, percent } => {
+                let share = format!("{:.2}", f64::from(*percent) / 100.0);
+                words(&["-o", link, "-m", "statistic", "--mode", "random", "--probability", &share])
+            }
+        }
+    }
+
+    /// When a chain sees the packet: what leaves by a link must have been routed.
+    const fn priority(&self) -> i32 {
+        match self {
+            Rule::FragNeeded => -300,
+            Rule::Outgoing { .. } => 0,
+        }
+    }
+
+    fn words(&self, dropped: u64) -> String {
+        match self {
+            Rule::FragNeeded => format!("outgoing ICMP fragmentation-needed dropped ({dropped} so far)"),
+            Rule::Outgoing { link, percent } => {
+                format!("{percent} of 100 packets that leave by {link} dropped ({dropped} so far)")
+            }
+        }
+    }
+}
+
 /// Chooses the tool and refuses a table or rule that is there already.
-pub(super) fn snapshot(tag: &str) -> Result<Before, StepError> {
+pub(super) fn snapshot(tag: &str, rule: &Rule) -> Result<Before, StepError> {
     let tool = match run(&["nft", "list", "tables"], None) {
         Ok(_) => FilterTool::Nft,
         Err(nft) => run(&["iptables", "--wait", "-S", "OUTPUT"], None)
             .map(|_| FilterTool::Iptables)
             .map_err(|iptables| StepError::Unfit(format!("packets cannot be filtered: {nft}; {iptables}")))?,
     };
-    if exists(tool, tag)? {
+    if exists(tool, tag, rule)? {
         return Err(StepError::foreign(format!("packet filter {tag}"), "it is there already"));
     }
     Ok(Before::NoFilter { tool })
 }
 
 /// Adds the filter in one transaction.
-pub(super) fn apply(tool: FilterTool, tag: &str) -> Result<(), StepError> {
+pub(super) fn apply(tool: FilterTool, tag: &str, rule: &Rule) -> Result<(), StepError> {
     match tool {
-        FilterTool::Nft => run(&["nft", "-f", "-"], Some(&nft_table(tag))).map(drop),
-        FilterTool::Iptables => iptables_each(tag, "-I"),
+        FilterTool::Nft => run(&["nft", "-f", "-"], Some(&nft_table(tag, rule))).map(drop),
+        FilterTool::Iptables => iptables_each(tag, rule, "-I"),
     }
 }
 
 /// Removes exactly what [`apply`] adds.
-pub(super) fn remove(tool: FilterTool, tag: &str) -> Result<(), StepError> {
+pub(super) fn remove(tool: FilterTool, tag: &str, rule: &Rule) -> Result<(), StepError> {
     match tool {
-        FilterTool::Nft if exists(tool, tag)? => run(&["nft", "delete", "table", "ip", tag], None).map(drop),
+        FilterTool::Nft if exists(tool, tag, rule)? => {
+            run(&["nft", "delete", "table", "ip", tag], None).map(drop)
+        }
         FilterTool::Iptables => {
-            while exists(tool, tag)? {
-                for chain in CHAINS.into_iter().filter(|chain| iptables(chain, tag, "-C").is_ok()) {
-                    iptables(chain, tag, "-D")?;
+            while exists(tool, tag, rule)? {
+                for chain in CHAINS.into_iter().filter(|chain| iptables(chain, tag, rule, "-C").is_ok()) {
+                    iptables(chain, tag, rule, "-D")?;
                 }
             }
             Ok(())
@@ -50,36 +102,37 @@ pub(super) fn remove(tool: FilterTool, tag: &str) -> Result<(), StepError> {
 }
 
 /// Whether anything of the filter is there.
-pub(super) fn exists(tool: FilterTool, tag: &str) -> Result<bool, StepError> {
+pub(super) fn exists(tool: FilterTool, tag: &str, rule: &Rule) -> Result<bool, StepError> {
     match tool {
         FilterTool::Nft => {
             let tables = run(&["nft", "list", "tables"], None)?;
             Ok(tables.lines().any(|line| line.trim() == format!("table ip {tag}")))
         }
-        FilterTool::Iptables => Ok(CHAINS.iter().any(|chain| iptables(chain, tag, "-C").is_ok())),
+        FilterTool::Iptables => Ok(CHAINS.iter().any(|chain| iptables(chain, tag, rule, "-C").is_ok())),
     }
 }
 
 /// What shows the filter to be in force, with the number of packets it has dropped.
-pub(super) fn read(tool: FilterTool, tag: &str) -> Result<Option<String>, StepError> {
-    if !exists(tool, tag)? {
+pub(super) fn read(tool: FilterTool, tag: &str, rule: &Rule) -> Result<Option<String>, StepError> {
+    if !exists(tool, tag, rule)? {
         return Ok(None);
     }
     let dropped = match tool {
         FilterTool::Nft => nft_dropped(&run(&["nft", "list", "table", "ip", tag], None)?),
-        FilterTool::Iptables if CHAINS.iter().all(|chain| iptables(chain, tag, "-C").is_ok()) => {
+        FilterTool::Iptables if CHAINS.iter().all(|chain| iptables(chain, tag, rule, "-C").is_ok()) => {
             iptables_dropped(&run(&["iptables", "--wait", "-nvxL"], None)?, tag)
         }
         FilterTool::Iptables => return Ok(None),
     };
-    Ok(dropped.map(|n| format!("outgoing ICMP fragmentation-needed dropped ({n} so far)")))
+    Ok(dropped.map(|n| rule.words(n)))
 }
 
-fn nft_table(tag: &str) -> String {
+fn nft_table(tag: &str, rule: &Rule) -> String {
+    let (priority, matches) = (rule.priority(), rule.nft());
     let chain = |name: &str| {
         format!(
-            "chain {name} {{\n type filter hook {name} priority -300; policy accept;\n \
-             icmp type destination-unreachable icmp code 4 counter drop\n}}\n"
+            "chain {name} {{\n type filter hook {name} priority {priority}; policy accept;\n \
+             {matches} counter drop\n}}\n"
         )
     };
     format!("table ip {tag} {{\n{}{}}}\n", chain("output"), chain("forward"))
@@ -102,13 +155,15 @@ fn iptables_dropped(listing: &str, tag: &str) -> Option<u64> {
     (counts.len() == CHAINS.len()).then(|| counts.iter().sum())
 }
 
-fn iptables_each(tag: &str, operation: &str) -> Result<(), StepError> {
-    CHAINS.into_iter().try_for_each(|chain| iptables(chain, tag, operation))
+fn iptables_each(tag: &str, rule: &Rule, operation: &str) -> Result<(), StepError> {
+    CHAINS.into_iter().try_for_each(|chain| iptables(chain, tag, rule, operation))
 }
 
-fn iptables(chain: &str, tag: &str, operation: &str) -> Result<(), StepError> {
-    let rule = ["-p", "icmp", "--icmp-type", "3/4", "-m", "comment", "--comment", tag, "-j", "DROP"];
-    let argv: Vec<&str> = ["iptables", "--wait", operation, chain].into_iter().chain(rule).collect();
+fn iptables(chain: &str, tag: &str, rule: &Rule, operation: &str) -> Result<(), StepError> {
+    let matches = rule.iptables();
+    let ours = ["-m", "comment", "--comment", tag, "-j", "DROP"];
+    let argv = ["iptables", "--wait", operation, chain].into_iter();
+    let argv: Vec<&str> = argv.chain(matches.iter().map(String::as_str)).chain(ours).collect();
     run(&argv, None).map(drop)
 }
 
@@ -133,6 +188,19 @@ mod tests {
     fn counts_what_nft_dropped() {
         assert_eq!(nft_dropped(NFT), Some(7));
         assert_eq!(nft_dropped(&NFT.replacen("drop", "accept", 1)), None);
+    }
+
+    #[test]
+    fn each_rule_says_what_it_matches_in_both_tools() {
+        let some = Rule::Outgoing { link: "overlay".into(), percent: 35 };
+        let table = nft_table("t", &some);
+        assert_eq!(table.matches("oifname \"overlay\" numgen random mod 100 < 35 counter drop").count(), 2);
+        assert!(table.contains("hook forward priority 0;"), "{table}");
+        assert!(some.iptables().ends_with(&["--probability".into(), "0.35".into()]));
+        let all = Rule::Outgoing { link: "overlay".into(), percent: 100 };
+        assert_eq!(all.iptables(), ["-o", "overlay"]);
+        assert!(nft_table("t", &all).contains(" oifname \"overlay\" counter drop"));
+        assert!(nft_table("t", &Rule::FragNeeded).contains("hook output priority -300;"));
     }
 
     #[test]

@@ -6,8 +6,9 @@
 
 use super::{
     error::StepError,
+    filter::Rule,
     step::{Before, Planned, Step},
-    {block_io, file, filter, links, unit},
+    {block_io, cpu, file, filter, links, unit},
 };
 
 /// Reads what the step's undo will need.
@@ -16,7 +17,9 @@ pub(super) fn snapshot(step: Step) -> Result<Planned, StepError> {
         Step::LinkMtu { link, mtu } => links::mtu::snapshot(link, *mtu),
         Step::VxlanDf { link, on } => links::df::snapshot(link, *on),
         Step::RouteMtu { peer, .. } => links::route::snapshot(*peer),
-        Step::DropFragNeeded { tag } => filter::snapshot(tag),
+        Step::DropFragNeeded { tag } => filter::snapshot(tag, &Rule::FragNeeded),
+        Step::DropOutgoing { tag, link, percent } => filter::snapshot(tag, &outgoing(link, *percent)),
+        Step::LimitCpu { cgroup, .. } => cpu::snapshot(cgroup),
         Step::BlockWrites { cgroup, device, .. } => block_io::snapshot(cgroup, device),
         Step::StopUnit { unit } => unit::snapshot(unit),
         Step::File { path, .. } => file::snapshot(path),
@@ -32,7 +35,13 @@ pub(super) fn apply(planned: &Planned) -> Result<(), StepError> {
         (Step::RouteMtu { peer, mtu }, Before::Path { dev, via, src }) => {
             links::route::add(*peer, *mtu, dev, *via, *src)
         }
-        (Step::DropFragNeeded { tag }, Before::NoFilter { tool }) => filter::apply(*tool, tag),
+        (Step::DropFragNeeded { tag }, Before::NoFilter { tool }) => {
+            filter::apply(*tool, tag, &Rule::FragNeeded)
+        }
+        (Step::DropOutgoing { tag, link, percent }, Before::NoFilter { tool }) => {
+            filter::apply(*tool, tag, &outgoing(link, *percent))
+        }
+        (Step::LimitCpu { cgroup, millis }, Before::NoCpuLimit { .. }) => cpu::apply(cgroup, *millis),
         (Step::BlockWrites { cgroup, device, write_iops }, Before::NoLimit { without_io, .. }) => {
             block_io::apply(cgroup, device, *write_iops, without_io)
         }
@@ -53,7 +62,13 @@ pub(super) fn read(planned: &Planned) -> Result<Option<String>, StepError> {
         (Step::RouteMtu { peer, mtu }, _) => {
             Ok((links::route::own_mtu(*peer)? == Some(*mtu)).then(|| format!("route to {peer} mtu {mtu}")))
         }
-        (Step::DropFragNeeded { tag }, Before::NoFilter { tool }) => filter::read(*tool, tag),
+        (Step::DropFragNeeded { tag }, Before::NoFilter { tool }) => {
+            filter::read(*tool, tag, &Rule::FragNeeded)
+        }
+        (Step::DropOutgoing { tag, link, percent }, Before::NoFilter { tool }) => {
+            filter::read(*tool, tag, &outgoing(link, *percent))
+        }
+        (Step::LimitCpu { cgroup, millis }, _) => cpu::read(cgroup, *millis),
         (Step::BlockWrites { cgroup, device, write_iops }, _) => block_io::read(cgroup, device, *write_iops),
         (Step::StopUnit { unit }, _) => unit::read_stopped(unit),
         (Step::File { path, content }, _) => file::read_written(path, &content.0),
@@ -69,7 +84,15 @@ pub(super) fn restore(planned: &Planned) -> Result<(), StepError> {
         }
         (Step::VxlanDf { link, on }, Before::Df { df }) => links::df::restore(link, u8::from(*on), *df),
         (Step::RouteMtu { peer, mtu }, Before::Path { .. }) => links::route::remove(*peer, *mtu),
-        (Step::DropFragNeeded { tag }, Before::NoFilter { tool }) => filter::remove(*tool, tag),
+        (Step::DropFragNeeded { tag }, Before::NoFilter { tool }) => {
+            filter::remove(*tool, tag, &Rule::FragNeeded)
+        }
+        (Step::DropOutgoing { tag, link, percent }, Before::NoFilter { tool }) => {
+            filter::remove(*tool, tag, &outgoing(link, *percent))
+        }
+        (Step::LimitCpu { cgroup, millis }, Before::NoCpuLimit { limit }) => {
+            cpu::restore(cgroup, *millis, limit)
+        }
         (Step::BlockWrites { cgroup, device, write_iops }, Before::NoLimit { without_io, .. }) => {
             block_io::restore(cgroup, device, *write_iops, without_io)
         }
@@ -90,8 +113,14 @@ pub(super) fn difference(planned: &Planned) -> Result<Option<String>, StepError>
         }
         (Step::RouteMtu { peer, .. }, Before::Path { .. }) => Ok(links::route::host_route(*peer)?
             .map(|route| format!("host route to {peer}: {route}, before: none"))),
+        (Step::LimitCpu { cgroup, .. }, Before::NoCpuLimit { limit }) => cpu::difference(cgroup, limit),
+        (Step::DropOutgoing { tag, link, percent }, Before::NoFilter { tool }) => {
+            let there = filter::exists(*tool, tag, &outgoing(link, *percent))?;
+            Ok(there.then(|| format!("packet filter {tag} is there, before: none")))
+        }
         (Step::DropFragNeeded { tag }, Before::NoFilter { tool }) => {
-            Ok(filter::exists(*tool, tag)?.then(|| format!("packet filter {tag} is there, before: none")))
+            Ok(filter::exists(*tool, tag, &Rule::FragNeeded)?
+                .then(|| format!("packet filter {tag} is there, before: none")))
         }
         (Step::BlockWrites { cgroup, .. }, Before::NoLimit { limits, without_io }) => {
             block_io::difference(cgroup, limits, without_io)
@@ -112,6 +141,10 @@ pub(super) fn restore_all(steps: &[Planned]) -> Result<(), StepError> {
         }
     }
     first
+}
+
+fn outgoing(link: &str, percent: u8) -> Rule {
+    Rule::Outgoing { link: link.into(), percent: percent.min(100) }
 }
 
 fn differs<T: std::fmt::Display + PartialEq>(what: &str, now: Option<T>, before: T) -> Option<String> {

@@ -37,6 +37,22 @@ pub enum Step {
         /// Names the table or the rules, so that they are known as ours.
         tag: String,
     },
+    /// Packets that leave by a link are dropped, all or by chance, in a table (or by rules) of our own.
+    DropOutgoing {
+        /// Names the table or the rules.
+        tag: String,
+        /// The link.
+        link: String,
+        /// How many of a hundred.
+        percent: u8,
+    },
+    /// A control group gets less CPU.
+    LimitCpu {
+        /// The group.
+        cgroup: Cgroup,
+        /// Thousandths of a core.
+        millis: u32,
+    },
     /// Writes of one control group to one disk are limited.
     BlockWrites {
         /// The group.
@@ -146,6 +162,11 @@ pub enum Before {
         /// Groups that did not hand the `io` controller down (v2), outermost first.
         without_io: Vec<PathBuf>,
     },
+    /// The group's CPU was not limited; this is how the kernel says so.
+    NoCpuLimit {
+        /// Content of the limit's file.
+        limit: String,
+    },
     /// The unit was active.
     Active,
     /// The file as it was.
@@ -192,6 +213,12 @@ impl fmt::Display for Step {
             Step::DropFragNeeded { .. } => f.write_str("drop outgoing ICMP \"fragmentation needed\""),
             Step::BlockWrites { device, write_iops, cgroup } => {
                 write!(f, "limit {} to {write_iops} writes/s on disk {device}", cgroup.path.display())
+            }
+            Step::DropOutgoing { link, percent, .. } => {
+                write!(f, "drop {percent} of 100 packets that leave by {link}")
+            }
+            Step::LimitCpu { cgroup, millis } => {
+                write!(f, "limit {} to {millis}m CPU", cgroup.path.display())
             }
             Step::StopUnit { unit } => write!(f, "stop {unit}"),
             Step::File { path, .. } => write!(f, "edit {}", path.display()),

@@ -7,7 +7,7 @@ use super::{
 use crate::ChangeError;
 use kube::{Client, Resource};
 use loopdrill_model::{Evidence, Source, Timestamp};
-use loopdrill_target::RUN_LABEL;
+use loopdrill_target::{RUN_LABEL, remove_namespace};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::{fmt, time::Duration};
@@ -15,6 +15,8 @@ use tokio::time::{Instant, sleep};
 
 /// How long a created pod may take to run until its read-back says no.
 const POD_START: Duration = Duration::from_secs(30);
+/// How long the removal of a namespace with all that is in it may take: its pods have half a minute to end.
+const NAMESPACE_END: Duration = Duration::from_secs(90);
 
 /// An object that is created. Ours is told from a foreign one of the same name by the run's label.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -108,6 +110,12 @@ impl Create {
     pub(super) async fn undo(&self, client: &Client) -> Result<(), ChangeError> {
         let ops = Ops::new(client, &self.object);
         match ops.get().await? {
+            // With all that is in it, also when a node that runs some of it has died.
+            Some(found) if self.is_ours(&found) && self.object.kind == "Namespace" => {
+                remove_namespace(client, &self.object.name, NAMESPACE_END)
+                    .await
+                    .map_err(|left| ops.no_api(left.to_string()))
+            }
             Some(found) if self.is_ours(&found) => ops.delete(uid_of(&found)).await,
             // Never created, or gone; a foreign one stays.
             Some(_) | None => Ok(()),

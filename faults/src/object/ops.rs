@@ -151,7 +151,7 @@ impl<'a> Ops<'a> {
         }
     }
 
-    fn no_api(&self, why: String) -> ChangeError {
+    pub(super) fn no_api(&self, why: String) -> ChangeError {
         ChangeError::NoApi { what: self.object.to_string(), why }
     }
 

@@ -41,11 +41,11 @@ use serde_json::json;
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 const FRONT: &str = "front";
-const BACKEND: &str = "backend";
+pub(crate) const BACKEND: &str = "backend";
 /// How long a victim may take to start.
 const START: Duration = Duration::from_secs(60);
 /// A report older than that says nothing about now.
-const FRESH_S: i64 = 10;
+const FRESH_S: i64 = 15;
 /// What a vxlan adds to a packet over IPv4.
 const VXLAN_OVERHEAD: u32 = 50;
 /// By how much the path gets too narrow.
@@ -90,20 +90,20 @@ struct OverlayMtu {
 }
 
 /// Where the victim's two parts run.
-struct Places<'a> {
+pub(crate) struct Places<'a> {
     /// The backend's node: what it sends is lost.
-    sender: &'a str,
+    pub(crate) sender: &'a str,
     /// The front's node.
-    receiver: &'a str,
+    pub(crate) receiver: &'a str,
 }
 
-fn places(facts: &ClusterFacts) -> Option<Places<'_>> {
+pub(crate) fn places(facts: &ClusterFacts) -> Option<Places<'_>> {
     let receiver = &quiet_worker(facts)?.name;
     let sender = &facts.workers().find(|n| n.name != *receiver)?.name;
     Some(Places { sender, receiver })
 }
 
-fn must_have_places(ctx: &FaultContext) -> Result<Places<'_>, FaultError> {
+pub(crate) fn must_have_places(ctx: &FaultContext) -> Result<Places<'_>, FaultError> {
     places(&ctx.target.facts).ok_or_else(|| FaultError::Unfit("there are no two worker nodes".into()))
 }
 
@@ -162,24 +162,7 @@ impl Fault for OverlayMtu {
 
     async fn set_up(&self, ctx: &FaultContext) -> Result<(), FaultError> {
         self.latch.reset();
-        let places = must_have_places(ctx)?;
-        create::<Service>(ctx, &service(ctx)).await?;
-        let backend =
-            Workload::new(ctx, BACKEND, &["payload-server"]).tells_readiness().on_node(places.sender);
-        let front =
-            Workload::new(ctx, FRONT, &["http-front", BACKEND]).tells_readiness().on_node(places.receiver);
-        create(ctx, &backend.deployment(1)).await?;
-        create(ctx, &front.deployment(1)).await?;
-        victim::wait_ready(ctx, BACKEND, 1, START).await?;
-        victim::wait_ready(ctx, FRONT, 1, START).await?;
-        until(ctx, "a front that serves small and large answers", START, || async {
-            Ok(match look(ctx).await? {
-                Look::Well => Seen::Yes(()),
-                Look::Settling(what) => Seen::NotYet(what),
-                Look::Broken(_) => Seen::NotYet("large answers are lost before anything was changed".into()),
-            })
-        })
-        .await
+        start_front(ctx).await
     }
 
     async fn plan(&self, ctx: &FaultContext) -> Result<Vec<Change>, FaultError> {
@@ -196,8 +179,29 @@ impl Fault for OverlayMtu {
     }
 }
 
+/// Starts the front and its backend on two nodes, and waits until requests pass at every size.
+pub(crate) async fn start_front(ctx: &FaultContext) -> Result<(), FaultError> {
+    let places = must_have_places(ctx)?;
+    create::<Service>(ctx, &service(ctx)).await?;
+    let backend = Workload::new(ctx, BACKEND, &["payload-server"]).tells_readiness().on_node(places.sender);
+    let front =
+        Workload::new(ctx, FRONT, &["http-front", BACKEND]).tells_readiness().on_node(places.receiver);
+    create(ctx, &backend.deployment(1)).await?;
+    create(ctx, &front.deployment(1)).await?;
+    victim::wait_ready(ctx, BACKEND, 1, START).await?;
+    victim::wait_ready(ctx, FRONT, 1, START).await?;
+    until(ctx, "a front that serves small and large answers", START, || async {
+        Ok(match look(ctx).await? {
+            Look::Well => Seen::Yes(()),
+            Look::Settling(what) => Seen::NotYet(what),
+            Look::Broken(_) => Seen::NotYet("large answers are lost before anything was changed".into()),
+        })
+    })
+    .await
+}
+
 /// The name of our packet filter.
-fn tag(run: &str) -> String {
+pub(crate) fn tag(run: &str) -> String {
     let run: String = run.chars().filter(char::is_ascii_alphanumeric).take(20).collect();
     format!("loopdrill_{run}")
 }
@@ -217,7 +221,7 @@ async fn front_pod(ctx: &FaultContext) -> Result<Pod, FaultError> {
     newest(&pods).cloned().ok_or_else(|| FaultError::Unfit("the front has no pod".into()))
 }
 
-async fn front_address(ctx: &FaultContext) -> Result<Ipv4Addr, FaultError> {
+pub(crate) async fn front_address(ctx: &FaultContext) -> Result<Ipv4Addr, FaultError> {
     let pod = front_pod(ctx).await?;
     let ip = pod.status.and_then(|status| status.pod_ip).unwrap_or_default();
     ip.parse().map_err(|_| FaultError::Unfit(format!("the front's address {ip:?} is not IPv4")))
@@ -226,12 +230,22 @@ async fn front_address(ctx: &FaultContext) -> Result<Ipv4Addr, FaultError> {
 /// Reads the front's last two reports of its own requests. One bad request may be an accident; two are a
 /// symptom.
 async fn look(ctx: &FaultContext) -> Result<Look, FaultError> {
+    Ok(report::judge(&reports(ctx, 2).await?))
+}
+
+/// Reads whether the front's requests suffer at all, whatever their size.
+pub(crate) async fn look_at_front(ctx: &FaultContext) -> Result<Look, FaultError> {
+    Ok(report::judge_suffering(&reports(ctx, report::SUFFERING).await?))
+}
+
+/// The front's last reports, oldest first.
+async fn reports(ctx: &FaultContext, count: usize) -> Result<Vec<Report>, FaultError> {
     let pod = front_pod(ctx).await?.name_any();
-    let params = LogParams { since_seconds: Some(FRESH_S), tail_lines: Some(2), ..LogParams::default() };
+    let tail_lines = i64::try_from(count).ok();
+    let params = LogParams { since_seconds: Some(FRESH_S), tail_lines, ..LogParams::default() };
     let log = victim::api::<Pod>(ctx)
         .logs(&pod, &params)
         .await
         .map_err(FaultError::api(format!("read the log of {pod}")))?;
-    let reports: Vec<Report> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    Ok(report::judge(&reports))
+    Ok(log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
 }

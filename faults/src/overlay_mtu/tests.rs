@@ -76,7 +76,7 @@ async fn the_backend_answers_with_what_is_asked_for() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("address").port();
     drop(listener);
-    let server = tokio::spawn(web::serve(port));
+    let server = tokio::spawn(web::serve(port, std::time::Duration::ZERO));
     let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
     let answer = async {
         loop {

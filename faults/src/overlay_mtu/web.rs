@@ -9,6 +9,7 @@ use std::{
     io,
     net::{Ipv6Addr, SocketAddr, SocketAddrV4},
     process::ExitCode,
+    time::Duration,
 };
 use tokio::net::{TcpListener, TcpStream};
 
@@ -22,9 +23,12 @@ pub(super) struct Wanted {
     pub(super) bytes: usize,
 }
 
-/// The backend: `GET /?bytes=N`.
-pub(crate) async fn serve(port: u16) -> ExitCode {
-    let answer = async |Query(wanted): Query<Wanted>| Bytes::from(vec![b'.'; wanted.bytes.min(MOST)]);
+/// The backend: `GET /?bytes=N`. It thinks for `pause` before each answer.
+pub(crate) async fn serve(port: u16, pause: Duration) -> ExitCode {
+    let answer = async move |Query(wanted): Query<Wanted>| {
+        tokio::time::sleep(pause).await;
+        Bytes::from(vec![b'.'; wanted.bytes.min(MOST)])
+    };
     run(port, Router::new().route("/", get(answer))).await
 }
 

@@ -18,7 +18,7 @@ pub(super) struct Free {
 
 /// The unrequested CPU of every node on which an ordinary pod may run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Room(Vec<Free>);
+pub(crate) struct Room(Vec<Free>);
 
 /// How much a node keeps: less than the request, and enough in sum on two nodes already.
 pub(super) fn keep(request: u64) -> u64 {
@@ -26,7 +26,7 @@ pub(super) fn keep(request: u64) -> u64 {
 }
 
 impl Room {
-    pub(super) async fn now(client: &Client) -> Result<Self, FaultError> {
+    pub(crate) async fn now(client: &Client) -> Result<Self, FaultError> {
         let all = ListParams::default();
         let nodes: Api<Node> = Api::all(client.clone());
         let pods: Api<Pod> = Api::all(client.clone());
@@ -63,6 +63,13 @@ impl Room {
     /// Whether `request` fits in sum and on no node.
     pub(super) fn is_fragmented(&self, request: u64) -> bool {
         self.most() < request && request <= self.sum()
+    }
+
+    /// By how much each of `nodes` must be filled, so that `request` fits on none of them.
+    pub(crate) fn fill(&self, nodes: &[&str], request: u64) -> Vec<(String, u64)> {
+        let keep = keep(request);
+        let too_free = self.0.iter().filter(|f| nodes.contains(&f.node.as_str()) && f.millis >= request);
+        too_free.map(|f| (f.node.clone(), f.millis - keep)).collect()
     }
 
     /// The fillers that make it so.

@@ -12,7 +12,8 @@ use crate::{
     victim::{Latch, Workload, create, look_at_all, scale, seen, unscheduled, wait_ready},
 };
 use async_trait::async_trait;
-use capacity::{Free, Room};
+use capacity::Free;
+pub(crate) use capacity::Room;
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
 use loopdrill_model::{Capability, Cause, Evidence, Source, Timestamp};
 use loopdrill_target::{ClusterFacts, NodeFacts};
@@ -47,7 +48,7 @@ impl Default for VictimRequest {
 }
 
 impl VictimRequest {
-    fn millis(self, facts: &ClusterFacts) -> u64 {
+    pub(crate) fn millis(self, facts: &ClusterFacts) -> u64 {
         match self {
             VictimRequest::CpuMillis(millis) => millis,
             VictimRequest::PerMille(share) => {
@@ -81,6 +82,11 @@ impl Fragmentation {
     #[must_use]
     pub fn new(request: VictimRequest) -> Self {
         Self { request, latch: Latch::default() }
+    }
+
+    /// Whether the symptom has shown in this drill.
+    pub(crate) fn has_shown(&self) -> bool {
+        self.latch.has_shown()
     }
 
     fn request(&self, ctx: &FaultContext) -> u64 {

@@ -54,6 +54,17 @@ async fn pull_secret(ctx: &FaultContext) -> Result<Secret, FaultError> {
     secrets.get(name).await.map_err(FaultError::api(format!("read the pull secret {namespace}/{name}")))
 }
 
+/// A copy of the pull secret for the drill's namespace.
+pub(crate) async fn secret(ctx: &FaultContext, name: &str) -> Result<Secret, FaultError> {
+    let given = pull_secret(ctx).await?;
+    Ok(Secret {
+        metadata: typed(metadata(ctx, name)),
+        data: given.data,
+        type_: given.type_,
+        ..Secret::default()
+    })
+}
+
 /// The account that the Secret pulls as.
 fn account(secret: &Secret, host: &str) -> Option<String> {
     let config = secret.data.as_ref()?.get(DOCKER_CONFIG)?;
@@ -106,14 +117,7 @@ impl Fault for Pull {
         self.latch.reset();
         let facts = &ctx.target.facts;
         let node = quiet_worker(facts).ok_or_else(|| FaultError::Unfit("there is no worker node".into()))?;
-        let given = pull_secret(ctx).await?;
-        let copy = Secret {
-            metadata: typed(metadata(ctx, NAME)),
-            data: given.data,
-            type_: given.type_,
-            ..Secret::default()
-        };
-        create(ctx, &copy).await?;
+        create(ctx, &secret(ctx, NAME).await?).await?;
         let workload = Workload::new(ctx, NAME, &["sleep"]).pulled(&registry(facts)?.image, NAME);
         create(ctx, &workload.on_node(&node.name).deployment(1)).await?;
         wait_ready(ctx, NAME, 1, START).await.map(drop)

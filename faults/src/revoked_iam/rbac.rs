@@ -37,6 +37,13 @@ pub struct Rbac {
     latch: Latch,
 }
 
+impl Rbac {
+    /// Whether the symptom has shown in this drill.
+    pub(crate) fn has_shown(&self) -> bool {
+        self.latch.has_shown()
+    }
+}
+
 fn workload(ctx: &FaultContext) -> Result<Workload, FaultError> {
     let node =
         quiet_worker(&ctx.target.facts).ok_or_else(|| FaultError::Unfit("there is no worker node".into()))?;

@@ -8,9 +8,11 @@ mod api_caller;
 mod disk_writer;
 mod latch;
 mod look;
+mod memory_eater;
 pub mod place;
 mod pods;
 mod ready;
+mod service;
 #[cfg(test)]
 pub(crate) mod testing;
 mod wait;
@@ -24,11 +26,11 @@ pub use wait::{Seen, until};
 pub use workload::{Claim, READY_PORT, VICTIM_LABEL, Workload};
 pub(crate) use {
     look::seen,
-    pods::{api, describe, is_ready, look_at_all, newest},
+    pods::{api, describe, is_ready, look_at_all, newest, wait_for_namespace},
     workload::{metadata, typed},
 };
 
-use std::{future::Future, process::ExitCode};
+use std::{future::Future, process::ExitCode, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Runs the victim program that `args` name; see the module.
@@ -42,15 +44,22 @@ pub fn main(args: &[String]) -> ExitCode {
             Some(dir) => run(disk_writer::write_forever(dir.clone())),
             None => refuse("disk-writer needs the folder to write to"),
         },
+        Some("memory-eater") => run(memory_eater::eat_forever()),
         Some("api-writer") => run(crate::etcd_disk::write_forever()),
-        Some("payload-server") => run(crate::overlay_mtu::serve_backend(READY_PORT)),
+        Some("payload-server") => match args.get(1).map_or(Ok(0), |millis| millis.parse()) {
+            Ok(millis) => run(crate::overlay_mtu::serve_backend(READY_PORT, Duration::from_millis(millis))),
+            Err(_) => refuse("payload-server takes the milliseconds that it thinks before an answer"),
+        },
+        Some("api-hammer") => run(crate::decoys::hammer_forever()),
+        Some("lease-holder") => run(crate::dominoes::hold_forever()),
         Some("http-front") => match args.get(1) {
             Some(backend) => run(crate::overlay_mtu::serve_front(backend.clone())),
             None => refuse("http-front needs the name of its backend"),
         },
+        Some("service") => run(service::serve()),
         Some(other) => refuse(&format!("there is no victim program {other:?}")),
         None => refuse(
-            "a victim program must be named: sleep, api-caller, disk-writer, api-writer, payload-server or http-front",
+            "a victim program must be named: sleep, api-caller, disk-writer, memory-eater, api-writer, payload-server, http-front, api-hammer, lease-holder or service",
         ),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Look, Seen, VICTIM_LABEL, until};
 use crate::{FaultContext, FaultError};
-use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, ServiceAccount};
 use kube::{
     Api, Resource, ResourceExt,
     api::{DeleteParams, ListParams, LogParams, Patch, PatchParams, PostParams},
@@ -21,6 +21,27 @@ where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
 {
     Api::namespaced(ctx.target.client.clone(), &ctx.namespace)
+}
+
+/// Waits until the drill's namespace has its default account and the cluster's root certificates: pods that come
+/// sooner fail and are tried again, which would look like trouble to a detector.
+///
+/// # Errors
+/// When they do not come.
+pub(crate) async fn wait_for_namespace(ctx: &FaultContext) -> Result<(), FaultError> {
+    let accounts: Api<ServiceAccount> = api(ctx);
+    let maps: Api<ConfigMap> = api(ctx);
+    until(ctx, format!("the default account of namespace {}", ctx.namespace), ACCOUNT, || async {
+        let account = accounts.get_opt("default").await.map_err(FaultError::api("look for the account"))?;
+        let roots = maps.get_opt("kube-root-ca.crt").await;
+        let roots = roots.map_err(FaultError::api("look for the root certificates"))?;
+        Ok(match (account, roots) {
+            (None, _) => Seen::NotYet("there is none".into()),
+            (_, None) => Seen::NotYet("it has no root certificates".into()),
+            _ => Seen::Yes(()),
+        })
+    })
+    .await
 }
 
 /// Creates `object` in the drill's namespace, once the namespace has its default account: pods that come

@@ -41,6 +41,7 @@ pub struct Workload {
     spec: Map<String, Value>,
     requests: Map<String, Value>,
     mounts: Vec<Value>,
+    container: Map<String, Value>,
 }
 
 impl Workload {
@@ -60,6 +61,7 @@ impl Workload {
             spec: Map::new(),
             requests: Map::new(),
             mounts: vec![],
+            container: Map::new(),
         }
     }
 
@@ -142,7 +144,23 @@ impl Workload {
         self.set("tolerations", json!(both))
     }
 
-    fn set(mut self, key: &str, value: Value) -> Self {
+    /// Runs this image instead of our own, with the credential of a Secret where one is needed.
+    #[must_use]
+    pub fn image(mut self, image: &str) -> Self {
+        self.image = image.into();
+        self
+    }
+
+    /// A field of the container, as the API has it.
+    #[must_use]
+    pub(crate) fn of_container(mut self, key: &str, value: Value) -> Self {
+        self.container.insert(key.into(), value);
+        self
+    }
+
+    /// A field of the pod's specification, as the API has it.
+    #[must_use]
+    pub(crate) fn set(mut self, key: &str, value: Value) -> Self {
         self.spec.insert(key.into(), value);
         self
     }
@@ -159,6 +177,9 @@ impl Workload {
         if self.ready_port {
             container["readinessProbe"] =
                 json!({"tcpSocket": {"port": READY_PORT}, "periodSeconds": 1, "initialDelaySeconds": 1});
+        }
+        for (key, value) in &self.container {
+            container[key] = value.clone();
         }
         container
     }

@@ -177,12 +177,46 @@ fn nodes_down(world: &World, found: &mut Findings<'_>) {
         }
         let here = |p: &&Seen<Pod>| p.node.as_ref() == Some(&node.name) && p.phase != "Succeeded";
         let value = format!("Ready={} ({})", node.ready, node.ready_reason);
-        let finding = Finding::new(Cause::NodeDown, if silent { 0.93 } else { 0.6 }, since)
+        let unanswered = if silent { unanswered_probes(world, &node.name) } else { None };
+        let confidence = match (silent, unanswered) {
+            (true, Some(_)) => 0.97,
+            (true, None) => 0.93,
+            (false, _) => 0.6,
+        };
+        let mut finding = Finding::new(Cause::NodeDown, confidence, since)
             .about([node_subject(&node.name)])
             .about(world.pods.iter().filter(here).map(|p| pod_subject(p)))
             .proven_by(format!("node {}", node.name), value, node.at, &Source::api("nodes"));
+        if let Some(asked) = unanswered {
+            finding.gone = true;
+            let source = Source::other("probes");
+            let value = format!("none of {asked} within 10 s");
+            finding = finding.proven_by("probes that the machine answers", value, world.now(), &source);
+        }
         found.add(format!("node/{}", node.name), finding);
     }
+}
+
+/// How often the node was asked lately by others that are well, when it never answered: then its machine is gone,
+/// and not only its kubelet silent.
+fn unanswered_probes(world: &World, node: &str) -> Option<usize> {
+    let mut asked = 0;
+    for (_, sizes) in world.probes.paths().filter(|(path, _)| {
+        path.to == node
+            && path.from != node
+            && path.path != ProbePath::Dns
+            && world.ready_for(&path.from) > 0.0
+    }) {
+        for (_, answer) in
+            sizes.values().flat_map(|s| s.iter().rev().take_while(|(at, _)| world.age(*at) < 10.0))
+        {
+            if matches!(answer, ProbeResult::Passed { .. }) {
+                return None;
+            }
+            asked += 1;
+        }
+    }
+    (asked >= 3).then_some(asked)
 }
 
 /// Pods that a controller could not even create: the refusal's text says whose fault that is.

@@ -4,10 +4,11 @@ mod components;
 
 use crate::{
     finding::{Finding, Findings, link, node_subject},
+    text,
     world::{HistogramSeries, World, age, float, has_control_plane},
 };
 use loopdrill_model::{Cause, ChainLink, Source, Subject, Timestamp};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 /// How long etcd's log waits for the disk.
 const FSYNC: &str = "etcd_disk_wal_fsync_duration_seconds";
@@ -30,6 +31,15 @@ const PAUSE: f64 = 6.0;
 const STALL: f64 = 5.0;
 /// Latency of the API server that nobody should see, in seconds.
 const SLOW_REQUEST: f64 = 1.0;
+
+/// Requests a second that are worth to be called many.
+const MANY: f64 = 50.0;
+/// Requests in the API server's queues that are more than a burst.
+const QUEUED: f64 = 20.0;
+/// How long what could run in a Go program waits for a CPU.
+const SCHEDULING: &str = "go_sched_latencies_seconds";
+/// Seconds of such a wait that nobody has who gets the CPU that he needs.
+const LONG_WAIT: f64 = 0.02;
 
 pub(crate) fn look(world: &World, found: &mut Findings<'_>) {
     let members = members(world);
@@ -96,7 +106,7 @@ fn member<'w>(world: &World, source: &'w Source, h: &HistogramSeries) -> Member<
 }
 
 fn back(t: Timestamp, seconds: u64) -> Timestamp {
-    t.checked_sub(std::time::Duration::from_secs(seconds)).unwrap_or(t)
+    t.checked_sub(Duration::from_secs(seconds)).unwrap_or(t)
 }
 
 fn slow(h: &HistogramSeries, at: Timestamp, window: u64) -> Option<Slow> {
@@ -260,12 +270,22 @@ fn is_short(labels: &BTreeMap<String, String>) -> bool {
 
 /// 99 % of the short requests of the last seconds took less.
 fn api_latency(world: &World) -> Option<f64> {
-    let gain =
-        world.telemetry.gain("apiserver_request_duration_seconds", is_short, world.ago(10), world.now());
-    gain.quantile(0.99).filter(|_| gain.count >= 5)
+    // A server that hardly answers is asked more rarely.
+    [10, 20].into_iter().find_map(|seconds| {
+        let (from, to) = (world.ago(seconds), world.now());
+        let gain = world.telemetry.gain("apiserver_request_duration_seconds", is_short, from, to);
+        gain.quantile(0.99).filter(|_| gain.count >= 5)
+    })
 }
 
-/// Requests a second: in the last ten seconds, and in the two minutes before.
+/// Times of the past, in seconds ago, of which the quietest says what is usual.
+const QUIET_TIMES: &[(u64, u64)] =
+    &[(50, 20), (80, 50), (110, 80), (140, 110), (170, 140), (200, 170), (230, 200), (260, 230), (290, 260)];
+
+/// The first seconds of watching are such a time, too.
+const FIRST: Duration = Duration::from_secs(8);
+
+/// Requests a second: in the last ten seconds, and what was usual before.
 fn traffic(world: &World) -> Option<(f64, f64)> {
     let all = |_: &BTreeMap<String, String>| true;
     let born = world.telemetry.metric("apiserver_request_total").map(|(_, s)| s.born_at).min()?;
@@ -276,13 +296,20 @@ fn traffic(world: &World) -> Option<(f64, f64)> {
     let now = world.telemetry.increase("apiserver_request_total", all, world.ago(10), world.now()) / 10.0;
     let before =
         world.telemetry.increase("apiserver_request_total", all, world.ago(130), world.ago(10)) / known;
-    Some((now, before))
+    // What has lasted for minutes is still more than what was usual before.
+    let past = QUIET_TIMES.iter().filter(|(from, _)| float(*from) <= world.age(born));
+    let past = past.map(|(from, to)| (world.ago(*from), world.ago(*to)));
+    let first = (born, born.checked_add(FIRST).unwrap_or(born));
+    let usual = past.chain([first]).map(|(from, to)| {
+        world.telemetry.increase("apiserver_request_total", all, from, to) / age(to, from).max(1.0)
+    });
+    Some((now, usual.filter(|rate| *rate > 1.0).fold(before, f64::min)))
 }
 
 /// The API server's own view, where etcd is hidden or healthy.
 fn api(world: &World, hidden: bool, healthy: bool, found: &mut Findings<'_>) {
     let Some((now, before)) = traffic(world) else { return };
-    let grown = now > 100.0 && now > 3.0 * before;
+    let grown = now > MANY && now > 3.0 * before;
     let p99 = api_latency(world);
     let is_slow = p99.is_some_and(|p| p > SLOW_REQUEST);
     let latency = p99.map_or("unknown".to_owned(), |p| format!("{:.0} ms over 10 s", p * 1000.0));
@@ -294,20 +321,47 @@ fn api(world: &World, hidden: bool, healthy: bool, found: &mut Findings<'_>) {
             .proven_by("apiserver_request_duration_seconds p99", latency.clone(), world.now(), &source)
             .proven_by("apiserver_request_total", rate.clone(), world.now(), &source)
     };
-    let refused = rejected(world);
-    if grown && (is_slow || refused >= 5.0) {
+    let (refused, queued) = (rejected(world), queued(world));
+    let suffers = p99.is_some_and(|p| p > SLOW_REQUEST / 2.0) || refused >= 5.0 || queued >= QUEUED;
+    if grown && suffers {
         let mut finding = base(Cause::ApiOverload, if healthy { 0.88 } else { 0.7 });
         if refused > 0.0 {
             let value = format!("+{refused:.0} in 10 s");
             let signal = "apiserver_flowcontrol_rejected_requests_total";
             finding = finding.proven_by(signal, value, world.now(), &source);
         }
+        if queued > 0.0 {
+            let signal = "apiserver_flowcontrol_current_inqueue_requests";
+            finding = finding.proven_by(signal, format!("{queued:.0}"), world.now(), &source);
+        }
         found.add("api", finding);
     } else if hidden && is_slow && !grown && world.watched_for() > 60.0 && slow_before(world) {
         found.add("etcd", base(Cause::EtcdDiskBound, 0.62).about([Subject::new("Component", "", "etcd")]));
-    } else if healthy && p99.is_some_and(|p| p > 2.0 * SLOW_REQUEST) && !grown {
-        starved(world, base(Cause::ControlPlaneStarved, 0.6), found);
+    } else if healthy && is_slow && !grown {
+        let finding = base(Cause::ControlPlaneStarved, 0.6);
+        match waits_for_cpu(world) {
+            Some(p90) => {
+                let value = format!("p90 {:.0} ms over 20 s", p90 * 1000.0);
+                let finding = Finding { confidence: 0.88, ..finding };
+                found.add("api", finding.proven_by(SCHEDULING, value, world.now(), &source));
+            }
+            None if p99.is_some_and(|p| p > 2.0 * SLOW_REQUEST) => starved(world, finding, found),
+            None => {}
+        }
     }
+}
+
+/// For how long what could run in the API server waits for a CPU: 90 % of it less. A busy machine makes it wait for
+/// moments; only what is long over a while counts, also where a slow server is asked rarely.
+fn waits_for_cpu(world: &World) -> Option<f64> {
+    let gain = world.telemetry.gain(SCHEDULING, |_| true, world.ago(20), world.now());
+    gain.quantile(0.9).filter(|p90| *p90 > LONG_WAIT && gain.count >= 20)
+}
+
+/// Requests that wait in the API server for their turn.
+fn queued(world: &World) -> f64 {
+    let queues = world.telemetry.metric("apiserver_flowcontrol_current_inqueue_requests");
+    queues.filter_map(|(_, s)| s.last().filter(|(at, _)| world.age(*at) < 10.0)).map(|(_, n)| *n).sum()
 }
 
 fn rejected(world: &World) -> f64 {
@@ -355,7 +409,16 @@ fn webhooks(world: &World, found: &mut Findings<'_>) {
         |l: &BTreeMap<String, String>| l.get("error_type").is_some_and(|e| e == "calling_webhook_error");
     let name = "apiserver_admission_webhook_rejection_count";
     let more = world.telemetry.increase(name, failed, world.ago(30), world.now());
-    if more < 1.0 {
+    // A controller that was refused says so itself, and about what.
+    let told = world.events.iter().any(|e| {
+        e.reason == "FailedCreate"
+            && world.age(e.at) < 60.0
+            && text::create_failure(&e.message) == Some(Cause::WebhookBlocked)
+    });
+    // Whoever was refused once and says so a moment later is no reason to speak of it twice.
+    let before = world.telemetry.increase(name, failed, world.ago(45), world.ago(12));
+    let still = world.telemetry.increase(name, failed, world.ago(12), world.now());
+    if before < 1.0 || still < 1.0 || told {
         return;
     }
     let source = Source::metrics("apiserver");

@@ -18,12 +18,22 @@ pub(crate) struct Finding {
     pub(crate) evidence: Vec<Evidence>,
     pub(crate) chain: Vec<ChainLink>,
     pub(crate) since: Timestamp,
+    /// Of a node: its machine is gone, and not only its kubelet silent.
+    pub(crate) gone: bool,
 }
 
 impl Finding {
     /// A finding whose first evidence was seen at `since`.
     pub(crate) fn new(cause: Cause, confidence: f64, since: Timestamp) -> Self {
-        Self { cause, subjects: Vec::new(), confidence, evidence: Vec::new(), chain: Vec::new(), since }
+        Self {
+            cause,
+            subjects: Vec::new(),
+            confidence,
+            evidence: Vec::new(),
+            chain: Vec::new(),
+            since,
+            gone: false,
+        }
     }
 
     pub(crate) fn about(mut self, subjects: impl IntoIterator<Item = Subject>) -> Self {

@@ -163,7 +163,8 @@ fn denied_authorizations(world: &World, seconds: u64) -> f64 {
 }
 
 /// A token that is not accepted leaves no trace of whose it is: only that authentications fail while a
-/// container dies again and again for no other reason.
+/// container dies again and again for no other reason. Whoever has no token cannot have shown it; and whoever
+/// has one for another audience explains more than the others.
 fn bad_tokens(world: &World, found: &mut Findings<'_>) {
     let error =
         |l: &std::collections::BTreeMap<String, String>| l.get("result").is_some_and(|r| r == "error");
@@ -171,17 +172,26 @@ fn bad_tokens(world: &World, found: &mut Findings<'_>) {
     if failed < 2.0 {
         return;
     }
-    for crash in crashes(world) {
+    let suspect = |crash: &Crash<'_>| {
         let by_itself =
             crash.end.exit_code != 0 && !crash.out_of_memory() && !crash.never_ran() && !crash.killed();
         let steady = crash.deaths >= 2 && world.age(crash.ended_at) < 60.0;
-        if !by_itself || !steady || explained_by_past_denial(world, &crash) {
-            continue;
-        }
+        by_itself && steady && !crash.pod.tokens.is_empty() && !explained_by_past_denial(world, crash)
+    };
+    let foreign = |crash: &Crash<'_>| crash.pod.tokens.iter().find(|audience| !audience.is_empty()).cloned();
+    let suspects: Vec<_> = crashes(world).into_iter().filter(suspect).collect();
+    let explained = suspects.iter().any(|c| foreign(c).is_some());
+    for crash in suspects.iter().filter(|c| !explained || foreign(c).is_some()) {
         let pod = crash.pod;
         let account = Subject::new("ServiceAccount", &pod.namespace, &pod.service_account);
-        let finding = Finding::new(Cause::TokenInvalid, 0.7, crash.since)
-            .about([pod_subject(pod), account])
+        let mut finding =
+            Finding::new(Cause::TokenInvalid, 0.7, crash.since).about([pod_subject(pod), account]);
+        if let Some(audience) = foreign(crash) {
+            finding.confidence = 0.9;
+            let signal = "audience of the pod's token";
+            finding = finding.proven_by(signal, audience, pod.at, &Source::api("pods"));
+        }
+        let finding = finding
             .proven_by(
                 "authentication_attempts error",
                 format!("+{failed:.0} in 60 s"),

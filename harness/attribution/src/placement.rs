@@ -38,7 +38,7 @@ pub(crate) struct Room<'w> {
 }
 
 impl Room<'_> {
-    fn fits(&self, wanted: Resources) -> bool {
+    pub(crate) fn fits(&self, wanted: Resources) -> bool {
         covers(self.free, wanted)
     }
 

@@ -14,7 +14,6 @@ const NEEDS_API: &[Cause] = &[
     Cause::AttachOrMountFailed,
     Cause::ControlPlaneStarved,
     Cause::DnsFailure,
-    Cause::NoReadyEndpoints,
     Cause::NodeDown,
     Cause::ProbeFailing,
     Cause::ProvisioningFailed,
@@ -45,6 +44,9 @@ const NEEDS_NODE: &[Cause] = &[
     Cause::TrafficFiltered,
 ];
 
+/// What a machine that is gone brings about for volumes that cannot leave it.
+const NEEDS_VOLUME: &[Cause] = &[Cause::VolumeZoneMismatch, Cause::AttachOrMountFailed];
+
 /// Seconds by which a symptom may seem to precede its cause, because it was measured sooner.
 const SLACK: f64 = 10.0;
 /// Seconds after etcd recovered in which its victims may still fall.
@@ -68,8 +70,8 @@ pub(crate) fn rank(world: &World, findings: Vec<Finding>) -> Vec<Diagnosis> {
     let roots: Vec<Option<usize>> = (0..kept.len()).map(|i| root_of(&kept, i, &past)).collect();
     for i in (0..kept.len()).filter(|i| roots[*i].is_some()) {
         let root = ultimate(&roots, i);
-        let (cause, step) = (kept[i].cause, step_of(&kept[i]));
-        append(&mut kept[root], cause, step);
+        let (cause, steps) = (kept[i].cause, steps_of(&kept[i]));
+        steps.into_iter().for_each(|step| append(&mut kept[root], cause, step));
     }
     let mut index = 0;
     kept.retain(|_| {
@@ -102,7 +104,9 @@ fn root_of(all: &[Finding], i: usize, past: &dyn Fn(&Finding) -> bool) -> Option
                 && NEEDS_API.contains(&symptom.cause)
                 && later(root, symptom)
         }
-        Cause::VolumeZoneMismatch | Cause::AttachOrMountFailed => names_as_link(root, symptom),
+        Cause::VolumeZoneMismatch | Cause::AttachOrMountFailed => {
+            !symptom.gone && names_as_link(root, symptom)
+        }
         Cause::OverlayMtu | Cause::PacketLoss | Cause::TrafficFiltered => {
             NEEDS_NETWORK.contains(&symptom.cause) && later(root, symptom) && meets(root, symptom)
         }
@@ -110,6 +114,7 @@ fn root_of(all: &[Finding], i: usize, past: &dyn Fn(&Finding) -> bool) -> Option
         Cause::NodeDown => {
             NEEDS_NODE.contains(&symptom.cause)
                 && (meets(root, symptom) || symptom.cause == Cause::DnsFailure && later(root, symptom))
+                || root.gone && NEEDS_VOLUME.contains(&symptom.cause) && names_as_link(symptom, root)
         }
         Cause::RbacDenied
         | Cause::TokenInvalid
@@ -140,12 +145,13 @@ fn later(root: &Finding, symptom: &Finding) -> bool {
     age(symptom.since, root.since) >= -SLACK
 }
 
-/// A node-down that is already a step of the root's chain.
-fn names_as_link(root: &Finding, symptom: &Finding) -> bool {
+/// The node-down `down` is already a step of the chain of `teller`.
+fn names_as_link(teller: &Finding, down: &Finding) -> bool {
     let node = |s: &&Subject| s.kind == "Node";
-    symptom.cause == Cause::NodeDown
-        && symptom.subjects.iter().find(node).is_some_and(|n| {
-            root.chain
+    down.cause == Cause::NodeDown
+        && down.subjects.iter().find(node).is_some_and(|n| {
+            teller
+                .chain
                 .iter()
                 .any(|l| l.control_loop == Cause::NodeDown.control_loop() && l.subjects.contains(n))
         })
@@ -161,8 +167,13 @@ fn same_pods(root: &Finding, symptom: &Finding) -> bool {
         && symptom.subjects.iter().filter(|s| s.kind == "Pod").all(|s| root.has(s))
 }
 
-fn step_of(symptom: &Finding) -> ChainLink {
-    link(symptom.cause, symptom.cause.title(), symptom.subjects.iter().take(8).cloned().collect())
+/// What a symptom adds to the chain: the story that it tells itself, where that speaks of its own loop.
+fn steps_of(symptom: &Finding) -> Vec<ChainLink> {
+    if symptom.chain.iter().any(|l| l.control_loop == symptom.cause.control_loop()) {
+        return symptom.chain.clone();
+    }
+    let subjects = symptom.subjects.iter().take(8).cloned().collect();
+    vec![link(symptom.cause, symptom.cause.title(), subjects)]
 }
 
 fn append(root: &mut Finding, cause: Cause, step: ChainLink) {
@@ -171,8 +182,8 @@ fn append(root: &mut Finding, cause: Cause, step: ChainLink) {
         root.chain.push(link(root.cause, root.cause.title(), own));
     }
     let told = |l: &ChainLink| step.subjects.first().is_some_and(|s| l.subjects.contains(s));
-    let known =
-        cause == Cause::NodeDown && root.chain.iter().any(|l| l.control_loop == step.control_loop && told(l));
+    let of_nodes = cause == Cause::NodeDown || root.gone;
+    let known = of_nodes && root.chain.iter().any(|l| l.control_loop == step.control_loop && told(l));
     if !known {
         root.chain.push(step);
     }

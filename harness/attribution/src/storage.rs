@@ -7,7 +7,7 @@ use crate::{
     text,
     world::{Seen, World},
 };
-use loopdrill_model::{Cause, ChainLink, Source, Subject, Timestamp, signal::*};
+use loopdrill_model::{Cause, ChainLink, Loop, Source, Subject, Timestamp, signal::*};
 
 /// The well-known label that says in which zone a node is.
 const ZONE: &str = "topology.kubernetes.io/zone";
@@ -59,6 +59,11 @@ fn volume_elsewhere(world: &World, p: &Pending<'_>) -> Finding {
     let homes: Vec<_> = p.rooms.iter().filter(|r| r.volumes_here).collect();
     let mut chain: Vec<ChainLink> =
         homes.iter().filter_map(|r| closed_link(r.barrier, &r.node.name)).collect();
+    let full: Vec<_> = homes.iter().filter(|r| r.barrier.is_none() && !r.fits(p.pod.requests)).collect();
+    if !full.is_empty() {
+        let nodes = full.iter().map(|r| node_subject(&r.node.name)).collect();
+        chain.push(link(Cause::Exhaustion, "the volume's nodes have too little room left", nodes));
+    }
     for volume in &p.pinned {
         let attached = world.attachments.iter().find(|a| a.volume == volume.name && a.attached);
         if let Some(a) = attached {
@@ -73,8 +78,25 @@ fn volume_elsewhere(world: &World, p: &Pending<'_>) -> Finding {
         ));
     }
     chain.push(pending_link(p));
+    chain.extend(deserted_services(world, p.pod));
     let closed = homes.iter().filter(|r| matches!(r.barrier, Some(Barrier::Down | Barrier::Cordoned)));
     finding.about(closed.map(|r| node_subject(&r.node.name))).leading_to(chain)
+}
+
+/// The Services that would lead to the pod, and lead to nobody now.
+fn deserted_services(world: &World, pod: &Pod) -> Option<ChainLink> {
+    let selects = |s: &&Seen<Service>| {
+        s.namespace == pod.namespace
+            && !s.selector.is_empty()
+            && s.selector.iter().all(|(k, v)| pod.labels.get(k) == Some(v))
+    };
+    let empty = |s: &&Seen<Service>| {
+        world.endpoints.get(&(s.namespace.clone(), s.name.clone())).is_some_and(|e| e.value.ready == 0)
+    };
+    let services = world.services.iter().filter(selects).filter(empty);
+    let services: Vec<_> = services.map(|s| Subject::new("Service", &s.namespace, &s.name)).collect();
+    let what = "connections to the Service find no endpoint".to_owned();
+    (!services.is_empty()).then_some(ChainLink { control_loop: Loop::Network, what, subjects: services })
 }
 
 /// `topology.kubernetes.io/zone in (a)`, for people.

@@ -86,7 +86,7 @@ pub(crate) fn create_failure(message: &str) -> Option<Cause> {
     let webhook = any(&text, &["failed calling webhook", "failed to call webhook"]);
     if webhook || text.contains("no endpoints available for service") {
         Some(Cause::WebhookBlocked)
-    } else if any(&text, &["exceeded quota", "failed quota", "exceeds quota"]) {
+    } else if any(&text, &["exceeded quota", "failed quota", "exceeds quota", "status unknown for quota"]) {
         Some(Cause::QuotaExceeded)
     } else if any(&text, &["namespace is being terminated", "because it is being terminated"]) {
         None
@@ -112,6 +112,14 @@ pub(crate) fn mount_failure(message: &str) -> Option<Cause> {
         return Some(Cause::BadConfiguration);
     }
     Some(Cause::AttachOrMountFailed)
+}
+
+/// Whether a probe had its connection and waited for an answer in vain.
+pub(crate) fn probe_waited(message: &str) -> bool {
+    let text = words(message);
+    text.contains("probe failed")
+        && any(&text, &["awaiting headers", "deadline exceeded", "read: connection timed out"])
+        && !any(&text, &["dial tcp", "connection refused", "no route to host"])
 }
 
 /// Why a claim is not bound, by the text of its own event. `None` when it only waits.
@@ -228,11 +236,29 @@ mod tests {
     }
 
     #[test]
+    fn a_probe_that_waits_is_not_one_that_is_refused() {
+        let failed =
+            |why: &str| probe_waited(&format!("Liveness probe failed: Get \"http://10.0.0.1:80/\": {why}"));
+        assert!(failed("context deadline exceeded (Client.Timeout exceeded while awaiting headers)"));
+        assert!(!failed("dial tcp 10.0.0.1:80: connect: connection refused"));
+        assert!(!failed(
+            "dial tcp 10.0.0.1:80: i/o timeout (Client.Timeout exceeded while awaiting headers)"
+        ));
+        assert!(!probe_waited("Readiness probe failed: HTTP probe failed with statuscode: 503"));
+    }
+
+    #[test]
     fn mount_texts_are_told_apart() {
         assert_eq!(
             mount_failure("MountVolume.SetUp failed for volume \"c\" : configmap \"c\" not found"),
             Some(BadConfiguration)
         );
+        for held in [
+            "Waiting for detach for volume \"pvc-1\" Volume is already exclusively attached to one node and can't be attached to another",
+            "Multi-Attach error for volume \"pvc-1\" Volume is already used by pod(s) configmap-secret-0",
+        ] {
+            assert_eq!(mount_failure(held), Some(AttachOrMountFailed), "{held}");
+        }
         assert_eq!(
             mount_failure(
                 "MountVolume.SetUp failed for volume \"kube-api-access\" : object \"n\"/\"kube-root-ca.crt\" not registered"

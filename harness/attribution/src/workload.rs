@@ -3,7 +3,7 @@
 use crate::{
     crash::{Crash, crashes},
     finding::{Finding, Findings, PROVEN, excerpt, pod_subject},
-    identity,
+    identity, text,
     world::{Seen, World, waiting_fact},
 };
 use loopdrill_model::{Cause, Source, Subject, Timestamp, signal::*};
@@ -12,6 +12,7 @@ pub(crate) fn look(world: &World, found: &mut Findings<'_>) {
     bad_configuration(world, found);
     exits(world, found);
     unready(world, found);
+    slow_backends(world, found);
     empty_services(world, found);
 }
 
@@ -140,6 +141,10 @@ fn unready(world: &World, found: &mut Findings<'_>) {
                         pod.at,
                         &Source::api("pods"),
                     );
+            // That is no answer in time rather than a wrong one.
+            if told.is_some_and(|e| text::probe_waited(&e.message)) {
+                continue;
+            }
             if let Some(e) = told {
                 finding = finding.proven_by("Unhealthy", excerpt(&e.message), e.at, &Source::api("events"));
             }
@@ -147,6 +152,49 @@ fn unready(world: &World, found: &mut Findings<'_>) {
         }
     }
 }
+
+/// Probes without an answer that are more than a hiccup.
+const UNANSWERED: u32 = 3;
+
+/// Containers that run and accept connections, and do not answer their own kubelet in time: there is no network
+/// between the two that could be to blame. Only those count that a Service sends requests to.
+fn slow_backends(world: &World, found: &mut Findings<'_>) {
+    let serves = |pod: &Pod| {
+        let selects = |s: &Seen<Service>| {
+            s.namespace == pod.namespace
+                && !s.selector.is_empty()
+                && s.selector.iter().all(|(k, v)| pod.labels.get(k) == Some(v))
+        };
+        world.services.iter().any(selects)
+    };
+    let running = |p: &&Seen<Pod>| {
+        !p.deleting
+            && p.phase == "Running"
+            && !world.is_control_plane(p)
+            && p.node.as_deref().is_some_and(|n| world.ready_for(n) > WARM_UP)
+    };
+    for pod in world.pods.iter().filter(running).filter(|p| serves(p)) {
+        let waited = world.events.about(&pod.uid).filter(|e| {
+            e.reason == "Unhealthy"
+                && text::probe_waited(&e.message)
+                && world.age(e.last_at.map_or(e.at, |t| world.local(t))) < 15.0
+        });
+        let Some(event) = waited.max_by_key(|e| (e.count, e.at)) else { continue };
+        if event.count < UNANSWERED || !found.lasts(event.first_at, 2.0) {
+            continue;
+        }
+        let source = Source::api("events");
+        let finding = Finding::new(Cause::BackendSlow, 0.85, event.first_at)
+            .about([pod_subject(pod)])
+            .about(pod.owner.clone())
+            .proven_by("Unhealthy", excerpt(&event.message), event.at, &source)
+            .proven_by("probes without an answer", format!("{} of them", event.count), event.at, &source);
+        found.add(format!("{}/slow", pod.namespace), finding);
+    }
+}
+
+/// Seconds for which a Service may be without endpoints while it or its pods are being replaced.
+const EMPTY: f64 = 12.0;
 
 /// Services whose selector no pod matches, although pods run beside them and no controller is idle or
 /// still at work.
@@ -173,7 +221,7 @@ fn empty_services(world: &World, found: &mut Findings<'_>) {
             continue;
         }
         let since = endpoints.since.max(service.first_at);
-        if !found.lasts(since, 30.0) {
+        if !found.lasts(since, EMPTY) {
             continue;
         }
         let finding = Finding::new(Cause::NoReadyEndpoints, 0.6, since)

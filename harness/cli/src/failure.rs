@@ -26,8 +26,17 @@ impl Failure {
         Self { status, message }
     }
 
+    pub(crate) fn of(status: ExitStatus, message: impl Into<String>) -> Self {
+        Self { status, message: message.into() }
+    }
+
+    /// The same failure, introduced by what did not work.
+    pub(crate) fn before(self, what: &str) -> Self {
+        Self { message: format!("{what}: {}", self.message), ..self }
+    }
+
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self { status: ExitStatus::Usage, message: message.into() }
+        Self::of(ExitStatus::Usage, message)
     }
 
     /// Tells the user, and returns how the process ends.

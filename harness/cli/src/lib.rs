@@ -5,9 +5,11 @@ mod command;
 mod failure;
 mod interrupt;
 mod names;
+mod show;
+mod subject;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
-use command::{completions, lab, list, rules, run, undo};
+use command::{check, completions, diagnose, lab, list, replay, rules, run, undo};
 use failure::Failure;
 use loopdrill_model::ExitStatus;
 use std::process::ExitCode;
@@ -29,6 +31,9 @@ Examples:
   loopdrill run --loop network --lab dev --keep   one loop on a lab that stays
   loopdrill run --kind mine                       a cluster that the kind CLI made
   loopdrill run --dry-run                         what would be done, and to what
+  loopdrill check --lab dev                       the readiness checklist
+  loopdrill diagnose --context prod --once        what is wrong with a cluster now; nothing is touched
+  loopdrill replay --demo                         what all this does, in two seconds, without a cluster
   loopdrill undo                                  what an interrupted run left behind
 
 Exit codes:
@@ -42,8 +47,16 @@ enum Command {
     /// Provide a cluster to drill: up, down, list, kubeconfig, image
     #[command(subcommand)]
     Lab(lab::Command),
+    /// Check whether a cluster, or manifests, are ready for day 2
+    Check(check::Args),
+    /// Say why a check matters and what to do about it
+    Explain(check::ExplainArgs),
     /// List the drills: fault, variant, loop
     List(list::Args),
+    /// Watch a cluster, inject nothing, and say what is wrong with it
+    Diagnose(diagnose::Args),
+    /// Diagnose again from recordings, or score them
+    Replay(replay::Args),
     /// Print alert rules for Prometheus, one a failure signature, with their unit tests
     Rules(rules::Args),
     /// Undo what an interrupted run left behind
@@ -82,7 +95,11 @@ async fn dispatch(command: Command) -> Result<ExitStatus, Failure> {
     match command {
         Command::Run(args) => run::main(*args).await,
         Command::Lab(command) => lab::main(command).await,
+        Command::Check(args) => check::main(args).await,
+        Command::Explain(args) => check::explain(&args),
         Command::List(args) => list::main(&args),
+        Command::Diagnose(args) => diagnose::main(args).await,
+        Command::Replay(args) => replay::main(&args),
         Command::Rules(args) => rules::main(&args),
         Command::Undo(args) => undo::main(args).await,
         Command::Completions(args) => completions::main(&args, &mut Cli::command()),

@@ -1,10 +1,15 @@
 //! The built-in detector: observer → world → diagnosis, again whenever something was observed.
 
-use crate::{DetectError, Detector, memory::Memory};
+use crate::{
+    DetectError, Detector,
+    desk::{Desk, Looked, digest},
+};
 use async_trait::async_trait;
-use loopdrill_attribution::{World, judge};
-use loopdrill_model::{Diagnoses, Observation, Signal, Source, Timestamp};
-use loopdrill_observe::{ObserveOptions, ObserveTarget, Observer};
+use loopdrill_model::{Diagnoses, Observation, Signal, Timestamp, signal::SourceState};
+use loopdrill_observe::{
+    ObserveOptions, ObserveTarget, Observer,
+    record::{Entry, Judged, Tape},
+};
 use loopdrill_target::Target;
 use std::{sync::Arc, time::Duration};
 use tokio::{
@@ -17,6 +22,8 @@ use tokio_util::sync::CancellationToken;
 const DEBOUNCE: Duration = Duration::from_millis(60);
 /// Until the next judgement when something looks wrong and is too young to be called so.
 const RECONSIDER: Duration = Duration::from_millis(150);
+/// How long resources that may not be listed are waited for.
+const REFUSED: Duration = Duration::from_secs(2);
 /// Observations that are taken in at once.
 const BATCH: usize = 1024;
 
@@ -24,13 +31,71 @@ const BATCH: usize = 1024;
 #[derive(Debug, Default)]
 pub struct Builtin {
     options: ObserveOptions,
+    tape: Option<Tape>,
+    telling: Option<mpsc::UnboundedSender<Told>>,
+    make_do: Option<Duration>,
+}
+
+/// What a listener of the built-in detector hears, in the order of things.
+#[derive(Debug, Clone)]
+pub enum Told {
+    /// A source of signals works, or why it does not.
+    Source(SourceState),
+    /// It judged.
+    Judged {
+        /// What it published.
+        document: Diagnoses,
+        /// Whether something is still too young to be called wrong.
+        unsettled: bool,
+    },
 }
 
 impl Builtin {
     /// A detector that observes in another way than by default.
     #[must_use]
     pub fn new(options: ObserveOptions) -> Self {
-        Self { options }
+        Self { options, ..Self::default() }
+    }
+
+    /// Records all that the detector takes in, and when it judges.
+    #[must_use]
+    pub fn recorded(mut self, tape: Tape) -> Self {
+        self.tape = Some(tape);
+        self
+    }
+
+    /// Tells `listener` each document and each change of a source; none is skipped.
+    #[must_use]
+    pub fn telling(mut self, listener: mpsc::UnboundedSender<Told>) -> Self {
+        self.telling = Some(listener);
+        self
+    }
+
+    /// Judges by what there is when the cluster cannot be listed within `limit`: an account may not be allowed
+    /// to, and what it sees may still prove something.
+    #[must_use]
+    pub fn make_do_after(mut self, limit: Duration) -> Self {
+        self.make_do = Some(limit);
+        self
+    }
+
+    /// Watches a cluster of which `target` is known, until `stop`: [`Detector::run`] without a drill.
+    ///
+    /// # Errors
+    /// When the observer ends, or leaves something behind.
+    pub async fn watch(
+        &self,
+        target: ObserveTarget,
+        out: watch::Sender<Diagnoses>,
+        ready: oneshot::Sender<()>,
+        stop: &CancellationToken,
+    ) -> Result<(), DetectError> {
+        let (observer, stream) = Observer::start(target, self.options.clone());
+        let outlet =
+            Outlet { out, ready: Some(ready), tape: self.tape.clone(), telling: self.telling.clone() };
+        let followed = follow(stream, outlet, self.make_do, stop).await;
+        let removed = observer.stop().await.map_err(|e| DetectError::Failed(e.to_string()));
+        followed.and(removed)
     }
 }
 
@@ -47,21 +112,19 @@ impl Detector for Builtin {
         ready: oneshot::Sender<()>,
         stop: CancellationToken,
     ) -> Result<(), DetectError> {
-        let (observer, stream) = Observer::start(ObserveTarget::from(&*target), self.options.clone());
-        let followed = follow(stream, out, ready, &stop).await;
-        let removed = observer.stop().await.map_err(|e| DetectError::Failed(e.to_string()));
-        followed.and(removed)
+        self.watch(ObserveTarget::from(&*target), out, ready, &stop).await
     }
 }
 
 /// Judges what streams in, until `stop`.
 async fn follow(
     mut stream: mpsc::Receiver<Observation>,
-    out: watch::Sender<Diagnoses>,
-    ready: oneshot::Sender<()>,
+    mut outlet: Outlet,
+    make_do: Option<Duration>,
     stop: &CancellationToken,
 ) -> Result<(), DetectError> {
-    let mut desk = Desk { world: World::new(), memory: Memory::default(), out, ready: Some(ready) };
+    let mut desk = Desk::default();
+    let began = Instant::now();
     let mut batch = Vec::with_capacity(BATCH);
     let mut due: Option<Instant> = None;
     let mut judged = Instant::now();
@@ -72,52 +135,76 @@ async fn follow(
                 if taken == 0 {
                     return Err(DetectError::Failed("the observer has ended".into()));
                 }
-                batch.drain(..).for_each(|o| desk.world.apply(&o));
+                for observation in batch.drain(..) {
+                    desk.take(&observation);
+                    outlet.saw(observation);
+                }
                 let soon = judged + DEBOUNCE;
                 due = Some(due.map_or(soon, |d| d.min(soon)));
             }
             () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                let unsettled = desk.judge();
+                let now = Timestamp::now();
+                // What was refused a moment ago is hardly allowed a moment later.
+                let patience = |limit| if desk.is_told() { REFUSED.min(limit) } else { limit };
+                let late = make_do.is_some_and(|limit| began.elapsed() >= patience(limit));
+                let partial = late && !desk.is_oriented();
+                let looked = desk.judge(now, partial);
                 judged = Instant::now();
-                due = unsettled.then(|| judged + RECONSIDER);
+                due = looked.unsettled.then(|| judged + RECONSIDER);
+                outlet.publish(looked, now, partial);
             }
         }
     }
 }
 
-/// What the detector knows, and where it publishes.
-struct Desk {
-    world: World,
-    memory: Memory,
+/// Where the detector publishes, and records.
+struct Outlet {
     out: watch::Sender<Diagnoses>,
     ready: Option<oneshot::Sender<()>>,
+    tape: Option<Tape>,
+    telling: Option<mpsc::UnboundedSender<Told>>,
 }
 
-impl Desk {
-    /// Judges and publishes. Returns whether to look again soon, even if nothing else is observed.
-    fn judge(&mut self) -> bool {
-        let now = Timestamp::now();
-        self.world.apply(&Observation { at: now, source: Source::other("clock"), signal: Signal::Tick });
-        if !self.world.is_oriented() {
-            return false;
+impl Outlet {
+    fn saw(&self, observation: Observation) {
+        if let (Signal::SourceState(state), Some(telling)) = (&observation.signal, &self.telling) {
+            // Who does not listen any more misses nothing that counts.
+            let _ = telling.send(Told::Source(state.clone()));
         }
-        let judgement = judge(&self.world);
-        let diagnoses = self.memory.stamp(judgement.diagnoses, now);
-        for d in &diagnoses {
+        if let Some(tape) = &self.tape {
+            tape.say(Entry::Seen(observation));
+        }
+    }
+
+    fn publish(&mut self, looked: Looked, now: Timestamp, partial: bool) {
+        if let Some(tape) = &self.tape {
+            let document = looked.document.as_ref().map(digest);
+            tape.say(Entry::Judged(Judged { at: now, document, partial }));
+        }
+        let Some(document) = looked.document else { return };
+        for d in &document.diagnoses {
             tracing::trace!(control_loop = %d.control_loop, confidence = d.confidence, "finding");
         }
-        self.out.send_replace(Diagnoses { diagnoses, as_of: Some(now), trouble: Vec::new() });
+        if let Some(telling) = &self.telling {
+            let _ = telling.send(Told::Judged { document: document.clone(), unsettled: looked.unsettled });
+        }
+        self.out.send_replace(document);
         if let Some(ready) = self.ready.take() {
             let _ = ready.send(());
         }
-        judgement.unsettled
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use loopdrill_model::{Cause, signal::*};
+    use crate::replay::Player;
+    use loopdrill_model::{Cause, Source, signal::*};
+    use loopdrill_observe::record;
+
+    fn outlet(out: watch::Sender<Diagnoses>, ready: oneshot::Sender<()>, tape: Option<Tape>) -> Outlet {
+        Outlet { out, ready: Some(ready), tape, telling: None }
+    }
 
     fn works(resource: &str) -> Observation {
         let source = Source::api(resource);
@@ -135,7 +222,7 @@ mod tests {
         let stop = CancellationToken::new();
         let task = tokio::spawn({
             let stop = stop.clone();
-            async move { follow(stream, out, ready, &stop).await }
+            async move { follow(stream, outlet(out, ready, None), None, &stop).await }
         });
         for resource in &LISTED[1..] {
             tell.send(works(resource)).await.expect("somebody listens");
@@ -189,6 +276,7 @@ mod tests {
             placed_by_peers: false,
             tolerations: vec![],
             claims: vec![],
+            tokens: vec![],
             unscheduled: Some(why),
             ready: false,
             containers: vec![],
@@ -208,7 +296,7 @@ mod tests {
         let stop = CancellationToken::new();
         let task = tokio::spawn({
             let stop = stop.clone();
-            async move { follow(stream, out, ready, &stop).await }
+            async move { follow(stream, outlet(out, ready, None), None, &stop).await }
         });
         for observation in LISTED.map(works).into_iter().chain(too_large()) {
             tell.send(observation).await.expect("somebody listens");
@@ -226,11 +314,84 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_recording_replays_to_the_same_documents_byte_for_byte() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let tape = Tape::create(&dir.path().join("r.gz")).expect("a file");
+        let (tell, stream) = mpsc::channel(16);
+        let (out, mut findings) = watch::channel(Diagnoses::default());
+        let (ready, _is_ready) = oneshot::channel();
+        let stop = CancellationToken::new();
+        let task = tokio::spawn({
+            let (stop, tape) = (stop.clone(), tape.clone());
+            async move { follow(stream, outlet(out, ready, Some(tape)), None, &stop).await }
+        });
+        for observation in LISTED.map(works).into_iter().chain(too_large()) {
+            tell.send(observation).await.expect("somebody listens");
+        }
+        let mut published = Vec::new();
+        while published.last().is_none_or(|p: &Diagnoses| p.diagnoses.is_empty()) {
+            let changed = tokio::time::timeout(Duration::from_secs(20), findings.changed());
+            changed.await.expect("in time").expect("the detector lives");
+            published.push(findings.borrow_and_update().clone());
+        }
+        stop.cancel();
+        task.await.expect("no panic").expect("ends well");
+        tape.finish().expect("room on the disk");
+
+        let mut player = Player::default();
+        let mut replayed = Vec::new();
+        for entry in record::open(tape.path()).expect("a recording") {
+            if let Some(moment) = player.play(&entry.expect("whole")) {
+                assert!(moment.is_as_recorded);
+                replayed.extend(moment.document);
+            }
+        }
+        for document in published {
+            assert!(replayed.contains(&document), "{document:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_may_not_list_everything_gets_what_there_is_and_it_replays() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let tape = Tape::create(&dir.path().join("r.gz")).expect("a file");
+        let (tell, stream) = mpsc::channel(16);
+        let (out, _findings) = watch::channel(Diagnoses::default());
+        let (ready, is_ready) = oneshot::channel();
+        let stop = CancellationToken::new();
+        let task = tokio::spawn({
+            let (stop, outlet) = (stop.clone(), outlet(out, ready, Some(tape.clone())));
+            async move { follow(stream, outlet, Some(Duration::from_secs(4)), &stop).await }
+        });
+        let ticks = tokio::spawn(async move {
+            while tell.send(works("pods")).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+        });
+        let waited = Instant::now();
+        is_ready.await.expect("ready in the end");
+        assert!(waited.elapsed() >= Duration::from_secs(4), "it waited for what may still come");
+        stop.cancel();
+        task.await.expect("no panic").expect("ends well");
+        ticks.await.expect("no panic");
+        tape.finish().expect("room on the disk");
+        let mut player = Player::default();
+        let played =
+            record::open(tape.path()).expect("a recording").filter_map(|e| player.play(&e.expect("whole")));
+        let moments: Vec<_> = played.collect();
+        assert!(moments.iter().all(|m| m.is_as_recorded));
+        assert!(moments.first().is_some_and(|m| m.document.is_none()));
+        assert!(moments.last().is_some_and(|m| m.document.is_some()));
+    }
+
+    #[tokio::test]
     async fn an_observer_that_ends_is_an_error() {
         let (_, stream) = mpsc::channel(1);
         let (out, _findings) = watch::channel(Diagnoses::default());
         let (ready, _is_ready) = oneshot::channel();
-        let error = follow(stream, out, ready, &CancellationToken::new()).await.expect_err("it ended");
+        let error = follow(stream, outlet(out, ready, None), None, &CancellationToken::new())
+            .await
+            .expect_err("it ended");
         assert_eq!(error.to_string(), "the observer has ended");
     }
 }

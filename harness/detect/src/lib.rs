@@ -7,20 +7,28 @@
 //! | [`Exec`] | `exec:COMMAND`: whatever a command prints |
 //! | [`Nothing`] | `none`: what a cluster without monitoring has |
 //!
+//! [`Player`] gives the built-in detector's documents again from a recording, and [`Scorer`] compares them with
+//! what was really done.
+//!
 //! A further detector is one more module and one more line in [`make`].
 
 mod builtin;
+mod desk;
 mod detector;
 mod exec;
 mod memory;
 mod nothing;
 mod prometheus;
+mod replay;
+mod score;
 
-pub use builtin::Builtin;
+pub use builtin::{Builtin, Told};
 pub use detector::{DetectError, Detector};
 pub use exec::{Exec, ExecOptions};
 pub use nothing::Nothing;
 pub use prometheus::{Mapping, MappingError, Prometheus, PrometheusOptions};
+pub use replay::{Moment, Player};
+pub use score::{Scored, Scorer, Verdict};
 
 use std::{collections::BTreeSet, sync::Arc};
 

@@ -35,7 +35,7 @@ impl Memory {
     pub(crate) fn stamp(&mut self, mut present: Vec<Diagnosis>, now: Timestamp) -> Vec<Diagnosis> {
         for finding in &mut present {
             finding.diagnosed_at = now;
-            if let Some(known) = self.known.iter().find(|k| is_same(&k.finding, finding)) {
+            if let Some(known) = self.known.iter().find(|k| k.finding.is_same_finding(finding)) {
                 finding.diagnosed_at = known.finding.diagnosed_at;
                 finding.first_evidence_at = finding.first_evidence_at.min(known.finding.first_evidence_at);
             }
@@ -43,19 +43,12 @@ impl Memory {
         let gap = self.gap;
         let absent = |k: &Known| {
             now.duration_since(k.seen_at).as_secs_f64() < gap
-                && !present.iter().any(|p| is_same(&k.finding, p))
+                && !present.iter().any(|p| k.finding.is_same_finding(p))
         };
         self.known.retain(absent);
         self.known.extend(present.iter().map(|p| Known { finding: p.clone(), seen_at: now }));
         present
     }
-}
-
-/// The same cause, about at least one thing in common.
-fn is_same(a: &Diagnosis, b: &Diagnosis) -> bool {
-    a.control_loop == b.control_loop
-        && a.cause == b.cause
-        && (a.subjects == b.subjects || a.subjects.iter().any(|s| b.subjects.contains(s)))
 }
 
 #[cfg(test)]

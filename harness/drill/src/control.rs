@@ -4,6 +4,7 @@
 use crate::{
     Session,
     findings::{Scope, key},
+    marks,
     panel::Seat,
     verdict::{Facts, Verdict},
 };
@@ -15,6 +16,7 @@ use loopdrill_model::{
     DetectorResult, Diagnosis, DrillReport, EventKind, Evidence, Expectation, FaultId, Gate, GateResult,
     Gates, Outcome, Source, Timestamp, Timings,
 };
+use loopdrill_observe::record::Did;
 use std::{collections::BTreeSet, time::Duration};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -30,7 +32,9 @@ pub(crate) async fn run(session: &Session) -> DrillReport {
     let footprint = Footprint::default().breaks(Resource::Cluster);
     let _permit = session.arbiter.acquire(footprint.clone()).await;
     session.events.drill(&id, EventKind::DrillStarted { expectation: Some(Expectation::default()) });
-    session.panel.enter(&id, &Scope::of("", &footprint));
+    let scope = Scope::of("", &footprint);
+    session.mark(&id, || marks::start(Expectation::default(), &scope));
+    session.panel.enter(&id, &scope);
     let mut control = Control { session, id: id.clone(), gates: Gates::default(), detectors: Vec::new() };
     let outcome = control.watch().await;
     session.panel.leave(&id);
@@ -63,8 +67,10 @@ impl Control<'_> {
         self.answer(Gate::Injected, true, vec![fact], None);
         join_all(self.session.panel.seats().map(|seat| self.wait_for_quiet(seat))).await;
         let began = Timestamp::now();
+        self.session.mark(&self.id, || Did::Inject);
         let until = Instant::now() + self.session.options.budgets.control;
         let found = join_all(self.session.panel.seats().map(|seat| self.collect(seat, until))).await;
+        self.session.mark(&self.id, || Did::Conclude);
         if self.session.cancel.is_cancelled() {
             return Outcome::Interrupted;
         }

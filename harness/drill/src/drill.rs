@@ -5,7 +5,7 @@ mod observe;
 use crate::{
     Session,
     findings::{Key, Scope, key},
-    namespace,
+    marks, namespace,
     panel::Seat,
 };
 use futures::future::join_all;
@@ -18,6 +18,7 @@ use loopdrill_model::{
     DetectorResult, Diagnosis, DrillReport, EventKind, Evidence, Expectation, FaultId, Gate, GateResult,
     Gates, Outcome, Timestamp, Timings,
 };
+use loopdrill_observe::record::Did;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};
 
@@ -108,6 +109,7 @@ pub(crate) async fn run(session: &Session, fault: Arc<dyn Fault>) -> DrillReport
         fault,
     };
     session.events.drill(&drill.id, EventKind::DrillStarted { expectation: Some(spec.expectation()) });
+    session.mark(&drill.id, || marks::start(spec.expectation(), &drill.scope));
     session.panel.enter(&drill.id, &drill.scope);
     let report = drill.run().await;
     session.panel.leave(&spec.id());
@@ -213,6 +215,7 @@ impl Drill<'_> {
             other => other,
         })?);
         self.timings.injected_at = Some(Timestamp::now());
+        self.session.mark(&self.id, || Did::Inject);
         self.answer(Gate::Injected, true, evidence, None);
         Ok(pending)
     }
@@ -256,6 +259,7 @@ impl Drill<'_> {
         });
         if error.is_none() {
             self.timings.undone_at = Some(Timestamp::now());
+            self.session.mark(&self.id, || Did::Undo);
         }
         self.session.events.drill(&self.id, EventKind::UndoFinished { error: error.clone() });
         error

@@ -2,6 +2,7 @@
 
 use loopdrill_faults::{Footprint, Resource};
 use loopdrill_model::{Cause, Diagnosis, FaultId, Loop};
+use loopdrill_observe::record::Reach;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -37,6 +38,15 @@ impl Scope {
                 let node = s.name.split('/').next().unwrap_or_default();
                 s.namespace == self.namespace || (s.namespace.is_empty() && self.nodes.contains(node))
             })
+    }
+
+    /// The same for a recording.
+    pub(crate) fn reach(&self) -> Reach {
+        Reach {
+            namespace: self.namespace.clone(),
+            nodes: self.nodes.iter().cloned().collect(),
+            everything: self.everything,
+        }
     }
 
     /// Whether effects may show anywhere on the nodes it breaks.

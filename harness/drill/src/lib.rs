@@ -9,6 +9,7 @@ mod control;
 mod drill;
 mod events;
 mod findings;
+mod marks;
 mod namespace;
 mod options;
 mod panel;

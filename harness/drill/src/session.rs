@@ -12,6 +12,7 @@ use loopdrill_faults::{
 use loopdrill_model::{
     Diagnosis, DrillReport, EventKind, ExitStatus, FaultId, Outcome, RunReport, Timestamp, Versions,
 };
+use loopdrill_observe::record::{Did, Tape};
 use loopdrill_target::{ClusterHandle, Target};
 use std::{
     collections::BTreeMap,
@@ -64,6 +65,7 @@ pub struct Session {
     pub(crate) arbiter: Arc<Arbiter>,
     pub(crate) options: Options,
     pub(crate) cancel: CancellationToken,
+    pub(crate) tape: Option<Tape>,
     reports: Mutex<Vec<DrillReport>>,
     cleanups: Mutex<JoinSet<Result<(), String>>>,
     started_at: Timestamp,
@@ -102,10 +104,18 @@ impl Session {
             arbiter: Arc::default(),
             options,
             cancel,
+            tape: None,
             reports: Mutex::default(),
             cleanups: Mutex::default(),
             started_at,
         })
+    }
+
+    /// Writes to a recording what the drills do, so that it can be scored without them.
+    #[must_use]
+    pub fn recorded(mut self, tape: Option<Tape>) -> Self {
+        self.tape = tape;
+        self
     }
 
     /// Runs one drill as soon as its footprint allows, and returns when it is undone and judged.
@@ -178,6 +188,7 @@ impl Session {
 
     fn note(&self, report: DrillReport) -> DrillReport {
         let drill = FaultId::new(&report.fault, &report.variant);
+        self.mark(&drill, || Did::End { report: Box::new(report.clone()) });
         self.events.drill(&drill, EventKind::DrillFinished { report: Box::new(report.clone()) });
         self.reports.lock().unwrap_or_else(PoisonError::into_inner).push(report.clone());
         report

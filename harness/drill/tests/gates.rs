@@ -9,7 +9,7 @@ use loopdrill_model::{Capability, DrillReport, EventKind, ExitStatus, Gate, Outc
 use std::{sync::Arc, time::Duration};
 use support::{
     api::Api,
-    fakes::{DetectorSays, FAULT, FakeDetector, FakeFault, VictimIs, session},
+    fakes::{DetectorSays, Expects, FAULT, FakeDetector, FakeFault, VictimIs, session},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -18,26 +18,40 @@ struct Case {
     victim: VictimIs,
     says: DetectorSays,
     needs_storage: bool,
+    expects: Expects,
+    blind: bool,
     /// Happens while the drill runs.
     meddle: Option<fn(Api, CancellationToken)>,
 }
 
 impl Case {
     fn new(victim: VictimIs, says: DetectorSays) -> Self {
-        Case { api: Api::default(), victim, says, needs_storage: false, meddle: None }
+        Case {
+            api: Api::default(),
+            victim,
+            says,
+            needs_storage: false,
+            expects: Expects::One,
+            blind: false,
+            meddle: None,
+        }
     }
 
     async fn run(self) -> (DrillReport, RunReport, Api) {
         let dir = tempfile::tempdir().expect("temp dir");
-        let detector = FakeDetector { api: self.api.clone(), says: self.says, blind: false };
+        let detector = FakeDetector { api: self.api.clone(), says: self.says, blind: self.blind };
         let cancel = CancellationToken::new();
         let (session, _events) =
             session(&self.api, detector, dir.path(), cancel.clone()).await.expect("a session");
         if let Some(meddle) = self.meddle {
             meddle(self.api.clone(), cancel);
         }
-        let fault =
-            FakeFault { api: self.api.clone(), victim: self.victim, needs_storage: self.needs_storage };
+        let fault = FakeFault {
+            api: self.api.clone(),
+            victim: self.victim,
+            needs_storage: self.needs_storage,
+            expects: self.expects,
+        };
         let drill = session.drill(Arc::new(fault)).await;
         let run = session.finish().await;
         let left = journal::list(dir.path()).expect("readable");
@@ -72,11 +86,10 @@ async fn a_fault_taken_away_behind_our_back_has_not_manifested() {
     let mut case = Case::new(VictimIs::Immune, DetectorSays::TheTruth);
     case.meddle = Some(|api, _| {
         tokio::spawn(async move {
-            while !api.has(FAULT) {
+            // It is asked for after its creation by the read-back, and again at the end of the observation.
+            while !api.was_found(FAULT) {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
-            // After the read-back, before the end of the observation.
-            tokio::time::sleep(Duration::from_millis(500)).await;
             api.remove(FAULT);
         });
     });
@@ -108,6 +121,35 @@ async fn the_wrong_loop_fails_attribution_even_above_the_right_one() {
         let note = drill.gates.attributed.note.expect("a note");
         assert!(note.contains("expected identity") && note.contains("blamed network"), "{note}");
     }
+}
+
+#[tokio::test]
+async fn where_nothing_is_wrong_only_silence_of_one_who_looks_is_right() {
+    let outcome = async |says, blind| {
+        let mut case = Case::new(VictimIs::Ill, says);
+        (case.expects, case.blind) = (Expects::Silence, blind);
+        let (drill, ..) = case.run().await;
+        assert!(drill.expected_loop.is_none() && drill.expectation.expect("is told").is_silence());
+        drill.outcome
+    };
+    assert_eq!(outcome(DetectorSays::Nothing, false).await, Outcome::Passed);
+    assert_eq!(outcome(DetectorSays::TheTruth, false).await, Outcome::Failed(Gate::Attributed));
+    assert_eq!(outcome(DetectorSays::Nothing, true).await, Outcome::Failed(Gate::Detected));
+}
+
+#[tokio::test]
+async fn of_two_roots_one_is_not_enough() {
+    let drill = async |says| {
+        let mut case = Case::new(VictimIs::Ill, says);
+        case.expects = Expects::Two;
+        case.run().await.0
+    };
+    let both = drill(DetectorSays::TheTruthBelow).await;
+    assert_eq!(both.outcome, Outcome::Passed, "{both:#?}");
+    assert!(both.diagnosis.is_some() && both.other_findings.len() == 1);
+    let one = drill(DetectorSays::TheTruth).await;
+    assert_eq!(one.outcome, Outcome::Failed(Gate::Attributed));
+    assert!(one.gates.attributed.note.expect("a note").contains("overlay-mtu) was not named"));
 }
 
 #[tokio::test]
@@ -189,7 +231,14 @@ async fn a_dirty_journal_refuses_the_next_run_until_it_is_undone() {
     let (first, _events) =
         session(&api, detector(), dir.path(), CancellationToken::new()).await.expect("a session");
     api.store().keeps.insert("drill-fake-one-r1".into());
-    first.drill(Arc::new(FakeFault { api: api.clone(), victim: VictimIs::Ill, needs_storage: false })).await;
+    first
+        .drill(Arc::new(FakeFault {
+            api: api.clone(),
+            victim: VictimIs::Ill,
+            needs_storage: false,
+            expects: Expects::One,
+        }))
+        .await;
     assert_eq!(first.finish().await.exit, ExitStatus::CleanupFailed);
 
     let refused =
@@ -215,7 +264,12 @@ async fn the_stream_begins_with_the_cluster_and_ends_with_the_report() {
     let (session, mut stream) =
         session(&api, detector, dir.path(), CancellationToken::new()).await.expect("a session");
     session
-        .drill(Arc::new(FakeFault { api: api.clone(), victim: VictimIs::Ill, needs_storage: false }))
+        .drill(Arc::new(FakeFault {
+            api: api.clone(),
+            victim: VictimIs::Ill,
+            needs_storage: false,
+            expects: Expects::One,
+        }))
         .await;
     let sender = session.events().clone();
     let report = session.finish().await;

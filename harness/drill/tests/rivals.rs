@@ -11,7 +11,7 @@ use loopdrill_target::Target;
 use std::sync::Arc;
 use support::{
     api::Api,
-    fakes::{DetectorSays, FakeDetector, FakeFault, VictimIs, session_with},
+    fakes::{DetectorSays, Expects, FakeDetector, FakeFault, VictimIs, session_with},
 };
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -50,7 +50,8 @@ async fn run(api: &Api, first: Arc<dyn Detector>, rival: Arc<dyn Detector>) -> (
     let detectors = Detectors::new(first, vec![rival]);
     let (session, _events) =
         session_with(api, detectors, dir.path(), CancellationToken::new()).await.expect("a session");
-    let fault = FakeFault { api: api.clone(), victim: VictimIs::Ill, needs_storage: false };
+    let fault =
+        FakeFault { api: api.clone(), victim: VictimIs::Ill, needs_storage: false, expects: Expects::One };
     let drill = session.drill(Arc::new(fault)).await;
     (drill, session.finish().await)
 }

@@ -1,7 +1,7 @@
 //! Labs: made, attached to by name, taken down.
 
 use crate::{
-    DockerNodes, Engine, LabError, LabSpec, PodImage, Progress, addons, engine,
+    DockerNodes, Engine, LabError, LabSpec, PodImage, Profile, Progress, addons, engine,
     inventory::{self, LabFile},
     kubeconfig, labels,
     make::{self, Making},
@@ -31,6 +31,8 @@ pub struct UpOptions {
     pub keep_failed: bool,
     /// Storage and registry. Without them a lab is up sooner and lacks those capabilities.
     pub addons: bool,
+    /// What runs in the lab from the start; needs the addons.
+    pub profile: Option<Profile>,
     /// Prometheus, Alertmanager, kube-state-metrics and node_exporter.
     pub monitoring: bool,
     /// Hears one line a phase.
@@ -52,6 +54,7 @@ impl UpOptions {
             keep: true,
             keep_failed: false,
             addons: true,
+            profile: None,
             monitoring: false,
             progress,
             cancel: CancellationToken::new(),
@@ -160,6 +163,30 @@ impl Lab {
         let lab = attach(&engine, name, &containers, false, file).await?;
         image.ensure(&lab.nodes).await?;
         Ok(lab)
+    }
+
+    /// Attaches to a lab, or to a cluster that the `kind` CLI made, to look at it: nothing is put on its nodes. On
+    /// nodes that are not ours there is no agent then, so they cannot be asked for anything.
+    ///
+    /// # Errors
+    /// [`LabError::NotFound`] with the names that exist; others when the cluster does not answer.
+    pub async fn look_at(name: &str) -> Result<Lab, LabError> {
+        let engine = Engine::connect().await?;
+        let containers = engine.containers(&format!("{}={name}", labels::KIND_CLUSTER)).await?;
+        let Some(first) = containers.first() else { return Err(inventory::not_found(name).await) };
+        if engine::label(first, labels::LAB).is_some() {
+            return Lab::attach(name).await;
+        }
+        let file = LabFile::foreign(name, first.image.as_deref().unwrap_or_default(), "");
+        attach(&engine, name, &containers, false, file).await
+    }
+
+    /// Forgets a cluster that is not ours; for what [`Lab::look_at`] attached to.
+    ///
+    /// # Errors
+    /// [`LabError::Io`] when its files cannot be removed.
+    pub fn forget(&self) -> Result<(), LabError> {
+        if self.ours { Ok(()) } else { teardown::forget_files(&self.name) }
     }
 
     /// Takes off the nodes of a cluster that is not ours what [`Lab::attach_kind`] put there. Does nothing on a lab.

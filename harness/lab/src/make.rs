@@ -7,7 +7,7 @@ use crate::{
     inventory::{self, LabFile},
     kubeadm, kubeconfig, labels, monitoring,
     node::{self, NodePlan, Privileges},
-    node_image, teardown,
+    node_image, profile, teardown,
 };
 use futures::future::join_all;
 use rand::Rng;
@@ -116,6 +116,10 @@ impl Making<'_> {
         if options.monitoring {
             monitoring::install(&client, &nodes, &spec.name, &options.progress).await?;
             self.said("monitoring is ready");
+        }
+        if let Some(profile) = options.profile {
+            profile::install(&client, self.pod_image.reference(), profile).await?;
+            self.said(&format!("the {} profile runs", profile.name()));
         }
         let config = kubeconfig::fetch(&nodes, &plane, inventory::ADMIN, &spec.name, port).await?;
         let path = kubeconfig::path(&spec.name)?;

@@ -61,7 +61,7 @@ pub async fn probe(client: &Client, nodes: Option<&Arc<dyn NodeAccess>>) -> Resu
     Ok(facts)
 }
 
-fn node_facts(node: &Node) -> NodeFacts {
+pub(crate) fn node_facts(node: &Node) -> NodeFacts {
     let taints = node.spec.as_ref().and_then(|spec| spec.taints.clone()).unwrap_or_default();
     let cordoned = node.spec.as_ref().and_then(|spec| spec.unschedulable).unwrap_or(false);
     let repelled = taints.iter().any(|taint| taint.effect == "NoSchedule" || taint.effect == "NoExecute");

@@ -82,6 +82,16 @@ pub struct Diagnosis {
     pub diagnosed_at: Timestamp,
 }
 
+impl Diagnosis {
+    /// Whether the other one is the same finding at another time: the same cause, about at least one thing in common.
+    #[must_use]
+    pub fn is_same_finding(&self, other: &Self) -> bool {
+        self.control_loop == other.control_loop
+            && self.cause == other.cause
+            && (self.subjects == other.subjects || self.subjects.iter().any(|s| other.subjects.contains(s)))
+    }
+}
+
 /// The document a detector prints.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Diagnoses {

@@ -4,6 +4,7 @@
 //! and log texts have no field here, so that they cannot end up in one. `objects` is what API watches
 //! tell, `measured` is what is counted, probed or asked for.
 
+mod exact;
 mod measured;
 mod objects;
 

@@ -7,7 +7,8 @@
 //! Invariants:
 //! - No source holds up another: each has tasks, time limits and a back-off of its own.
 //! - What does not work is told as a [`loopdrill_model::signal::SourceState`], once for each change.
-//! - Secrets, tokens and log texts never leave the function that reads them.
+//! - Secrets, tokens and log texts never leave the function that reads them, and the texts that do leave go
+//!   through one gate, `redact`.
 //! - Whatever is installed lies in one namespace of our own, carries the run's label, and is not observed.
 
 pub mod agent;
@@ -20,6 +21,7 @@ mod nodes;
 mod observer;
 mod reason;
 pub mod record;
+mod redact;
 mod reduce;
 mod sink;
 mod tasks;

@@ -44,6 +44,9 @@ pub struct ObserveOptions {
     pub probes: bool,
     /// Scrape API server, etcd and kubelets.
     pub metrics: bool,
+    /// Where the account may not watch a resource in all namespaces, watch it in this one. Its source is then
+    /// called `api:RESOURCE/NAMESPACE`: what is not there may still exist elsewhere.
+    pub namespace: Option<String>,
     /// Between two scrapes of the API server.
     pub apiserver_interval: Duration,
     /// Between two scrapes of etcd.
@@ -63,6 +66,7 @@ impl Default for ObserveOptions {
         Self {
             probes: true,
             metrics: true,
+            namespace: None,
             apiserver_interval: Duration::from_secs(1),
             etcd_interval: Duration::from_secs(1),
             kubelet_interval: Duration::from_secs(5),
@@ -97,7 +101,7 @@ impl Observer {
         let (crashes, news) = mpsc::channel(CAPACITY);
         tasks.spawn(crash::follow(target.client.clone(), news, sink.clone()));
         let roster = Roster::default();
-        watch_all(&tasks, &target.client, &sink.with_crashes(crashes), &roster);
+        watch_all(&tasks, &target.client, &sink.with_crashes(crashes), &roster, options.namespace.as_deref());
         if options.metrics {
             let client = target.client.clone();
             tasks.spawn(metrics::scrape_apiserver(client, options.apiserver_interval, sink.clone()));

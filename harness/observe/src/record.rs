@@ -1,14 +1,34 @@
-//! Recordings: observations as JSON lines under a line that says what they are.
+//! Recordings: JSON lines under a line that says what they are, compressed with gzip.
+//!
+//! A recording holds exactly what a detector took in, in its order, and the moments at which it judged, so that a
+//! replay gives the same documents. Marks say what was really done to the cluster; detectors never see them.
+//!
+//! | version | what it added |
+//! |---|---|
+//! | 1 | observations, not compressed |
+//! | 2 | judgements and marks; gzip; numbers that come back bit by bit |
 
+mod entry;
+mod tape;
+
+pub use entry::{Did, Entry, Judged, Mark, Reach};
+pub use tape::{Tape, TapeError};
+
+use flate2::bufread::MultiGzDecoder;
 use loopdrill_model::Observation;
 use serde::{Deserialize, Serialize};
-use std::io::{self, BufRead, Write};
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, Write},
+    path::Path,
+};
 
 /// The format that is written. A reader takes this and every earlier one.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 const FORMAT: &str = "loopdrill-recording";
 const LONGEST_LINE: u64 = 16 << 20;
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// The first line of a recording.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,13 +92,28 @@ impl<W: Write> Recorder<W> {
         Ok(Self(out))
     }
 
+    /// Adds a line.
+    ///
+    /// # Errors
+    /// When writing fails.
+    pub fn write(&mut self, entry: &Entry) -> io::Result<()> {
+        entry.write(&mut self.0)
+    }
+
     /// Adds an observation.
     ///
     /// # Errors
     /// When writing fails.
     pub fn record(&mut self, observation: &Observation) -> io::Result<()> {
-        serde_json::to_writer(&mut self.0, observation)?;
-        self.0.write_all(b"\n")
+        self.write(&Entry::Seen(observation.clone()))
+    }
+
+    /// Hands on what was added so far.
+    ///
+    /// # Errors
+    /// When writing fails.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 
     /// Ends the recording.
@@ -91,8 +126,7 @@ impl<W: Write> Recorder<W> {
     }
 }
 
-/// The observations of a recording, in the order in which they were seen.
-#[derive(Debug)]
+/// The lines of a recording, in the order in which they were written.
 pub struct Replay<R> {
     input: R,
     header: Header,
@@ -100,13 +134,39 @@ pub struct Replay<R> {
     ended: bool,
 }
 
-/// Opens a recording.
+/// Opens the recording in a file, compressed or not.
+///
+/// # Errors
+/// [`ReplayError`] when it is none, or a later one.
+pub fn open(path: &Path) -> Result<Replay<Box<dyn BufRead + Send>>, ReplayError> {
+    read(BufReader::new(File::open(path)?))
+}
+
+/// Opens the recording in `input`, compressed or not.
+///
+/// # Errors
+/// [`ReplayError`] when it is none, or a later one.
+pub fn read(
+    mut input: impl BufRead + Send + 'static,
+) -> Result<Replay<Box<dyn BufRead + Send>>, ReplayError> {
+    if input.fill_buf()?.starts_with(&GZIP) {
+        replay(Box::new(BufReader::new(MultiGzDecoder::new(input))))
+    } else {
+        replay(Box::new(input))
+    }
+}
+
+/// Reads a recording that is not compressed, or not any more.
 ///
 /// # Errors
 /// [`ReplayError`] when it is none, or a later one.
 pub fn replay<R: BufRead>(mut input: R) -> Result<Replay<R>, ReplayError> {
     let mut first = Vec::new();
-    io::Read::take(&mut input, 4096).read_until(b'\n', &mut first)?;
+    match io::Read::take(&mut input, 4096).read_until(b'\n', &mut first) {
+        Ok(_) => {}
+        Err(error) if is_damage(&error) => return Err(ReplayError::NotARecording),
+        Err(error) => return Err(error.into()),
+    }
     let header: Header = serde_json::from_slice(&first).map_err(|_| ReplayError::NotARecording)?;
     if header.format != FORMAT {
         return Err(ReplayError::NotARecording);
@@ -117,27 +177,48 @@ pub fn replay<R: BufRead>(mut input: R) -> Result<Replay<R>, ReplayError> {
     Ok(Replay { input, header, line: 1, ended: false })
 }
 
+/// Whether the compressed data itself is wrong.
+fn is_damage(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof
+    )
+}
+
 impl<R: BufRead> Replay<R> {
     /// What the recording says of itself.
     pub fn header(&self) -> &Header {
         &self.header
     }
 
-    /// All of it as a stream.
-    pub fn into_stream(self) -> impl futures::Stream<Item = Result<Observation, ReplayError>> {
-        futures::stream::iter(self)
+    /// The observations alone.
+    pub fn observations(self) -> impl Iterator<Item = Result<Observation, ReplayError>> {
+        self.filter_map(|entry| match entry {
+            Ok(Entry::Seen(observation)) => Some(Ok(observation)),
+            Ok(Entry::Judged(_) | Entry::Mark(_)) => None,
+            Err(error) => Some(Err(error)),
+        })
     }
 
-    fn read(&mut self) -> Result<Option<Observation>, ReplayError> {
+    fn read(&mut self) -> Result<Option<Entry>, ReplayError> {
         let mut text = Vec::new();
         self.line += 1;
         let line = self.line;
-        io::Read::take(&mut self.input, LONGEST_LINE).read_until(b'\n', &mut text)?;
+        match io::Read::take(&mut self.input, LONGEST_LINE).read_until(b'\n', &mut text) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                return Err(ReplayError::CutOff { line });
+            }
+            Err(error) if is_damage(&error) => {
+                return Err(ReplayError::Broken { line, why: error.to_string() });
+            }
+            Err(error) => return Err(error.into()),
+        }
         if text.is_empty() {
             return Ok(None);
         }
-        match serde_json::from_slice(&text) {
-            Ok(observation) => Ok(Some(observation)),
+        match Entry::read(&text) {
+            Ok(entry) => Ok(Some(entry)),
             Err(_) if text.last() != Some(&b'\n') => Err(ReplayError::CutOff { line }),
             Err(error) => Err(ReplayError::Broken { line, why: error.to_string() }),
         }
@@ -145,7 +226,7 @@ impl<R: BufRead> Replay<R> {
 }
 
 impl<R: BufRead> Iterator for Replay<R> {
-    type Item = Result<Observation, ReplayError>;
+    type Item = Result<Entry, ReplayError>;
 
     /// After an error nothing follows.
     fn next(&mut self) -> Option<Self::Item> {
@@ -159,53 +240,4 @@ impl<R: BufRead> Iterator for Replay<R> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use jiff::Timestamp;
-    use loopdrill_model::signal::Usage;
-    use loopdrill_model::{Signal, Source};
-
-    fn observations() -> Vec<Observation> {
-        let usage = Signal::Usage(Usage { node: "n".into(), cpu_millis: 1, memory_bytes: 2 });
-        let seen = |signal| Observation { at: Timestamp::UNIX_EPOCH, source: Source::node("n"), signal };
-        vec![seen(Signal::Tick), seen(usage)]
-    }
-
-    fn recording() -> Vec<u8> {
-        let mut recorder = Recorder::new(Vec::new()).expect("memory");
-        for observation in observations() {
-            recorder.record(&observation).expect("memory");
-        }
-        recorder.finish().expect("memory")
-    }
-
-    #[test]
-    fn what_is_recorded_replays() {
-        let bytes = recording();
-        let replay = replay(&bytes[..]).expect("a recording");
-        assert_eq!(replay.header().version, VERSION);
-        assert_eq!(replay.collect::<Result<Vec<_>, _>>().expect("complete"), observations());
-    }
-
-    #[test]
-    fn version_1_is_read_for_ever() {
-        let text = "{\"format\":\"loopdrill-recording\",\"version\":1,\"loopdrill\":\"0.1.0\"}\n\
-                    {\"at\":\"1970-01-01T00:00:00Z\",\"source\":\"clock\",\"signal\":{\"type\":\"tick\"}}\n";
-        let all: Vec<_> = replay(text.as_bytes()).expect("a recording").collect();
-        assert!(matches!(&all[..], [Ok(o)] if o.signal == Signal::Tick), "{all:?}");
-    }
-
-    #[test]
-    fn a_bad_recording_is_said_to_be_so() {
-        assert!(matches!(replay(&b""[..]), Err(ReplayError::NotARecording)));
-        assert!(matches!(replay(&b"\x28\xb5\x2f\xfd"[..]), Err(ReplayError::NotARecording)));
-        let newer = b"{\"format\":\"loopdrill-recording\",\"version\":99,\"loopdrill\":\"9.0.0\"}\n";
-        assert!(matches!(replay(&newer[..]), Err(ReplayError::Newer { found: 99, .. })));
-        let whole = recording();
-        let cut: Vec<_> = replay(&whole[..whole.len() - 5]).expect("a recording").collect();
-        assert!(matches!(&cut[..], [Ok(_), Err(ReplayError::CutOff { line: 3 })]), "{cut:?}");
-        let broken = [&whole[..], b"{}\n"].concat();
-        let all: Vec<_> = replay(&broken[..]).expect("a recording").collect();
-        assert!(matches!(&all[..], [Ok(_), Ok(_), Err(ReplayError::Broken { line: 4, .. })]), "{all:?}");
-    }
-}
+mod tests;

@@ -29,8 +29,9 @@ impl Sink {
         Self { crashes: Some(crashes), ..self.clone() }
     }
 
-    /// Sends one signal. Waits when the receiver is slow.
-    pub(crate) async fn send(&self, source: &Source, signal: Signal) -> Result<(), NobodyListens> {
+    /// Sends one signal, without what must not leave. Waits when the receiver is slow.
+    pub(crate) async fn send(&self, source: &Source, mut signal: Signal) -> Result<(), NobodyListens> {
+        crate::redact::signal(&mut signal);
         if let Some(crashes) = self.crashes.as_ref().filter(|_| crate::crash::concerns(&signal)) {
             // Follow-up questions are extras: when they pile up, the watch goes on without them.
             let _ = crashes.try_send(signal.clone());

@@ -14,6 +14,7 @@
 //! | `score` | the pure fold from answers to what a detector is worth: confusion matrix, lag, lead |
 //! | `console` | live view, plain lines, scorecard |
 //! | `diagnosis` | findings for people |
+//! | `timeline` | findings over time: what came and went |
 
 mod console;
 mod diagnosis;
@@ -26,6 +27,7 @@ mod say;
 mod score;
 mod scorecard;
 mod style;
+mod timeline;
 
 #[cfg(test)]
 mod sample;
@@ -34,9 +36,11 @@ pub use console::{Console, ConsoleOptions, LineWriter};
 pub use diagnosis::{diagnoses_json, render_diagnoses, render_diagnosis};
 pub use file::{ReportFile, read, report_json};
 pub use fold::{Fold, Folds};
+pub use jiff::SignedDuration;
 pub use log::{EventLog, read_events};
 pub use output::{OutputDir, ReportError};
-pub use say::duration;
+pub use say::{duration, paragraph};
 pub use score::{ANSWERS, Case, Confusion, DetectorScore, Score, Spread, answer_name};
-pub use scorecard::{Mark, Row, Scorecard, Totals};
+pub use scorecard::{Mark, Row, Scorecard, Totals, labelled};
 pub use style::{Screen, Style};
+pub use timeline::{Change, Document, Lack, Timeline, render_change};

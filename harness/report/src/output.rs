@@ -90,6 +90,8 @@ impl OutputDir {
     pub const JUNIT: &'static str = "junit.xml";
     /// Name of the scorecard, as the console prints it.
     pub const SCORECARD: &'static str = "scorecard.txt";
+    /// Name of the recording of what the built-in detector saw.
+    pub const RECORDING: &'static str = "recording.gz";
 
     /// Creates `path` where needed, makes it ours and removes what an earlier run left in it.
     ///
@@ -113,7 +115,7 @@ impl OutputDir {
             Err(TryLockError::Error(source)) => return Err(ReportError::Directory { path, source }),
         }
         events.set_len(0).map_err(refused)?;
-        for stale in [Self::JSON, Self::JUNIT, Self::SCORECARD] {
+        for stale in [Self::JSON, Self::JUNIT, Self::SCORECARD, Self::RECORDING] {
             match fs::remove_file(path.join(stale)) {
                 Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(refused(e)),
                 _ => {}

@@ -48,6 +48,12 @@ pub(crate) fn cut(text: &str, width: usize) -> String {
     console::truncate_str(&clean(text), width, "…").into_owned()
 }
 
+/// `text` in lines that fit the screen.
+#[must_use]
+pub fn paragraph(text: &str, screen: crate::Screen) -> String {
+    wrap(text, screen.width).join("\n") + "\n"
+}
+
 /// `text` in lines of at most `width` columns, broken between words, and within a word that is longer.
 pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(10);

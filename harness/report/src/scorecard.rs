@@ -12,7 +12,8 @@ use serde::Serialize;
 
 use advice::advice;
 pub(crate) use advice::verdict;
-pub(crate) use text::{after, blame, labelled};
+pub use text::labelled;
+pub(crate) use text::{after, blame};
 
 /// The answer of one gate at a glance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

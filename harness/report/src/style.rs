@@ -47,7 +47,9 @@ impl Style {
         }
     }
 
-    pub(crate) fn bold(self, text: &str) -> String {
+    /// `text`, so that it is seen first.
+    #[must_use]
+    pub fn bold(self, text: &str) -> String {
         if self.colours { text.bold().to_string() } else { text.into() }
     }
 }

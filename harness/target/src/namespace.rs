@@ -35,7 +35,7 @@ pub struct NamespaceLeft {
 /// the API server fails meanwhile.
 ///
 /// # Errors
-/// [`NamespaceLeft`] when it is still there after `limit`.
+/// [`NamespaceLeft`] when it is still there after `limit`, or may not be deleted.
 pub async fn remove_namespace(
     client: &Client,
     namespace: &str,
@@ -48,6 +48,10 @@ pub async fn remove_namespace(
         match timeout(ONE_CALL, step(client, namespace, &mut terminating)).await {
             Ok(Ok(None)) => return Ok(()),
             Ok(Ok(Some(what))) => why = what,
+            // No patience gives a right that is lacking.
+            Ok(Err(kube::Error::Api(status))) if status.code == 403 => {
+                return Err(NamespaceLeft { namespace: namespace.into(), why: status.message.clone() });
+            }
             Ok(Err(error)) => why = error.to_string(),
             Err(_) => why = "the API server does not answer".into(),
         }

@@ -3,7 +3,8 @@
 use super::{df, lookup, mtu, route};
 use crate::node::{
     error::run,
-    filter, mechanism,
+    filter::{self, Rule},
+    mechanism,
     step::{Before, FilterTool, Planned, Step},
 };
 use nix::sched::{CloneFlags, unshare};
@@ -120,20 +121,26 @@ fn the_path_to_one_peer_narrows() {
 #[test]
 fn the_filter_is_a_thing_of_its_own() {
     on_a_node(|| {
-        let Before::NoFilter { tool } = filter::snapshot("loopdrill_t").expect("snapshot") else {
+        let Before::NoFilter { tool } = filter::snapshot("loopdrill_t", &Rule::FragNeeded).expect("snapshot")
+        else {
             panic!("no tool")
         };
         let tools =
             if tool == FilterTool::Nft { vec![FilterTool::Nft, FilterTool::Iptables] } else { vec![tool] };
-        for tool in tools {
-            filter::apply(tool, "loopdrill_t").expect("apply");
+        let outgoing = |percent| Rule::Outgoing { link: "lo".into(), percent };
+        let rules = [Rule::FragNeeded, outgoing(100), outgoing(35)];
+        for (tool, rule) in tools.iter().flat_map(|tool| rules.iter().map(|rule| (*tool, rule))) {
+            filter::apply(tool, "loopdrill_t", rule).expect("apply");
             assert!(
-                filter::read(tool, "loopdrill_t").expect("read").expect("in force").contains("(0 so far)")
+                filter::read(tool, "loopdrill_t", rule)
+                    .expect("read")
+                    .expect("in force")
+                    .contains("(0 so far)")
             );
-            assert!(!filter::exists(tool, "loopdrill_u").expect("exists"), "another tag is not ours");
-            filter::remove(tool, "loopdrill_t").expect("remove");
-            filter::remove(tool, "loopdrill_t").expect("remove twice");
-            assert_eq!(filter::read(tool, "loopdrill_t").expect("read"), None);
+            assert!(!filter::exists(tool, "loopdrill_u", rule).expect("exists"), "another tag is not ours");
+            filter::remove(tool, "loopdrill_t", rule).expect("remove");
+            filter::remove(tool, "loopdrill_t", rule).expect("remove twice");
+            assert_eq!(filter::read(tool, "loopdrill_t", rule).expect("read"), None);
         }
     });
 }

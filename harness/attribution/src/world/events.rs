@@ -53,6 +53,11 @@ impl Events {
         self.total = self.by_object.values().map(BTreeMap::len).sum();
     }
 
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &SeenEvent> {
+        self.by_object.values().flat_map(BTreeMap::values)
+    }
+
     /// Events about the object with this uid.
     pub(crate) fn about(&self, uid: &str) -> impl Iterator<Item = &SeenEvent> {
         self.by_object.get(uid).into_iter().flat_map(BTreeMap::values)

@@ -81,6 +81,10 @@ struct Skew {
 }
 
 impl World {
+    /// The resources that most rules need.
+    pub const NEEDED: [&'static str; 5] =
+        ["pods", "nodes", "events", "persistentvolumeclaims", "persistentvolumes"];
+
     /// A world of which nothing is known.
     #[must_use]
     pub fn new() -> Self {
@@ -241,8 +245,7 @@ impl World {
     /// Whether the objects that most rules need have all been listed: from then on, silence means something.
     #[must_use]
     pub fn is_oriented(&self) -> bool {
-        self.now.is_some()
-            && self.listed(&["pods", "nodes", "events", "persistentvolumeclaims", "persistentvolumes"])
+        self.now.is_some() && self.listed(&Self::NEEDED)
     }
 
     /// Seconds since `then`, in the observer's time; negative when it is still to come.

@@ -208,6 +208,9 @@ fn a_webhook_that_cannot_be_called_is_told_by_its_metric_as_well() {
     s.pass(5.0);
     assert_eq!(s.causes(), [], "it may have been long ago");
     s.metric("apiserver", "apiserver_admission_webhook_rejection_count", &labels, 4.0);
+    s.pass(13.0);
+    assert_eq!(s.causes(), [], "whoever was refused may still say so");
+    s.metric("apiserver", "apiserver_admission_webhook_rejection_count", &labels, 5.0);
     s.pass(1.0);
     assert_eq!(s.causes(), [WebhookBlocked]);
 }
@@ -231,4 +234,74 @@ fn a_counter_that_starts_anew_is_no_burst() {
     s.see_from(source, Signal::Histogram(odd));
     s.pass(1.0);
     assert_eq!(s.causes(), []);
+}
+
+#[test]
+fn an_api_server_whose_work_waits_for_a_cpu_is_starved() {
+    let mut s = Scene::lab();
+    throttled(&mut s);
+    let found = s.diagnoses();
+    assert_eq!(s.causes(), [ControlPlaneStarved], "{found:#?}");
+    let sure = found[0].confidence;
+    let without: Vec<_> = s
+        .told
+        .iter()
+        .filter(|o| !matches!(&o.signal, Signal::Histogram(h) if h.name.starts_with("go_")))
+        .cloned()
+        .collect();
+    let weaker = loopdrill_attribution::judge(&world(&without)).diagnoses;
+    assert!(weaker.iter().all(|d| d.confidence < sure), "{weaker:#?}");
+}
+
+#[test]
+fn who_was_refused_by_a_webhook_says_so_once() {
+    let refusals = |s: &mut Scene, n: f64| {
+        let labels = [("error_type", "calling_webhook_error")];
+        s.metric("apiserver", "apiserver_admission_webhook_rejection_count", &labels, n);
+    };
+    let mut s = Scene::lab();
+    refusals(&mut s, 0.0);
+    s.pass(5.0);
+    let told = "Internal error occurred: failed calling webhook \"w\": failed to call webhook: no";
+    s.event(("ReplicaSet", "victim"), "rs", "FailedCreate", told);
+    refusals(&mut s, 3.0);
+    webhook(&mut s);
+    let found = s.diagnoses();
+    assert_eq!(s.causes(), [WebhookBlocked], "{found:#?}");
+    assert!(is_about(&found[0], "ReplicaSet", "victim"));
+    s.gone("ReplicaSet", "victim", "rs");
+    s.pass(2.0);
+    assert_eq!(s.causes(), [], "what is counted has been told, and who told it is gone");
+}
+
+#[test]
+fn an_overload_that_lasts_for_minutes_is_still_one() {
+    let mut s = Scene::lab();
+    let (writes, asked) = steady(&mut s, 60);
+    for second in 1..=170 {
+        fsyncs(&mut s, writes + 30 * second, 0);
+        requests(&mut s, asked + 400 * second, 40 * second);
+        s.pass(1.0);
+        if second > 15 {
+            assert_eq!(s.causes(), [ApiOverload], "after {second} s");
+        }
+    }
+}
+
+#[test]
+fn requests_that_queue_show_an_overload_before_they_are_slow() {
+    let told = |waiting: f64| {
+        let mut s = Scene::lab();
+        let (writes, asked) = steady(&mut s, 40);
+        for second in 1..=12 {
+            fsyncs(&mut s, writes + 30 * second, 0);
+            requests(&mut s, asked + 400 * second, 0);
+            let labels = [("priority_level", "workload-low")];
+            s.metric("apiserver", "apiserver_flowcontrol_current_inqueue_requests", &labels, waiting);
+            s.pass(1.0);
+        }
+        s.causes()
+    };
+    assert_eq!(told(80.0), [ApiOverload]);
+    assert_eq!(told(2.0), [], "they are many, and served");
 }

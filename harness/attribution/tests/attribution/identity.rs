@@ -131,3 +131,39 @@ fn rejected_tokens_need_a_victim() {
     s.pass(5.0);
     assert_eq!(s.causes(), []);
 }
+
+/// Failed authentications while a pod with these tokens crashes, and one beside it that has `others`.
+fn failed_authentications(tokens: &[&str], others: &[&str]) -> Vec<(loopdrill_model::Cause, String, f64)> {
+    let mut s = Scene::lab();
+    let errors =
+        |s: &mut Scene, n: f64| s.metric("apiserver", "authentication_attempts", &[("result", "error")], n);
+    errors(&mut s, 0.0);
+    s.pass(5.0);
+    let of = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
+    let beside = s.pod("beside", |p| p.tokens = of(others));
+    let pod = s.pod("victim", |p| p.tokens = of(tokens));
+    errors(&mut s, 2.0);
+    s.dies(beside.clone(), 1, "Error", 0);
+    s.crash_loop(pod, 1, "Error");
+    s.dies(beside, 1, "Error", 1);
+    s.pass(6.0);
+    let found = s.diagnoses();
+    found.iter().map(|d| (d.cause.expect("a cause"), d.subjects[0].name.clone(), d.confidence)).collect()
+}
+
+#[test]
+fn who_has_no_token_cannot_have_shown_a_bad_one() {
+    let found = failed_authentications(&[""], &[]);
+    let of = |cause, name: &str| found.iter().any(|(c, n, _)| *c == cause && n == name);
+    assert!(of(TokenInvalid, "victim") && of(ApplicationExit, "beside"), "{found:?}");
+}
+
+#[test]
+fn a_token_for_another_audience_explains_more_than_one_for_the_api_server() {
+    let found = failed_authentications(&["vault"], &[""]);
+    let of = |cause, name: &str| found.iter().find(|(c, n, _)| *c == cause && n == name);
+    assert!(of(TokenInvalid, "victim").is_some_and(|f| f.2 >= 0.9), "{found:?}");
+    assert!(of(ApplicationExit, "beside").is_some(), "{found:?}");
+    let plain = failed_authentications(&[""], &[]);
+    assert!(plain.iter().any(|(c, _, sure)| *c == TokenInvalid && *sure < 0.9), "{plain:?}");
+}

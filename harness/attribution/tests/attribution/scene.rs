@@ -161,6 +161,7 @@ impl Scene {
             placed_by_peers: false,
             tolerations: vec![],
             claims: vec![],
+            tokens: vec![String::new()],
             unscheduled: None,
             ready: true,
             containers: vec![self.new_container("main")],
@@ -262,6 +263,18 @@ impl Scene {
     }
 
     pub(crate) fn event(&mut self, object: (&str, &str), uid: &str, reason: &str, message: &str) {
+        self.repeated(object, uid, reason, message, 1);
+    }
+
+    /// An event that has come so often.
+    pub(crate) fn repeated(
+        &mut self,
+        object: (&str, &str),
+        uid: &str,
+        reason: &str,
+        message: &str,
+        count: u32,
+    ) {
         let event = KubeEvent {
             uid: format!("event-{uid}-{reason}"),
             version: self.next_version(),
@@ -270,7 +283,7 @@ impl Scene {
             warning: true,
             reason: reason.into(),
             message: message.into(),
-            count: 1,
+            count,
             component: "test".into(),
             first_at: Some(self.now),
             last_at: Some(self.now),

@@ -1,7 +1,7 @@
 //! Each cause as a scene, with the observations without which nobody could tell.
 
 use crate::scene::{MI, Scene};
-use loopdrill_model::{Cause, Observation, Signal, Subject, signal::*};
+use loopdrill_model::{Cause, Observation, Signal, Source, Subject, signal::*};
 
 /// A cause and how it looks.
 #[derive(Debug)]
@@ -55,6 +55,7 @@ pub(crate) const CASES: &[Case] = &[
     Case { cause: Cause::ProbeFailing, tell: liveness, decisive: is_event },
     Case { cause: Cause::ApplicationExit, tell: application_exit, decisive: is_pod },
     Case { cause: Cause::TokenInvalid, tell: bad_token, decisive: |o| matches!(o.signal, Signal::Metric(_)) },
+    Case { cause: Cause::BackendSlow, tell: slow_backend, decisive: is_event },
     Case {
         cause: Cause::NoReadyEndpoints,
         tell: wrong_selector,
@@ -487,20 +488,68 @@ pub(crate) fn bad_token(s: &mut Scene) {
     s.crash_loop(pod, 1, "Error");
 }
 
-pub(crate) fn wrong_selector(s: &mut Scene) {
+pub(crate) const WAITED: &str = "Liveness probe failed: Get \"http://10.244.1.7:8080/\": context deadline exceeded \
+                                  (Client.Timeout exceeded while awaiting headers)";
+
+/// A pod behind a Service, whose kubelet waits for it in vain.
+pub(crate) fn slow_backend(s: &mut Scene) {
     s.pod("backend", |p| {
         p.labels.insert("app".into(), "shop".into());
+        p.containers[0].has_liveness_probe = true;
     });
+    serve(s, "shop", 1);
+    for count in 1..=4 {
+        s.repeated(("Pod", "backend"), "pod-backend", "Unhealthy", WAITED, count);
+        s.pass(1.0);
+    }
+}
+
+/// A Service that selects `app` and has so many endpoints.
+pub(crate) fn serve(s: &mut Scene, app: &str, ready: u32) {
     let service = Service {
         namespace: s.name("ns"),
         name: s.name("front"),
         uid: "service".into(),
         version: 2,
-        selector: [("app".to_owned(), "shpo".to_owned())].into(),
+        selector: [("app".to_owned(), app.to_owned())].into(),
         headless: false,
     };
     s.see(Signal::Service(service));
-    let endpoints = Endpoints { namespace: s.name("ns"), service: s.name("front"), ready: 0, not_ready: 0 };
-    s.see(Signal::Endpoints(endpoints));
+    s.see(Signal::Endpoints(Endpoints {
+        namespace: s.name("ns"),
+        service: s.name("front"),
+        ready,
+        not_ready: 0,
+    }));
+}
+
+/// Slow answers without traffic, and an API server whose work waits for a CPU although its node has some.
+pub(crate) fn throttled(s: &mut Scene) {
+    let (writes, asked) = steady(s, 40);
+    for second in 1..=20 {
+        fsyncs(s, writes + 10 * second, 0);
+        requests(s, asked + 10 * second, 5 * second);
+        scheduling(s, 1000 + 50 * second, 30 * second);
+        s.pass(1.0);
+    }
+}
+
+/// How long the API server's work waited for a CPU: so often hardly, so often 90 ms.
+pub(crate) fn scheduling(s: &mut Scene, short: u64, long: u64) {
+    let histogram = Histogram {
+        name: "go_sched_latencies_seconds".into(),
+        labels: Default::default(),
+        buckets: vec![(0.000_1, short), (0.01, short), (0.1, short + long)],
+        sum: 0.0,
+        count: short + long,
+    };
+    s.see_from(Source::metrics("apiserver"), Signal::Histogram(histogram));
+}
+
+pub(crate) fn wrong_selector(s: &mut Scene) {
+    s.pod("backend", |p| {
+        p.labels.insert("app".into(), "shop".into());
+    });
+    serve(s, "shpo", 0);
     s.pass(31.0);
 }

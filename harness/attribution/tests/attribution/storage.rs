@@ -1,7 +1,7 @@
 //! Storage, and what looks like it.
 
 use crate::{scene::*, scenes::*};
-use loopdrill_model::{Cause::*, Loop};
+use loopdrill_model::{Cause::*, Loop, signal::*};
 
 #[test]
 fn a_cordoned_zone_names_the_volume_and_the_cordon() {
@@ -144,4 +144,49 @@ fn a_pod_on_a_node_its_volume_cannot_reach_is_a_zone_mismatch() {
     s.event(("Pod", "victim"), "pod-victim", "FailedAttachVolume", "rpc error: the disk is in another zone");
     s.pass(11.0);
     assert_eq!(s.causes(), [VolumeZoneMismatch]);
+}
+
+#[test]
+fn a_machine_that_is_gone_is_the_root_and_a_silent_kubelet_is_not() {
+    let story = |answer: &ProbeResult| {
+        let mut s = Scene::lab();
+        s.bound_claim("data", "a");
+        healthy_rounds(&mut s, 5);
+        lose_node(&mut s, "w1");
+        let claim = s.name("data");
+        s.unscheduled("victim", VOLUME_ELSEWHERE, |p| p.claims.push(claim));
+        for _ in 0..12 {
+            let all = [answer.clone(), answer.clone(), answer.clone()];
+            round(&mut s, all, answer.clone(), PASSED);
+        }
+        s.diagnoses()
+    };
+    let found = story(&PASSED);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(found[0].cause, Some(VolumeZoneMismatch), "its machine lives");
+    let found = story(&LOST);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(found[0].cause, Some(NodeDown));
+    let chain: Vec<_> = found[0].chain.iter().map(|l| l.control_loop).collect();
+    assert_eq!(chain, [Loop::Compute, Loop::Storage, Loop::Compute], "{:#?}", found[0].chain);
+}
+
+#[test]
+fn a_full_zone_is_told_from_the_full_node_to_the_empty_service() {
+    let mut s = Scene::lab();
+    s.bound_claim("data", "a");
+    s.pod("filler", |p| p.requests.cpu_millis = 1900);
+    serve(&mut s, "shop", 0);
+    let claim = s.name("data");
+    let pending = |p: &mut Pod| {
+        p.claims.push(claim);
+        p.requests.cpu_millis = 200;
+        p.labels.insert("app".into(), "shop".into());
+    };
+    s.unscheduled("victim", VOLUME_ELSEWHERE, pending);
+    s.pass(1.0);
+    let found = s.diagnoses();
+    assert_eq!(s.causes(), [VolumeZoneMismatch], "{found:#?}");
+    let chain: Vec<_> = found[0].chain.iter().map(|l| l.control_loop).collect();
+    assert_eq!(chain, [Loop::Compute, Loop::Storage, Loop::Compute, Loop::Network], "{:#?}", found[0].chain);
 }

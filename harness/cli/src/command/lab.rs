@@ -1,7 +1,7 @@
 //! `loopdrill lab`.
 
 use crate::{Failure, cluster::ClusterArgs, interrupt, names::OutputFormat};
-use loopdrill_lab::{Lab, Progress, UpOptions, lease};
+use loopdrill_lab::{Lab, Profile, Progress, UpOptions, lease};
 use loopdrill_model::ExitStatus;
 use serde_json::json;
 use std::{path::PathBuf, sync::Arc};
@@ -41,6 +41,9 @@ pub(crate) struct Up {
     /// Without storage and registry: sooner up, and their drills are skipped
     #[arg(long)]
     bare: bool,
+    /// What runs in it from the start: a bad or a good example for `loopdrill check`
+    #[arg(long, value_name = "PROFILE", value_parser = profile, conflicts_with = "bare")]
+    profile: Option<Profile>,
     /// What to install besides: monitoring (Prometheus, Alertmanager, kube-state-metrics, node_exporter)
     #[arg(long, value_enum, value_name = "ADDON")]
     with: Vec<Addon>,
@@ -80,6 +83,11 @@ pub(crate) struct Kubeconfig {
     merge: bool,
 }
 
+fn profile(name: &str) -> Result<Profile, String> {
+    let known = Profile::ALL.map(Profile::name).join(", ");
+    Profile::ALL.into_iter().find(|p| p.name() == name).ok_or_else(|| format!("the profiles are {known}"))
+}
+
 pub(crate) async fn main(command: Command) -> Result<ExitStatus, Failure> {
     match command {
         Command::Up(args) => up(args).await,
@@ -98,11 +106,19 @@ pub(crate) async fn main(command: Command) -> Result<ExitStatus, Failure> {
 
 async fn up(args: Up) -> Result<ExitStatus, Failure> {
     let cluster = ClusterArgs { lab: None, kind: None, keep: true, spec: args.spec, node_image: None };
-    let spec = cluster.spec(&args.name)?;
+    let spec = match args.profile.filter(|_| cluster.spec.is_none()) {
+        Some(profile) => {
+            let spec = profile.spec(&args.name);
+            spec.validate()?;
+            spec
+        }
+        None => cluster.spec(&args.name)?,
+    };
     let _lease = lease::exclusive(&args.name)?;
     let options = UpOptions {
         node_image: args.node_image,
         addons: !args.bare,
+        profile: args.profile,
         monitoring: args.with.contains(&Addon::Monitoring),
         keep_failed: args.keep_failed,
         cancel: interrupt::token().map_err(|e| Failure::new(ExitStatus::NoCluster, &e))?,

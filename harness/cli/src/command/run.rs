@@ -1,21 +1,30 @@
 //! `loopdrill run`.
 
+use super::readiness::Readiness;
 use crate::{
     Failure,
     cluster::{self, Cluster, ClusterArgs},
     interrupt,
     names::{Groups, OutputFormat, control_loop},
 };
-use loopdrill_detect::{DetectorOptions, ExecOptions, Mapping, PrometheusOptions};
+use loopdrill_detect::{Builtin, Detector, DetectorOptions, ExecOptions, Mapping, PrometheusOptions};
 use loopdrill_drill::{
     Budgets, Detectors, EventSender, EventStream, Options, Selection, Session, event_stream,
 };
 use loopdrill_faults::{Fault, catalogue, journal};
 use loopdrill_model::{ExitStatus, Loop, RunReport};
+use loopdrill_observe::record::Tape;
 use loopdrill_report::{Console, ConsoleOptions, Folds, OutputDir};
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+/// The detector whose signals can be recorded.
+const BUILTIN: &str = "builtin";
 
 /// Options of `loopdrill run`.
 #[derive(Debug, clap::Args)]
@@ -47,9 +56,18 @@ pub(crate) struct Args {
     alert_map: Option<PathBuf>,
     #[command(flatten)]
     cluster: ClusterArgs,
-    /// Where events.jsonl, report.json and junit.xml go
+    /// Where events.jsonl, report.json and junit.xml go, and the kubeconfig of a lab that stays
     #[arg(long, value_name = "DIR", default_value = "report")]
     output_dir: PathBuf,
+    /// Where the recording goes; recording.gz in the output directory by default
+    #[arg(long, value_name = "FILE", conflicts_with = "no_record")]
+    record: Option<PathBuf>,
+    /// Record nothing
+    #[arg(long)]
+    no_record: bool,
+    /// Run the readiness checklist before the first drill, and in the end hold its predictions against what happened
+    #[arg(long)]
+    check: bool,
     /// What to print on standard output in the end
     #[arg(long, value_enum, default_value_t)]
     output: OutputFormat,
@@ -70,12 +88,19 @@ pub(crate) struct Args {
     yes: bool,
 }
 
+/// Who watches, and what it is written to.
+struct Watch {
+    detectors: Detectors,
+    tape: Option<Tape>,
+}
+
 const EXAMPLES: &str = "\
 Examples:
   loopdrill run                                    all drills on a fresh lab, which goes afterwards
   loopdrill run --fault overlay-mtu --variant df   one drill
   loopdrill run --group decoys                     conditions that only look like the canonical faults
   loopdrill run --fault control --for 600          ten minutes in which nothing may be found
+  loopdrill run --check                            also: which warnings of the checklist were right?
   loopdrill run --lab dev                          on the lab `dev`, which is made where it is missing and stays
   loopdrill run --lab dev --detector builtin,prometheus
                                                    the lab's own alerts beside our detector
@@ -92,34 +117,56 @@ pub(crate) async fn main(args: Args) -> Result<ExitStatus, Failure> {
     };
     let control = selection.control();
     let faults = selection.pick(catalogue())?;
-    let detectors = detectors(&args)?;
+    let listed = listed(&args)?;
     if args.dry_run {
         return dry_run(&args, &faults).await;
     }
     let cancel = interrupt::token().map_err(|e| Failure::new(ExitStatus::NoCluster, &e))?;
     let dir = OutputDir::claim(&args.output_dir).map_err(|e| Failure::new(ExitStatus::Usage, &e))?;
+    let tape = tape(&args, &dir, listed.iter().any(|d| d.name() == BUILTIN))?;
+    let watch = Watch { detectors: detectors(listed, tape.as_ref())?, tape: tape.clone() };
     let (events, stream) = event_stream();
     let reports = fold(stream, &Arc::new(dir), &args);
     let run = cluster::new_run_id();
-    loopdrill_drill::announce(&events, &run, &faults, control, &detectors.names());
+    loopdrill_drill::announce(&events, &run, &faults, control, &watch.detectors.names());
 
-    let report = drills(&args, &run, faults, control, detectors, &events, cancel).await;
+    let mut readiness = Readiness::new(args.check, &args.output_dir);
+    let report = drills(&args, &run, faults, control, watch, &events, cancel, &mut readiness).await;
     drop(events);
+    let recorded = tape.map_or(Ok(()), |tape| tape.finish()).map_err(|e| Failure::new(ExitStatus::Usage, &e));
     let errors = reports.await.map_err(|e| Failure::new(ExitStatus::CleanupFailed, &e))?;
     let report = report?;
+    readiness.conclude(&report.drills, args.output == OutputFormat::Human);
     if args.output == OutputFormat::Json {
         print!(
             "{}",
             loopdrill_report::report_json(&report).map_err(|e| Failure::new(ExitStatus::Usage, &e))?
         );
     }
-    Ok(errors.iter().fold(report.exit, |exit, e| {
+    let exit = errors.iter().fold(report.exit, |exit, e| {
         eprintln!("error: {e}");
         exit.worst(e.exit())
-    }))
+    });
+    Ok(recorded.map_or_else(|failure| exit.worst(failure.print()), |()| exit))
 }
 
-fn detectors(args: &Args) -> Result<Detectors, Failure> {
+/// The run's recording: of what the built-in detector sees, so there is none without it.
+fn tape(args: &Args, dir: &OutputDir, builtin: bool) -> Result<Option<Tape>, Failure> {
+    let path = match &args.record {
+        Some(path) if builtin => path.clone(),
+        Some(_) => {
+            return Err(Failure::usage(
+                "--record writes down what the built-in detector sees; add --detector builtin",
+            ));
+        }
+        None if args.no_record || !builtin => return Ok(None),
+        None => dir.path().join(OutputDir::RECORDING),
+    };
+    Tape::create(&path).map(Some).map_err(|e| Failure::new(ExitStatus::Usage, &e))
+}
+
+/// The detectors that are asked for.
+fn listed(args: &Args) -> Result<Vec<Arc<dyn Detector>>, Failure> {
     let mapping = args.alert_map.as_deref().map(Mapping::read).transpose();
     let prometheus = PrometheusOptions {
         from: args.prometheus.clone(),
@@ -127,30 +174,43 @@ fn detectors(args: &Args) -> Result<Detectors, Failure> {
         budget: Duration::from_secs(args.detect_within),
     };
     let options = DetectorOptions { prometheus, exec: ExecOptions::default() };
-    let listed = loopdrill_detect::by_names(&args.detector, &options)
-        .map_err(|e| Failure::new(ExitStatus::Usage, &e))?;
-    let mut listed = listed.into_iter();
+    loopdrill_detect::by_names(&args.detector, &options).map_err(|e| Failure::new(ExitStatus::Usage, &e))
+}
+
+fn detectors(listed: Vec<Arc<dyn Detector>>, tape: Option<&Tape>) -> Result<Detectors, Failure> {
+    let mut listed = listed.into_iter().map(|detector| -> Arc<dyn Detector> {
+        match tape {
+            Some(tape) if detector.name() == BUILTIN => Arc::new(Builtin::default().recorded(tape.clone())),
+            _ => detector,
+        }
+    });
     let first = listed.next().ok_or_else(|| Failure::usage("name a detector with --detector"))?;
     Ok(Detectors::new(first, listed.collect()))
 }
 
+#[expect(clippy::too_many_arguments, reason = "everything that the run was made of, once")]
 async fn drills(
     args: &Args,
     run: &str,
     faults: Vec<Arc<dyn Fault>>,
     control: bool,
-    detectors: Detectors,
+    watch: Watch,
     events: &EventSender,
     cancel: CancellationToken,
+    readiness: &mut Readiness<'_>,
 ) -> Result<RunReport, Failure> {
     let cluster = cluster::provide(&args.cluster, run, events, &cancel).await?;
-    let session = session(args, &cluster, detectors, events, cancel).await;
+    tokio::select! {
+        () = readiness.before(&cluster, events) => {}
+        () = cancel.cancelled() => {}
+    }
+    let session = session(args, &cluster, watch, events, cancel).await;
     let report = match session {
         Ok(session) => Ok(loopdrill_drill::run(session, faults, control).await),
         Err(e) => Err(Failure::from(e)),
     };
     if let Some(kubeconfig) = cluster.kept_kubeconfig() {
-        events.progress(format!("the lab stays; KUBECONFIG={}", kubeconfig.display()));
+        events.progress(format!("the lab stays; KUBECONFIG={}", beside_the_run(args, kubeconfig).display()));
     }
     events.progress("giving the cluster back");
     let trouble = cluster.release().await.err();
@@ -160,10 +220,22 @@ async fn drills(
     }
 }
 
+/// Puts the kubeconfig of a lab that stays beside the run's reports; where that fails, the lab's own serves.
+fn beside_the_run(args: &Args, kubeconfig: &Path) -> PathBuf {
+    let copy = args.output_dir.join("kubeconfig");
+    match std::fs::copy(kubeconfig, &copy) {
+        Ok(_) => copy,
+        Err(e) => {
+            tracing::warn!(error = %e, "the kubeconfig could not be copied");
+            kubeconfig.into()
+        }
+    }
+}
+
 async fn session(
     args: &Args,
     cluster: &Cluster,
-    detectors: Detectors,
+    watch: Watch,
     events: &EventSender,
     cancel: CancellationToken,
 ) -> Result<Session, loopdrill_drill::SessionError> {
@@ -173,8 +245,10 @@ async fn session(
         ..Budgets::default()
     };
     let options = Options { budgets, require: args.require, state_dir: journal::state_dir() };
-    Session::start(Arc::clone(&cluster.target), &cluster.handle, detectors, options, events.clone(), cancel)
-        .await
+    let target = Arc::clone(&cluster.target);
+    let session =
+        Session::start(target, &cluster.handle, watch.detectors, options, events.clone(), cancel).await?;
+    Ok(session.recorded(watch.tape))
 }
 
 /// Feeds all reports until the stream ends; returns what could not be written.

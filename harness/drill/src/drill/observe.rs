@@ -9,6 +9,7 @@ use crate::{
 use futures::future::try_join_all;
 use loopdrill_faults::FaultError;
 use loopdrill_model::{Diagnosis, EventKind, Evidence, Gate, Source, Timestamp};
+use loopdrill_observe::record::Did;
 use std::{collections::BTreeSet, time::Duration};
 use tokio::{
     sync::watch,
@@ -44,6 +45,7 @@ impl Drill<'_> {
             tokio::join!(this.wait_for_symptom(tell), try_join_all(diagnoses))
         };
         let verdicts = verdicts?;
+        self.session.mark(&self.id, || Did::Conclude);
         if verdicts[0].ended {
             return Err(Stop::errored("the detector has ended"));
         }
@@ -78,7 +80,10 @@ impl Drill<'_> {
             }
         };
         tell.send_replace(match &found {
-            Ok(Some(_)) => Victim::Shows(Instant::now()),
+            Ok(Some(_)) => {
+                self.session.mark(&self.id, || Did::Manifest);
+                Victim::Shows(Instant::now())
+            }
             Ok(None) | Err(_) => Victim::StaysWell,
         });
         found

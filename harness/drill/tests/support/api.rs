@@ -17,6 +17,8 @@ pub(crate) struct Store {
     pub(crate) forgets: BTreeSet<String>,
     /// Paths whose deletion is refused.
     pub(crate) keeps: BTreeSet<String>,
+    /// Paths of objects that were asked for and found.
+    found: BTreeSet<String>,
     counter: u64,
 }
 
@@ -32,6 +34,11 @@ impl Api {
     /// Whether an object whose path ends so is there.
     pub(crate) fn has(&self, end: &str) -> bool {
         self.store().objects.keys().any(|path| path.ends_with(end))
+    }
+
+    /// Whether an object whose path ends so was asked for and found.
+    pub(crate) fn was_found(&self, end: &str) -> bool {
+        self.store().found.iter().any(|path| path.ends_with(end))
     }
 
     pub(crate) fn remove(&self, end: &str) {
@@ -92,9 +99,10 @@ impl Api {
     }
 
     fn read(&self, path: &str) -> (StatusCode, Value) {
-        let store = self.store();
-        if let Some(object) = store.objects.get(path) {
-            return (StatusCode::OK, object.clone());
+        let mut store = self.store();
+        if let Some(object) = store.objects.get(path).cloned() {
+            store.found.insert(path.into());
+            return (StatusCode::OK, object);
         }
         let collection = matches!(path.rsplit('/').next(), Some("namespaces" | "nodes" | "configmaps"));
         if !collection {

@@ -32,6 +32,17 @@ pub(crate) struct FakeFault {
     pub(crate) api: Api,
     pub(crate) victim: VictimIs,
     pub(crate) needs_storage: bool,
+    pub(crate) expects: Expects,
+}
+
+/// What the right answer is.
+#[derive(Clone, Copy, Default, PartialEq)]
+pub(crate) enum Expects {
+    #[default]
+    One,
+    /// Two roots: what [`DetectorSays::TheTruthBelow`] says.
+    Two,
+    Silence,
 }
 
 const fn spec(needs: &'static [Capability]) -> FaultSpec {
@@ -46,12 +57,19 @@ const fn spec(needs: &'static [Capability]) -> FaultSpec {
 }
 
 static PLAIN: FaultSpec = spec(&[]);
+static SILENT: FaultSpec = FaultSpec { roots: &[], ..spec(&[]) };
+static TWOFOLD: FaultSpec = FaultSpec { roots: &[&[Cause::RbacDenied], &[Cause::OverlayMtu]], ..spec(&[]) };
 static DEMANDING: FaultSpec = spec(&[Capability::ZonalStorage]);
 
 #[async_trait]
 impl Fault for FakeFault {
     fn spec(&self) -> &'static FaultSpec {
-        if self.needs_storage { &DEMANDING } else { &PLAIN }
+        match self.expects {
+            Expects::Silence => &SILENT,
+            Expects::Two => &TWOFOLD,
+            Expects::One if self.needs_storage => &DEMANDING,
+            Expects::One => &PLAIN,
+        }
     }
 
     fn footprint(&self, _: &ClusterFacts) -> Footprint {

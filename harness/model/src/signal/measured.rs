@@ -37,6 +37,7 @@ pub struct Log {
 pub struct Metric {
     pub name: String,
     pub labels: BTreeMap<String, String>,
+    #[serde(with = "super::exact")]
     pub value: f64,
 }
 
@@ -48,8 +49,10 @@ pub struct Histogram {
     /// Labels without `le`.
     pub labels: BTreeMap<String, String>,
     /// Upper bound and cumulative count, by rising bound, without `+Inf`.
+    #[serde(with = "super::exact::bounds")]
     pub buckets: Vec<(f64, u64)>,
     /// Sum of all observations.
+    #[serde(with = "super::exact")]
     pub sum: f64,
     /// Number of all observations.
     pub count: u64,

@@ -85,6 +85,9 @@ pub struct Pod {
     pub tolerations: Vec<Toleration>,
     /// Names of the claims it mounts.
     pub claims: Vec<String>,
+    /// Audiences of the ServiceAccount tokens that it mounts; an empty one is the API server's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tokens: Vec<String>,
     /// Condition `PodScheduled` is false: reason, message and since when.
     pub unscheduled: Option<Unscheduled>,
     pub ready: bool,

@@ -51,6 +51,7 @@ pub const API_SERVER: &[Family] = &[
     number("apiserver_admission_webhook_fail_open_count", &["name"]),
     histogram("etcd_request_duration_seconds", &["operation"]),
     number("etcd_request_errors_total", &["operation"]),
+    histogram("go_sched_latencies_seconds", &[]),
     number("process_cpu_seconds_total", &[]),
     number("process_start_time_seconds", &[]),
 ];

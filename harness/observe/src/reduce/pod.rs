@@ -37,6 +37,7 @@ pub(crate) fn pod(object: &ApiPod) -> Pod {
         placed_by_peers: placed_by_peers(&spec),
         tolerations: spec.tolerations.iter().flatten().map(toleration).collect(),
         claims: claims(meta.name.as_deref().unwrap_or_default(), &spec),
+        tokens: tokens(&spec),
         unscheduled: unscheduled(&status),
         ready: condition(&status, "Ready").is_some_and(|c| c.status == "True"),
         containers: containers(&spec, &status),
@@ -94,6 +95,14 @@ fn claims(pod: &str, spec: &PodSpec) -> Vec<String> {
         named.or_else(|| volume.ephemeral.as_ref().map(|_| format!("{pod}-{}", volume.name)))
     };
     spec.volumes.iter().flatten().filter_map(claim).collect()
+}
+
+/// For whom the tokens are that the pod mounts.
+fn tokens(spec: &PodSpec) -> Vec<String> {
+    let sources =
+        spec.volumes.iter().flatten().filter_map(|v| v.projected.as_ref()?.sources.as_ref()).flatten();
+    let tokens = sources.filter_map(|s| s.service_account_token.as_ref());
+    tokens.map(|t| t.audience.clone().unwrap_or_default()).collect()
 }
 
 fn amounts(of: Option<&BTreeMap<String, Quantity>>) -> Resources {

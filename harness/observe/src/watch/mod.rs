@@ -13,7 +13,7 @@ pub(crate) use roster::{NodeEntry, Roster};
 use crate::backoff::Backoff;
 use crate::reason::reason;
 use crate::sink::{NobodyListens, Sink};
-use futures::{StreamExt, pin_mut};
+use futures::{StreamExt, stream::BoxStream};
 use kube::api::ListParams;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Resource, ResourceExt};
@@ -137,6 +137,8 @@ impl Known {
 /// What to watch.
 pub(crate) struct Watch<K> {
     pub(crate) api: Api<K>,
+    /// A namespace, and the resource in it alone, for when the account may not watch all of it.
+    pub(crate) instead: Option<(String, Api<K>)>,
     pub(crate) resource: &'static str,
     /// Field selector; empty for everything.
     pub(crate) fields: &'static str,
@@ -144,20 +146,15 @@ pub(crate) struct Watch<K> {
 
 /// Watches until nobody listens any more.
 pub(crate) async fn watch<K>(
-    what: Watch<K>,
+    mut what: Watch<K>,
     mut handler: impl Handler<K>,
     sink: Sink,
 ) -> Result<(), NobodyListens>
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {
-    let source = Source::api(what.resource);
-    let mut config = watcher::Config::default().any_semantic().timeout(RENEW);
-    if !what.fields.is_empty() {
-        config = config.fields(what.fields);
-    }
-    let events = watcher(what.api.clone(), config);
-    pin_mut!(events);
+    let mut source = Source::api(what.resource);
+    let mut events = events(&what);
     let (mut known, mut backoff, mut signals) = (Known::default(), Backoff::default(), Vec::new());
     let (mut lost, mut allowed) = (false, false);
     loop {
@@ -183,6 +180,16 @@ where
             }
             Some(Err(error)) => {
                 tracing::debug!(resource = what.resource, %error, "watch failed, trying again");
+                if !allowed
+                    && refused(&error)
+                    && let Some((namespace, api)) = what.instead.take()
+                {
+                    sink.lost(&source, reason(&error)).await?;
+                    source = Source::api(&format!("{}/{namespace}", what.resource));
+                    what.api = api;
+                    events = self::events(&what);
+                    continue;
+                }
                 if !expired(&error) {
                     lost = true;
                     sink.lost(&source, reason(&error)).await?;
@@ -198,6 +205,18 @@ where
             None => return Ok(()),
         }
     }
+}
+
+/// The changes of what is watched.
+fn events<K>(what: &Watch<K>) -> BoxStream<'static, watcher::Result<Event<K>>>
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    let mut config = watcher::Config::default().any_semantic().timeout(RENEW);
+    if !what.fields.is_empty() {
+        config = config.fields(what.fields);
+    }
+    watcher(what.api.clone(), config).boxed()
 }
 
 /// Returns when the resource can be read. A watch that was resumed says nothing until something changes.

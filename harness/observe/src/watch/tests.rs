@@ -59,7 +59,7 @@ async fn play(script: Vec<(&'static str, StatusCode, String)>, enough: usize) ->
         "default",
     );
     let (tx, mut rx) = mpsc::channel(64);
-    let what = Watch { api: Api::<Service>::all(client), resource: "services", fields: "" };
+    let what = Watch { api: Api::<Service>::all(client), instead: None, resource: "services", fields: "" };
     let handler = Reduce { kind: "Service", reduce: |s: &Service| Signal::Service(reduce::service(s)) };
     let task = tokio::spawn(watch(what, handler, Sink::new(tx)));
     let mut signals = Vec::new();

@@ -304,7 +304,8 @@ pub(crate) fn after(at: Timestamp, zero: Timestamp) -> String {
 }
 
 /// `text` behind `label`, broken where the screen ends.
-pub(crate) fn labelled(label: &str, text: &str, screen: Screen, indent: &str) -> String {
+#[must_use]
+pub fn labelled(label: &str, text: &str, screen: Screen, indent: &str) -> String {
     let lines = wrap(text, screen.width.saturating_sub(indent.len() + LABEL));
     let mut out = String::new();
     for (n, line) in lines.iter().enumerate() {

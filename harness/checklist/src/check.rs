@@ -1,0 +1,275 @@
+//! What a check is, and what it answers.
+
+use crate::snapshot::{Input, Snapshot};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The part of a cluster that a check is about: a control loop, or what watches all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the names are the loops'")]
+pub enum Area {
+    Identity,
+    Compute,
+    Network,
+    Storage,
+    ControlPlane,
+    Observability,
+}
+
+impl Area {
+    /// All, in the order in which they are reported.
+    pub const ALL: [Area; 6] = [
+        Area::Identity,
+        Area::Compute,
+        Area::Network,
+        Area::Storage,
+        Area::ControlPlane,
+        Area::Observability,
+    ];
+
+    /// The name in reports and options.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Area::Identity => "identity",
+            Area::Compute => "compute",
+            Area::Network => "network",
+            Area::Storage => "storage",
+            Area::ControlPlane => "control-plane",
+            Area::Observability => "observability",
+        }
+    }
+}
+
+impl fmt::Display for Area {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// How much a failure of the check matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// It makes a bad day longer.
+    Low,
+    /// It turns one failure into two.
+    Medium,
+    /// It turns a common failure into an outage.
+    High,
+    /// It is an outage, or a leak, that waits for its day.
+    Critical,
+}
+
+impl Severity {
+    /// The name in reports and options.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Severity::Low => "low",
+            Severity::Medium => "medium",
+            Severity::High => "high",
+            Severity::Critical => "critical",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The five canonical faults, by their names in the drills' catalogue.
+pub mod fault {
+    /// The identity of a workload is revoked.
+    pub const IAM: &str = "revoked-iam";
+    /// Free capacity is enough in sum and on no single node.
+    pub const FRAGMENTATION: &str = "request-fragmentation";
+    /// Large packets vanish on the overlay.
+    pub const MTU: &str = "overlay-mtu";
+    /// A volume stays in its zone.
+    pub const PVC: &str = "cross-az-pvc";
+    /// etcd waits for its disk.
+    pub const ETCD: &str = "etcd-disk";
+    /// All of them.
+    pub const ALL: &[&str] = &[IAM, FRAGMENTATION, MTU, PVC, ETCD];
+}
+
+/// Whether something is wrong, or only worth knowing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Worth knowing.
+    Warn,
+    /// Wrong.
+    Fail,
+}
+
+/// What a check found at one object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Whether it is wrong.
+    pub level: Level,
+    /// The object, as `Kind namespace/name`.
+    pub object: String,
+    /// What was seen there.
+    pub value: String,
+    /// The file that declares the object, where there is one.
+    pub file: Option<String>,
+}
+
+impl Finding {
+    /// Something wrong.
+    pub fn fail(object: impl fmt::Display, value: impl Into<String>) -> Self {
+        Self { level: Level::Fail, object: object.to_string(), value: value.into(), file: None }
+    }
+
+    /// Something worth knowing.
+    pub fn warn(object: impl fmt::Display, value: impl Into<String>) -> Self {
+        Self { level: Level::Warn, object: object.to_string(), value: value.into(), file: None }
+    }
+
+    /// The same, declared in this file.
+    #[must_use]
+    pub fn in_file(self, file: Option<&String>) -> Self {
+        Self { file: file.cloned(), ..self }
+    }
+}
+
+/// What a check answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It looked, and found this; nothing is a pass. With what it looked at, for those who read a pass.
+    Looked {
+        /// What is wrong or worth knowing.
+        findings: Vec<Finding>,
+        /// What was looked at.
+        at: String,
+    },
+    /// There was nothing to judge.
+    Skip(String),
+}
+
+impl Verdict {
+    /// Looked at `count` things called `what`.
+    pub fn looked(findings: Vec<Finding>, count: usize, what: &str) -> Self {
+        Self::Looked { findings, at: format!("{count} {what}") }
+    }
+}
+
+/// A check: declared once, used by reports, `list`, `explain` and the schema.
+pub struct Check {
+    /// Its stable name.
+    pub id: &'static str,
+    /// When it passes, in one sentence.
+    pub title: &'static str,
+    /// What it is about.
+    pub area: Area,
+    /// How much its failure matters.
+    pub severity: Severity,
+    /// The canonical faults that its failure predicts.
+    pub predicts: &'static [&'static str],
+    /// What it cannot do without.
+    pub needs: &'static [Input],
+    /// Whether manifests alone can answer it.
+    pub manifests: bool,
+    /// Why it matters.
+    pub why: &'static str,
+    /// What to do about it: YAML or commands that can be pasted.
+    pub remedy: &'static str,
+    /// The check itself. Called only when everything that it needs was read.
+    pub judge: fn(&Snapshot) -> Verdict,
+}
+
+/// How a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// All is well.
+    Pass,
+    /// It could not be judged; the evidence says why.
+    Skip,
+    /// Worth knowing.
+    Warn,
+    /// Something is wrong.
+    Fail,
+}
+
+impl Status {
+    /// The name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Status::Pass => "pass",
+            Status::Skip => "skip",
+            Status::Warn => "warn",
+            Status::Fail => "fail",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// One piece of evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The object; empty for what is about the whole.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub object: String,
+    /// What was seen.
+    pub value: String,
+    /// The file that declares the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+}
+
+/// A check's result, as reports have it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckResult {
+    /// The check's stable name.
+    pub id: String,
+    /// When it passes.
+    pub title: String,
+    /// What it is about.
+    #[serde(rename = "loop")]
+    pub area: Area,
+    /// How much its failure matters.
+    pub severity: Severity,
+    /// How it ended.
+    pub status: Status,
+    /// What it rests on, most important first; a long list ends with how many more there are.
+    pub evidence: Vec<Evidence>,
+    /// What to do about it.
+    pub remedy: String,
+    /// The canonical faults that its failure predicts.
+    pub predicts: Vec<String>,
+    /// Whether it was skipped for want of access, and not because there was nothing to judge.
+    #[serde(skip)]
+    pub blind: bool,
+}
+
+/// The content of `check --output json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Results {
+    /// One entry a check, in the order of the checklist.
+    pub checks: Vec<CheckResult>,
+}
+
+impl Results {
+    /// How many ended so.
+    #[must_use]
+    pub fn count(&self, status: Status) -> usize {
+        self.checks.iter().filter(|c| c.status == status).count()
+    }
+
+    /// The result of a check.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<&CheckResult> {
+        self.checks.iter().find(|c| c.id == id)
+    }
+}

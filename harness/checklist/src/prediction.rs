@@ -1,0 +1,180 @@
+//! Warnings held against what happened: did the faults that the checklist predicts really bite?
+//!
+//! A check that fails *predicts* its faults. A fault has *bitten* when its victim showed the symptom, whatever the
+//! detector made of it; it was *held* when it was in force and the cluster absorbed it. Observability predicts that a
+//! fault goes unnoticed and not that it bites, so its checks take no part.
+
+use crate::check::{Area, Results, Status, fault};
+use loopdrill_model::{DrillReport, Outcome};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// How a prediction and what happened fit together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Agreement {
+    /// A check failed, and the fault bit.
+    PredictedAndBitten,
+    /// A check failed, and the cluster absorbed the fault.
+    PredictedNotBitten,
+    /// All checks passed, and the fault bit: a gap in the checklist.
+    BittenNotPredicted,
+    /// All checks passed, and the cluster absorbed the fault.
+    ReadyAndHeld,
+    /// No drill put the fault in force, so nothing is known.
+    NotDrilled,
+}
+
+impl fmt::Display for Agreement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::PredictedAndBitten => "predicted and bitten",
+            Self::PredictedNotBitten => "predicted, not bitten",
+            Self::BittenNotPredicted => "bitten, not predicted",
+            Self::ReadyAndHeld => "ready and held",
+            Self::NotDrilled => "not drilled",
+        })
+    }
+}
+
+/// One canonical fault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// Its name.
+    pub fault: String,
+    /// The checks that failed and predict it.
+    pub predicted_by: Vec<String>,
+    /// The checks about it that passed, or warned.
+    pub passed: Vec<String>,
+    /// The checks about it that were skipped: what they would have said is not known.
+    pub skipped: Vec<String>,
+    /// Variants in which it bit.
+    pub bitten: Vec<String>,
+    /// Variants that the cluster absorbed.
+    pub held: Vec<String>,
+    /// How the two fit together.
+    pub agreement: Agreement,
+}
+
+/// Whether one drill's fault bit; `None` when the drill does not tell.
+fn bit(drill: &DrillReport) -> Option<bool> {
+    match drill.outcome {
+        Outcome::Resilient => Some(false),
+        Outcome::Passed => Some(true),
+        Outcome::Failed(_) | Outcome::CleanupFailed if drill.gates.injected.ok => {
+            Some(drill.gates.manifested.ok)
+        }
+        _ => None,
+    }
+}
+
+/// Holds the checks, as they were before the drills, against the drills. One entry a canonical fault.
+#[must_use]
+pub fn hold(before: &Results, drills: &[DrillReport]) -> Vec<Prediction> {
+    fault::ALL.iter().map(|fault| one(fault, before, drills)).collect()
+}
+
+fn one(fault: &str, before: &Results, drills: &[DrillReport]) -> Prediction {
+    let about = || {
+        before
+            .checks
+            .iter()
+            .filter(|c| c.area != Area::Observability && c.predicts.iter().any(|p| p == fault))
+    };
+    let ids = |wanted: &[Status]| -> Vec<String> {
+        about().filter(|c| wanted.contains(&c.status)).map(|c| c.id.clone()).collect()
+    };
+    let variants = |wanted: bool| -> Vec<String> {
+        let of = drills.iter().filter(|d| d.fault == fault && bit(d) == Some(wanted));
+        of.map(|d| d.variant.clone()).collect()
+    };
+    let (predicted_by, bitten, held) = (ids(&[Status::Fail]), variants(true), variants(false));
+    let agreement = match (predicted_by.is_empty(), bitten.is_empty(), held.is_empty()) {
+        (_, true, true) => Agreement::NotDrilled,
+        (false, false, _) => Agreement::PredictedAndBitten,
+        (false, true, false) => Agreement::PredictedNotBitten,
+        (true, false, _) => Agreement::BittenNotPredicted,
+        (true, true, false) => Agreement::ReadyAndHeld,
+    };
+    Prediction {
+        fault: fault.into(),
+        predicted_by,
+        passed: ids(&[Status::Pass, Status::Warn]),
+        skipped: ids(&[Status::Skip]),
+        bitten,
+        held,
+        agreement,
+    }
+}
+
+/// The table as a run prints it.
+#[must_use]
+pub fn table(predictions: &[Prediction]) -> String {
+    let list = |names: &[String]| if names.is_empty() { "–".to_string() } else { names.join(" ") };
+    let mut text = format!("{:<22} {:<23} {:<30} bitten in / held in\n", "fault", "", "predicted by");
+    for p in predictions {
+        let drills = format!("{} / {}", list(&p.bitten), list(&p.held));
+        let agreement = p.agreement.to_string();
+        text.push_str(&format!("{:<22} {agreement:<23} {:<30} {drills}\n", p.fault, list(&p.predicted_by)));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::results;
+    use loopdrill_model::{Gate, GateResult, Gates, Timings};
+
+    fn drill(fault: &str, outcome: Outcome, injected: bool, manifested: bool) -> DrillReport {
+        let gate = |ok| GateResult { ok, ..GateResult::default() };
+        DrillReport {
+            fault: fault.into(),
+            variant: "v".into(),
+            expected_loop: None,
+            expectation: None,
+            gates: Gates { injected: gate(injected), manifested: gate(manifested), ..Gates::default() },
+            outcome,
+            diagnosis: None,
+            other_findings: vec![],
+            timings: Timings::default(),
+            detectors: vec![],
+            error: None,
+        }
+    }
+
+    fn agreement(check: Status, drills: &[DrillReport]) -> Agreement {
+        let held = hold(&results(&[("ST-01", check), ("ST-02", Status::Pass)]), drills);
+        held.into_iter().find(|p| p.fault == fault::PVC).expect("every fault is there").agreement
+    }
+
+    #[test]
+    fn the_four_answers_and_not_knowing() {
+        let bitten = [drill(fault::PVC, Outcome::Passed, true, true)];
+        let unnoticed = [drill(fault::PVC, Outcome::Failed(Gate::Detected), true, true)];
+        let held = [drill(fault::PVC, Outcome::Resilient, true, false)];
+        assert_eq!(agreement(Status::Fail, &bitten), Agreement::PredictedAndBitten);
+        assert_eq!(agreement(Status::Fail, &unnoticed), Agreement::PredictedAndBitten);
+        assert_eq!(agreement(Status::Fail, &held), Agreement::PredictedNotBitten);
+        assert_eq!(agreement(Status::Pass, &bitten), Agreement::BittenNotPredicted);
+        assert_eq!(agreement(Status::Pass, &held), Agreement::ReadyAndHeld);
+        assert_eq!(agreement(Status::Fail, &[]), Agreement::NotDrilled);
+        let elsewhere = [drill(fault::ETCD, Outcome::Passed, true, true)];
+        assert_eq!(agreement(Status::Fail, &elsewhere), Agreement::NotDrilled);
+        for outcome in [Outcome::NotInjected, Outcome::Errored, Outcome::Interrupted] {
+            assert_eq!(
+                agreement(Status::Fail, &[drill(fault::PVC, outcome, false, false)]),
+                Agreement::NotDrilled
+            );
+        }
+    }
+
+    #[test]
+    fn observability_predicts_no_bite() {
+        let held =
+            hold(&results(&[("OB-01", Status::Fail)]), &[drill(fault::PVC, Outcome::Passed, true, true)]);
+        let of_pvc = held.iter().find(|p| p.fault == fault::PVC).expect("there");
+        assert_eq!(of_pvc.agreement, Agreement::BittenNotPredicted);
+        assert!(table(&held).contains("bitten, not predicted"));
+    }
+}

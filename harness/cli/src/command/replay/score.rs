@@ -1,0 +1,255 @@
+//! `loopdrill replay --score`: right or wrong, drill by drill.
+
+use super::{Played, bad, play};
+use crate::{Failure, names::OutputFormat};
+use loopdrill_detect::{Scored, Verdict};
+use loopdrill_model::{Diagnosis, ExitStatus, Expectation, Loop, Root, Timestamp};
+use loopdrill_report::duration;
+use serde_json::{Value, json};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+pub(super) fn main(paths: &[PathBuf], output: OutputFormat) -> Result<ExitStatus, Failure> {
+    let files = recordings(paths)?;
+    let mut all = Vec::new();
+    for (file, played) in files.iter().zip(play_all(&files)) {
+        let played = played?;
+        if let Some(error) = &played.broke_off {
+            return Err(bad(file, error));
+        }
+        all.push((name(file), played));
+    }
+    let sum = Sum::of(&all);
+    match output {
+        OutputFormat::Human => print(&all, &sum),
+        OutputFormat::Json => println!("{:#}", as_json(&all, &sum)),
+    }
+    Ok(if sum.is_perfect() { ExitStatus::Ready } else { ExitStatus::NotReady })
+}
+
+/// The files themselves, and those in folders, in the order of their names.
+fn recordings(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let failed = |e: io::Error| Failure::new(ExitStatus::Usage, &e).before(&path.display().to_string());
+        let entries = fs::read_dir(path).map_err(failed)?.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+        let mut found: Vec<_> = entries.iter().map(fs::DirEntry::path).filter(|p| is_recording(p)).collect();
+        if found.is_empty() {
+            return Err(Failure::usage(format!("{} holds no recordings (*.gz)", path.display())));
+        }
+        found.sort();
+        files.append(&mut found);
+    }
+    Ok(files)
+}
+
+fn is_recording(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e == "gz")
+}
+
+fn name(file: &Path) -> String {
+    file.file_stem().map_or_else(|| file.display().to_string(), |s| s.to_string_lossy().into_owned())
+}
+
+/// Plays all, as many at a time as there are cores.
+fn play_all(files: &[PathBuf]) -> Vec<Result<Played, Failure>> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::new());
+    let work = || {
+        while let Some((n, file)) = {
+            let n = next.fetch_add(1, Ordering::Relaxed);
+            files.get(n).map(|file| (n, file))
+        } {
+            let played = play(file, |_| {});
+            done.lock().unwrap_or_else(PoisonError::into_inner).push((n, played));
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from).min(files.len()) {
+            scope.spawn(work);
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(n, _)| *n);
+    done.into_iter().map(|(_, played)| played).collect()
+}
+
+#[derive(Default)]
+struct Sum {
+    right: usize,
+    wrong: usize,
+    unscored: usize,
+    false_alarms: usize,
+}
+
+impl Sum {
+    fn of(all: &[(String, Played)]) -> Self {
+        let mut sum = Self::default();
+        for (_, played) in all {
+            sum.false_alarms += played.strays.len();
+            for scored in &played.scored {
+                match scored.verdict {
+                    Verdict::Right => sum.right += 1,
+                    Verdict::Wrong | Verdict::Missed => sum.wrong += 1,
+                    Verdict::Unscored => sum.unscored += 1,
+                }
+            }
+        }
+        sum
+    }
+
+    /// Nothing scored proves nothing.
+    fn is_perfect(&self) -> bool {
+        self.right > 0 && self.wrong + self.unscored + self.false_alarms == 0
+    }
+}
+
+const HEADINGS: [&str; 6] = ["RECORDING", "DRILL", "EXPECTED", "DIAGNOSED", "ANSWER", "LAG"];
+
+fn print(all: &[(String, Played)], sum: &Sum) {
+    let mut rows = vec![HEADINGS.map(String::from)];
+    for (name, played) in all {
+        rows.extend(played.scored.iter().map(|s| row(name, s)));
+        rows.extend(played.strays.iter().map(|d| stray(name, d)));
+        if played.scored.is_empty() && played.strays.is_empty() {
+            let dash = || String::from("–");
+            rows.push([name.clone(), dash(), dash(), dash(), "has no marks".into(), dash()]);
+        }
+    }
+    let width = |n: usize| rows.iter().map(|r: &[String; 6]| r[n].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..HEADINGS.len()).map(width).collect();
+    for row in &rows {
+        let line: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        println!("{}", line.join("  ").trim_end());
+    }
+    println!();
+    print!("{}", confusion(all));
+    let drills = sum.right + sum.wrong + sum.unscored;
+    println!("{} of {drills} answers right; {} false alarms", sum.right, sum.false_alarms);
+    if sum.unscored > 0 {
+        println!(
+            "{} not scored: the fault was never in force, or the recording ends too early",
+            sum.unscored
+        );
+    }
+}
+
+fn row(name: &str, s: &Scored) -> [String; 6] {
+    let drill = s.drill.to_string();
+    [name.into(), drill, wanted(&s.expected), answers(&s.found), verdict(s.verdict).into(), lag(s)]
+}
+
+fn stray(name: &str, d: &Diagnosis) -> [String; 6] {
+    let found = answers(std::slice::from_ref(d));
+    [name.into(), "–".into(), "none".into(), found, "FALSE ALARM".into(), "–".into()]
+}
+
+fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Right => "right",
+        Verdict::Wrong => "WRONG",
+        Verdict::Missed => "MISSED",
+        Verdict::Unscored => "not scored",
+    }
+}
+
+fn wanted(expected: &Expectation) -> String {
+    let one = |root: &Root| {
+        let causes: Vec<_> = root.causes.iter().map(|c| c.name()).collect();
+        format!("{}: {}", root.control_loop, causes.join(" or "))
+    };
+    let all: Vec<_> = expected.roots.iter().map(one).collect();
+    if all.is_empty() { "none".into() } else { all.join(" + ") }
+}
+
+fn answers(found: &[Diagnosis]) -> String {
+    let mut all: Vec<String> = Vec::new();
+    for d in found {
+        let answer = format!("{}: {}", d.control_loop, d.cause.map_or("no cause named", |c| c.name()));
+        if !all.contains(&answer) {
+            all.push(answer);
+        }
+    }
+    if all.is_empty() { "none".into() } else { all.join(" + ") }
+}
+
+fn since(from: Option<Timestamp>, to: Option<Timestamp>) -> Option<loopdrill_report::SignedDuration> {
+    Some(to?.duration_since(from?))
+}
+
+/// From the first evidence to the diagnosis.
+fn lag(s: &Scored) -> String {
+    since(s.first_evidence_at, s.diagnosed_at).map_or_else(|| "–".into(), duration)
+}
+
+/// Expectation loops down, diagnosed loops across; the best answer counts.
+fn confusion(all: &[(String, Played)]) -> String {
+    let scored = || all.iter().flat_map(|(_, p)| &p.scored).filter(|s| s.verdict != Verdict::Unscored);
+    let strays = all.iter().flat_map(|(_, p)| &p.strays).map(|d| (None, Some(d.control_loop)));
+    let pairs: Vec<(Option<Loop>, Option<Loop>)> = scored()
+        .map(|s| (s.expected.control_loop(), s.found.first().map(|d| d.control_loop)))
+        .chain(strays)
+        .collect();
+    let kinds: Vec<Option<Loop>> =
+        Loop::DRILLED.into_iter().chain([Loop::Workload]).map(Some).chain([None]).collect();
+    let title = |l: Option<Loop>| l.map_or("none", Loop::name);
+    let mut out = format!("{:<16}", "EXPECTED");
+    kinds.iter().for_each(|k| out += &format!("{:>15}", title(*k)));
+    out += "\n";
+    for expected in &kinds {
+        if !pairs.iter().any(|(e, _)| e == expected) {
+            continue;
+        }
+        out += &format!("{:<16}", title(*expected));
+        for found in &kinds {
+            let n = pairs.iter().filter(|p| **p == (*expected, *found)).count();
+            out += &format!("{:>15}", if n == 0 { "·".into() } else { n.to_string() });
+        }
+        out += "\n";
+    }
+    out + "\n"
+}
+
+fn as_json(all: &[(String, Played)], sum: &Sum) -> Value {
+    let ms = |from, to| since(from, to).map(|d| d.as_millis().to_string().parse::<i64>().unwrap_or(i64::MAX));
+    let drill = |s: &Scored| {
+        json!({
+            "drill": s.drill.to_string(),
+            "expected": s.expected,
+            "diagnosed": s.found.first().map(|d| json!({ "loop": d.control_loop, "cause": d.cause })),
+            "answer": match s.verdict {
+                Verdict::Right => "right",
+                Verdict::Wrong => "wrong",
+                Verdict::Missed => "missed",
+                Verdict::Unscored => "not-scored",
+            },
+            "lag_ms": ms(s.first_evidence_at, s.diagnosed_at),
+            "lead_ms": ms(s.first_evidence_at, s.manifested_at),
+        })
+    };
+    let recording = |(name, played): &(String, Played)| {
+        json!({
+            "recording": name,
+            "drills": played.scored.iter().map(drill).collect::<Vec<_>>(),
+            "false_alarms": played.strays,
+        })
+    };
+    json!({
+        "recordings": all.iter().map(recording).collect::<Vec<_>>(),
+        "right": sum.right,
+        "wrong": sum.wrong,
+        "not_scored": sum.unscored,
+        "false_alarms": sum.false_alarms,
+    })
+}
