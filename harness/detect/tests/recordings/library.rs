@@ -3,13 +3,31 @@
 use loopdrill_detect::{Player, Scored, Scorer};
 use loopdrill_model::{Diagnosis, Loop, Subject};
 use loopdrill_observe::record::{Entry, read};
-use std::{collections::BTreeSet, fmt, fs, io::Cursor, path::PathBuf, sync::LazyLock};
+use std::{
+    collections::{BTreeSet, hash_map::RandomState},
+    fmt, fs,
+    hash::{BuildHasher, Hasher},
+    io::Cursor,
+    path::PathBuf,
+    sync::LazyLock,
+};
 
 /// A recording from `tests/recordings`.
 pub(crate) struct Recording {
     pub(crate) name: String,
     pub(crate) bytes: Vec<u8>,
     pub(crate) entries: Vec<Entry>,
+}
+
+impl Recording {
+    /// Another one each time, so that in the long run much is tried; `LOOPDRILL_SEED` repeats one.
+    pub(crate) fn seed(&self) -> u64 {
+        static SEED: LazyLock<u64> = LazyLock::new(|| {
+            let given = std::env::var("LOOPDRILL_SEED").ok().and_then(|s| s.parse().ok());
+            given.unwrap_or_else(|| RandomState::new().build_hasher().finish())
+        });
+        *SEED
+    }
 }
 
 pub(crate) static RECORDINGS: LazyLock<Vec<Recording>> = LazyLock::new(|| {
@@ -103,9 +121,10 @@ pub(crate) fn answers(entries: &[Entry]) -> Vec<Vec<Answer>> {
 }
 
 /// The same findings at the same moments.
-pub(crate) fn assert_same(name: &str, expected: &[Vec<Answer>], found: &[Vec<Answer>]) {
+pub(crate) fn assert_same(recording: &Recording, expected: &[Vec<Answer>], found: &[Vec<Answer>]) {
+    let (name, seed) = (&recording.name, recording.seed());
     assert_eq!(expected.len(), found.len(), "{name}");
     for (n, (e, f)) in expected.iter().zip(found).enumerate() {
-        assert_eq!(e, f, "{name}: judgement {n} of {}", expected.len());
+        assert_eq!(e, f, "{name}: judgement {n} of {} (LOOPDRILL_SEED={seed})", expected.len());
     }
 }
