@@ -49,6 +49,11 @@ fn every_recorded_drill_gets_its_right_answer() {
     });
 }
 
+fn said(answers: &[Answer]) -> String {
+    let all: Vec<_> = answers.iter().map(Answer::to_string).collect();
+    if all.is_empty() { "silence".into() } else { all.join("; ") }
+}
+
 #[test]
 fn what_is_said_is_what_was_said() {
     let mut all = String::new();
@@ -67,11 +72,7 @@ fn what_is_said_is_what_was_said() {
         for answer in &played.moments {
             let now: BTreeSet<_> = answer.iter().map(Answer::cause).collect();
             if now != before {
-                let _ = writeln!(
-                    all,
-                    "  {}",
-                    answer.iter().map(Answer::to_string).collect::<Vec<_>>().join("; ")
-                );
+                let _ = writeln!(all, "  {}", said(answer));
                 before = now;
             }
         }
