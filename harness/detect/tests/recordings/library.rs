@@ -12,6 +12,15 @@ pub(crate) struct Recording {
     pub(crate) entries: Vec<Entry>,
 }
 
+impl Recording {
+    /// What random choices start from; `LOOPDRILL_SEED` tries another one.
+    pub(crate) fn seed(&self) -> u64 {
+        static SEED: LazyLock<u64> =
+            LazyLock::new(|| std::env::var("LOOPDRILL_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(7));
+        *SEED
+    }
+}
+
 pub(crate) static RECORDINGS: LazyLock<Vec<Recording>> = LazyLock::new(|| {
     let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/recordings");
     let files = fs::read_dir(&dir).expect("the folder of recordings").map(|f| f.expect("a file").path());
@@ -103,9 +112,10 @@ pub(crate) fn answers(entries: &[Entry]) -> Vec<Vec<Answer>> {
 }
 
 /// The same findings at the same moments.
-pub(crate) fn assert_same(name: &str, expected: &[Vec<Answer>], found: &[Vec<Answer>]) {
+pub(crate) fn assert_same(recording: &Recording, expected: &[Vec<Answer>], found: &[Vec<Answer>]) {
+    let (name, seed) = (&recording.name, recording.seed());
     assert_eq!(expected.len(), found.len(), "{name}");
     for (n, (e, f)) in expected.iter().zip(found).enumerate() {
-        assert_eq!(e, f, "{name}: judgement {n} of {}", expected.len());
+        assert_eq!(e, f, "{name}: judgement {n} of {} (LOOPDRILL_SEED={seed})", expected.len());
     }
 }

@@ -59,7 +59,9 @@ async fn play(script: Vec<(&'static str, StatusCode, String)>, enough: usize) ->
         "default",
     );
     let (tx, mut rx) = mpsc::channel(64);
-    let what = Watch { api: Api::<Service>::all(client), instead: None, resource: "services", fields: "" };
+    let alone = Api::namespaced(client.clone(), "shop");
+    let instead = Some(("shop".to_owned(), alone));
+    let what = Watch { api: Api::<Service>::all(client), instead, resource: "services", fields: "" };
     let handler = Reduce { kind: "Service", reduce: |s: &Service| Signal::Service(reduce::service(s)) };
     let task = tokio::spawn(watch(what, handler, Sink::new(tx)));
     let mut signals = Vec::new();
@@ -79,6 +81,8 @@ fn words(signal: &Signal) -> String {
         Signal::SourceState(state) => {
             if state.lost.is_some() {
                 "lost".into()
+            } else if state.name == Source::api("services/shop") {
+                "works in shop".into()
             } else {
                 "works".into()
             }
@@ -100,6 +104,17 @@ async fn a_relist_tells_what_vanished_in_between() {
         ["a at 1", "b at 2", "c at 3", "works", "a at 11", "a at 11", "c u3 gone", "c at 15", "b u2 gone"],
         "an expired version is no loss, and a successor of the same name is another object"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_may_not_look_everywhere_looks_into_one_namespace() {
+    let script = vec![
+        ("list", StatusCode::FORBIDDEN, status(403).to_string()),
+        list(10, &[service("a", "u1", 1)]),
+        events(&[("MODIFIED", service("a", "u1", 11))]),
+    ];
+    let told: Vec<_> = play(script, 4).await.iter().map(words).collect();
+    assert_eq!(told, ["lost", "a at 1", "works in shop", "a at 11"]);
 }
 
 #[tokio::test(start_paused = true)]
