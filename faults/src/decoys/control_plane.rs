@@ -23,10 +23,10 @@ const FAULT: &str = "control-plane-decoy";
 const CLIENTS: &str = "clients";
 /// How many of them, with some hundred requests under way each.
 const REPLICAS: u32 = 2;
-/// A write that takes longer stands in a queue: some 20 times as long as without one.
-const CROWDED_MS: u64 = 200;
+/// A write that takes longer is slow: some 20 times as long as on a healthy API server.
+const SLOW_MS: u64 = 200;
 /// What is left to an API server that is starved.
-const CPU_MILLIS: u32 = 60;
+const CPU_MILLIS: u32 = 45;
 
 pub(super) static CONDITIONS: &[Condition] = &[Condition {
     spec: FaultSpec {
@@ -154,11 +154,7 @@ impl Fault for SlowApi {
     }
 
     async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {
-        let look = match self.starves() {
-            true => etcd_disk::look(ctx).await?,
-            false => etcd_disk::look_for(ctx, CROWDED_MS).await?,
-        };
-        Ok(self.latch.judge(look))
+        Ok(self.latch.judge(etcd_disk::look_for(ctx, SLOW_MS).await?))
     }
 
     /// Leaders that lost their lease restart; the cluster is not as before until they lead again.

@@ -8,7 +8,7 @@ use crate::{
     world::{HistogramSeries, World, age, float, has_control_plane},
 };
 use loopdrill_model::{Cause, ChainLink, Source, Subject, Timestamp};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 /// How long etcd's log waits for the disk.
 const FSYNC: &str = "etcd_disk_wal_fsync_duration_seconds";
@@ -32,12 +32,14 @@ const STALL: f64 = 5.0;
 /// Latency of the API server that nobody should see, in seconds.
 const SLOW_REQUEST: f64 = 1.0;
 
+/// Requests a second that are worth to be called many.
+const MANY: f64 = 50.0;
 /// Requests in the API server's queues that are more than a burst.
 const QUEUED: f64 = 20.0;
 /// How long what could run in a Go program waits for a CPU.
 const SCHEDULING: &str = "go_sched_latencies_seconds";
 /// Seconds of such a wait that nobody has who gets the CPU that he needs.
-const LONG_WAIT: f64 = 0.05;
+const LONG_WAIT: f64 = 0.02;
 
 pub(crate) fn look(world: &World, found: &mut Findings<'_>) {
     let members = members(world);
@@ -104,7 +106,7 @@ fn member<'w>(world: &World, source: &'w Source, h: &HistogramSeries) -> Member<
 }
 
 fn back(t: Timestamp, seconds: u64) -> Timestamp {
-    t.checked_sub(std::time::Duration::from_secs(seconds)).unwrap_or(t)
+    t.checked_sub(Duration::from_secs(seconds)).unwrap_or(t)
 }
 
 fn slow(h: &HistogramSeries, at: Timestamp, window: u64) -> Option<Slow> {
@@ -268,14 +270,20 @@ fn is_short(labels: &BTreeMap<String, String>) -> bool {
 
 /// 99 % of the short requests of the last seconds took less.
 fn api_latency(world: &World) -> Option<f64> {
-    let gain =
-        world.telemetry.gain("apiserver_request_duration_seconds", is_short, world.ago(10), world.now());
-    gain.quantile(0.99).filter(|_| gain.count >= 5)
+    // A server that hardly answers is asked more rarely.
+    [10, 20].into_iter().find_map(|seconds| {
+        let (from, to) = (world.ago(seconds), world.now());
+        let gain = world.telemetry.gain("apiserver_request_duration_seconds", is_short, from, to);
+        gain.quantile(0.99).filter(|_| gain.count >= 5)
+    })
 }
 
 /// Times of the past, in seconds ago, of which the quietest says what is usual.
 const QUIET_TIMES: &[(u64, u64)] =
     &[(50, 20), (80, 50), (110, 80), (140, 110), (170, 140), (200, 170), (230, 200), (260, 230), (290, 260)];
+
+/// The first seconds of watching are such a time, too.
+const FIRST: Duration = Duration::from_secs(8);
 
 /// Requests a second: in the last ten seconds, and what was usual before.
 fn traffic(world: &World) -> Option<(f64, f64)> {
@@ -289,9 +297,11 @@ fn traffic(world: &World) -> Option<(f64, f64)> {
     let before =
         world.telemetry.increase("apiserver_request_total", all, world.ago(130), world.ago(10)) / known;
     // What has lasted for minutes is still more than what was usual before.
-    let usual = QUIET_TIMES.iter().filter(|(from, _)| float(*from) <= world.age(born)).map(|(from, to)| {
-        let times = (world.ago(*from), world.ago(*to));
-        world.telemetry.increase("apiserver_request_total", all, times.0, times.1) / float(from - to)
+    let past = QUIET_TIMES.iter().filter(|(from, _)| float(*from) <= world.age(born));
+    let past = past.map(|(from, to)| (world.ago(*from), world.ago(*to)));
+    let first = (born, born.checked_add(FIRST).unwrap_or(born));
+    let usual = past.chain([first]).map(|(from, to)| {
+        world.telemetry.increase("apiserver_request_total", all, from, to) / age(to, from).max(1.0)
     });
     Some((now, usual.filter(|rate| *rate > 1.0).fold(before, f64::min)))
 }
@@ -299,7 +309,7 @@ fn traffic(world: &World) -> Option<(f64, f64)> {
 /// The API server's own view, where etcd is hidden or healthy.
 fn api(world: &World, hidden: bool, healthy: bool, found: &mut Findings<'_>) {
     let Some((now, before)) = traffic(world) else { return };
-    let grown = now > 100.0 && now > 3.0 * before;
+    let grown = now > MANY && now > 3.0 * before;
     let p99 = api_latency(world);
     let is_slow = p99.is_some_and(|p| p > SLOW_REQUEST);
     let latency = p99.map_or("unknown".to_owned(), |p| format!("{:.0} ms over 10 s", p * 1000.0));
@@ -330,8 +340,8 @@ fn api(world: &World, hidden: bool, healthy: bool, found: &mut Findings<'_>) {
     } else if healthy && is_slow && !grown {
         let finding = base(Cause::ControlPlaneStarved, 0.6);
         match waits_for_cpu(world) {
-            Some(p99) => {
-                let value = format!("{:.0} ms over 10 s", p99 * 1000.0);
+            Some(p90) => {
+                let value = format!("p90 {:.0} ms over 20 s", p90 * 1000.0);
                 let finding = Finding { confidence: 0.88, ..finding };
                 found.add("api", finding.proven_by(SCHEDULING, value, world.now(), &source));
             }
@@ -341,14 +351,11 @@ fn api(world: &World, hidden: bool, healthy: bool, found: &mut Findings<'_>) {
     }
 }
 
-/// For how long what could run in the API server waits for a CPU: 99 % of it less. Only what is long now and was
-/// so a few seconds ago counts.
+/// For how long what could run in the API server waits for a CPU: 90 % of it less. A busy machine makes it wait for
+/// moments; only what is long over a while counts, also where a slow server is asked rarely.
 fn waits_for_cpu(world: &World) -> Option<f64> {
-    let p99 = |from, to| {
-        let gain = world.telemetry.gain(SCHEDULING, |_| true, world.ago(from), world.ago(to));
-        gain.quantile(0.99).filter(|p| *p > LONG_WAIT && gain.count >= 20)
-    };
-    p99(5, 0).and(p99(10, 0))
+    let gain = world.telemetry.gain(SCHEDULING, |_| true, world.ago(20), world.now());
+    gain.quantile(0.9).filter(|p90| *p90 > LONG_WAIT && gain.count >= 20)
 }
 
 /// Requests that wait in the API server for their turn.
@@ -408,7 +415,10 @@ fn webhooks(world: &World, found: &mut Findings<'_>) {
             && world.age(e.at) < 60.0
             && text::create_failure(&e.message) == Some(Cause::WebhookBlocked)
     });
-    if more < 1.0 || told {
+    // Whoever was refused once and says so a moment later is no reason to speak of it twice.
+    let before = world.telemetry.increase(name, failed, world.ago(45), world.ago(12));
+    let still = world.telemetry.increase(name, failed, world.ago(12), world.now());
+    if before < 1.0 || still < 1.0 || told {
         return;
     }
     let source = Source::metrics("apiserver");

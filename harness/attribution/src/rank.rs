@@ -14,7 +14,6 @@ const NEEDS_API: &[Cause] = &[
     Cause::AttachOrMountFailed,
     Cause::ControlPlaneStarved,
     Cause::DnsFailure,
-    Cause::NoReadyEndpoints,
     Cause::NodeDown,
     Cause::ProbeFailing,
     Cause::ProvisioningFailed,

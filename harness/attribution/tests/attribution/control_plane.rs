@@ -208,6 +208,9 @@ fn a_webhook_that_cannot_be_called_is_told_by_its_metric_as_well() {
     s.pass(5.0);
     assert_eq!(s.causes(), [], "it may have been long ago");
     s.metric("apiserver", "apiserver_admission_webhook_rejection_count", &labels, 4.0);
+    s.pass(13.0);
+    assert_eq!(s.causes(), [], "whoever was refused may still say so");
+    s.metric("apiserver", "apiserver_admission_webhook_rejection_count", &labels, 5.0);
     s.pass(1.0);
     assert_eq!(s.causes(), [WebhookBlocked]);
 }

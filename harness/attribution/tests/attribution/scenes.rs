@@ -526,7 +526,7 @@ pub(crate) fn serve(s: &mut Scene, app: &str, ready: u32) {
 /// Slow answers without traffic, and an API server whose work waits for a CPU although its node has some.
 pub(crate) fn throttled(s: &mut Scene) {
     let (writes, asked) = steady(s, 40);
-    for second in 1..=10 {
+    for second in 1..=20 {
         fsyncs(s, writes + 10 * second, 0);
         requests(s, asked + 10 * second, 5 * second);
         scheduling(s, 1000 + 50 * second, 30 * second);
