@@ -29,7 +29,8 @@ fn wrong_words() {
     let run = Run::new();
     expect(&run, &["run", "--fault", "overlay-mtv"], &[], 2, &["overlay-mtv", "overlay-mtu/df"]);
     expect(&run, &["run", "--variant", "nope"], &[], 2, &["nope"]);
-    expect(&run, &["run", "--loop", "workload"], &[], 2, &["the loops are identity"]);
+    expect(&run, &["run", "--loop", "netwrok"], &[], 2, &["the loops are identity"]);
+    expect(&run, &["run", "--loop", "workload"], &[], 2, &["--loop workload", "--group all"]);
     expect(&run, &["run", "--detector", "psychic"], &[], 2, &["psychic", "builtin"]);
     expect(&run, &["run", "--no-such-flag"], &[], 2, &["--no-such-flag"]);
 }

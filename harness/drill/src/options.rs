@@ -2,7 +2,7 @@
 
 use loopdrill_faults::Fault;
 use loopdrill_model::{Group, Loop};
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 /// How long each gate may take.
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +65,26 @@ pub struct SelectionError {
     known: Vec<String>,
 }
 
+impl fmt::Display for Selection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let flag = |name: &'static str, values: Vec<String>| {
+            values.into_iter().map(move |v| format!("--{name} {v}"))
+        };
+        let loops = self.loops.iter().map(ToString::to_string).collect();
+        let groups = self.groups.iter().map(|g| g.name().to_string()).collect();
+        let words: Vec<String> = flag("fault", self.faults.clone())
+            .chain(flag("variant", self.variants.clone()))
+            .chain(flag("loop", loops))
+            .chain(flag("group", groups))
+            .collect();
+        f.write_str(&words.join(" "))?;
+        if self.groups.is_empty() && self.faults.is_empty() && self.variants.is_empty() {
+            f.write_str(" among the canonical ones (--group all takes decoys and dominoes, too)")?;
+        }
+        Ok(())
+    }
+}
+
 impl Selection {
     /// The selected faults, in the catalogue's order.
     ///
@@ -85,7 +105,7 @@ impl Selection {
         }
         let picked: Vec<_> = catalogue.into_iter().filter(|f| self.matches(&**f)).collect();
         if picked.is_empty() && !self.control() {
-            return Err(SelectionError { asked: format!("{self:?}"), known });
+            return Err(SelectionError { asked: self.to_string(), known });
         }
         Ok(picked)
     }
