@@ -40,10 +40,9 @@ impl Crash<'_> {
 
     /// Its node went down or came up at that time: that ended it, or kept it from starting.
     pub(crate) fn with_its_node(&self, world: &World) -> bool {
-        let node = self.pod.node.as_deref().unwrap_or_default();
         self.end.reason == "ContainerStatusUnknown"
             || self.end.exit_code == 255
-            || world.ready_for(node) < SETTLED
+            || world.rose_with_its_node(self.pod, SETTLED)
     }
 
     /// `exit 1 (Error), 3 times`.

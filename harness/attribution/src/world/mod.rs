@@ -305,6 +305,13 @@ impl World {
         }
     }
 
+    /// Whether the pod was there when its node came up less than so many seconds ago, or its node is not up.
+    pub(crate) fn rose_with_its_node(&self, pod: &Pod, seconds: f64) -> bool {
+        let node = pod.node.as_deref().unwrap_or_default();
+        let older = |n: &Node| n.ready != "True" || n.ready_since.is_none_or(|up| pod.created_at <= up);
+        self.ready_for(node) < seconds && self.nodes.find("", node).is_some_and(|n| older(n))
+    }
+
     /// Whether the pod is a part of the control plane itself: its node's own, on a node of that role.
     pub(crate) fn is_control_plane(&self, pod: &Pod) -> bool {
         pod.owner.as_ref().is_some_and(|owner| owner.kind == "Node")
