@@ -111,7 +111,8 @@ fn one(fault: &str, before: &Results, drills: &[DrillReport]) -> Prediction {
 #[must_use]
 pub fn table(predictions: &[Prediction]) -> String {
     let list = |names: &[String]| if names.is_empty() { "–".to_string() } else { names.join(" ") };
-    let mut text = format!("{:<22} {:<23} {:<30} bitten in / held in\n", "fault", "agreement", "predicted by");
+    let mut text =
+        format!("{:<22} {:<23} {:<30} bitten in / held in\n", "fault", "agreement", "predicted by");
     for p in predictions {
         let drills = format!("{} / {}", list(&p.bitten), list(&p.held));
         let agreement = p.agreement.to_string();
