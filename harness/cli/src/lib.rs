@@ -9,7 +9,7 @@ mod show;
 mod subject;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
-use command::{check, completions, diagnose, lab, list, replay, run, undo};
+use command::{check, completions, diagnose, lab, list, replay, rules, run, undo};
 use failure::Failure;
 use loopdrill_model::ExitStatus;
 use std::process::ExitCode;
@@ -43,7 +43,7 @@ Exit codes:
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run drills and print the scorecard
-    Run(run::Args),
+    Run(Box<run::Args>),
     /// Provide a cluster to drill: up, down, list, kubeconfig, image
     #[command(subcommand)]
     Lab(lab::Command),
@@ -57,6 +57,8 @@ enum Command {
     Diagnose(diagnose::Args),
     /// Diagnose again from recordings, or score them
     Replay(replay::Args),
+    /// Print alert rules for Prometheus, one a failure signature, with their unit tests
+    Rules(rules::Args),
     /// Undo what an interrupted run left behind
     Undo(undo::Args),
     /// Print a shell's completion script
@@ -91,13 +93,14 @@ fn user_main() -> ExitCode {
 
 async fn dispatch(command: Command) -> Result<ExitStatus, Failure> {
     match command {
-        Command::Run(args) => run::main(args).await,
+        Command::Run(args) => run::main(*args).await,
         Command::Lab(command) => lab::main(command).await,
         Command::Check(args) => check::main(args).await,
         Command::Explain(args) => check::explain(&args),
         Command::List(args) => list::main(&args),
         Command::Diagnose(args) => diagnose::main(args).await,
         Command::Replay(args) => replay::main(&args),
+        Command::Rules(args) => rules::main(&args),
         Command::Undo(args) => undo::main(args).await,
         Command::Completions(args) => completions::main(&args, &mut Cli::command()),
     }

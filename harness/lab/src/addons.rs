@@ -107,7 +107,7 @@ where
     }
 }
 
-fn is_complete(daemons: &DaemonSet) -> bool {
+pub(crate) fn is_complete(daemons: &DaemonSet) -> bool {
     daemons.status.as_ref().is_some_and(|status| {
         status.observed_generation == daemons.metadata.generation
             && status.desired_number_scheduled > 0

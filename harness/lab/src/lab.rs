@@ -33,6 +33,8 @@ pub struct UpOptions {
     pub addons: bool,
     /// What runs in the lab from the start; needs the addons.
     pub profile: Option<Profile>,
+    /// Prometheus, Alertmanager, kube-state-metrics and node_exporter.
+    pub monitoring: bool,
     /// Hears one line a phase.
     pub progress: Progress,
     /// Stops the making; what has been made is taken down.
@@ -53,6 +55,7 @@ impl UpOptions {
             keep_failed: false,
             addons: true,
             profile: None,
+            monitoring: false,
             progress,
             cancel: CancellationToken::new(),
         })

@@ -22,6 +22,7 @@ mod lab;
 pub mod labels;
 pub mod lease;
 mod make;
+pub mod monitoring;
 mod node;
 pub mod node_image;
 mod nodes;

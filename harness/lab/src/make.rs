@@ -5,7 +5,7 @@ use crate::{
     boot::{self, Boot},
     engine,
     inventory::{self, LabFile},
-    kubeadm, kubeconfig, labels,
+    kubeadm, kubeconfig, labels, monitoring,
     node::{self, NodePlan, Privileges},
     node_image, profile, teardown,
 };
@@ -112,6 +112,10 @@ impl Making<'_> {
         if options.addons {
             addons::install(&client, &nodes, &spec.name, self.pod_image.reference()).await?;
             self.said("storage and registry are ready");
+        }
+        if options.monitoring {
+            monitoring::install(&client, &nodes, &spec.name, &options.progress).await?;
+            self.said("monitoring is ready");
         }
         if let Some(profile) = options.profile {
             profile::install(&client, self.pod_image.reference(), profile).await?;

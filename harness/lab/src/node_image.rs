@@ -96,7 +96,12 @@ pub async fn built_reference() -> Result<String, LabError> {
 /// # Errors
 /// [`LabError::Builder`] with the end of what the builder said.
 pub async fn build(progress: &Progress) -> Result<String, LabError> {
-    Builder::extract()?.build(progress).await
+    Builder::extract()?.run(&[], progress).await
+}
+
+/// The folder of the monitoring bundle, which is built unless it is there.
+pub(crate) async fn monitoring(progress: &Progress) -> Result<PathBuf, LabError> {
+    Builder::extract()?.run(&["--monitoring"], progress).await.map(PathBuf::from)
 }
 
 async fn present(engine: &Engine, image: &str) -> Result<bool, LabError> {
@@ -195,10 +200,11 @@ impl Builder {
         }
     }
 
-    /// Runs the builder; what it says on standard error is progress, the last line it prints is the reference.
-    async fn build(&self, progress: &Progress) -> Result<String, LabError> {
+    /// Runs the builder; what it says on standard error is progress, the last line it prints is what it built.
+    async fn run(&self, arguments: &[&str], progress: &Progress) -> Result<String, LabError> {
         let mut child = Command::new("bash")
             .arg(&self.script)
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -39,6 +39,9 @@ pub(crate) struct Key {
     pub(crate) labels: BTreeMap<String, String>,
 }
 
+/// Seconds within which all samples of one scrape arrive; two scrapes are at least a second apart.
+const ONE_SCRAPE: f64 = 0.75;
+
 /// Everything that is measured.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Telemetry {
@@ -134,7 +137,9 @@ impl Telemetry {
             .filter(|(key, _)| wanted(&key.labels))
             .map(|(key, series)| {
                 let since = self.scraped_since.get(&key.source).copied().unwrap_or(series.born_at);
-                let appeared = series.born_at > since && series.born_at > from && series.born_at <= to;
+                // The samples of one scrape come one after the other.
+                let later = super::age(series.born_at, since) > ONE_SCRAPE;
+                let appeared = later && series.born_at > from && series.born_at <= to;
                 let first = if appeared { series.iter().next().map_or(0.0, |(_, v)| *v) } else { 0.0 };
                 first + series.increase(from, to)
             })

@@ -44,9 +44,19 @@ pub(crate) struct Up {
     /// What runs in it from the start: a bad or a good example for `loopdrill check`
     #[arg(long, value_name = "PROFILE", value_parser = profile, conflicts_with = "bare")]
     profile: Option<Profile>,
+    /// What to install besides: monitoring (Prometheus, Alertmanager, kube-state-metrics, node_exporter)
+    #[arg(long, value_enum, value_name = "ADDON")]
+    with: Vec<Addon>,
     /// Leave a lab that failed to come up as it is, for a look around
     #[arg(long)]
     keep_failed: bool,
+}
+
+/// What a lab can have besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Addon {
+    /// Prometheus with our rules, Alertmanager, kube-state-metrics, node_exporter
+    Monitoring,
 }
 
 #[derive(Debug, clap::Args)]
@@ -109,6 +119,7 @@ async fn up(args: Up) -> Result<ExitStatus, Failure> {
         node_image: args.node_image,
         addons: !args.bare,
         profile: args.profile,
+        monitoring: args.with.contains(&Addon::Monitoring),
         keep_failed: args.keep_failed,
         cancel: interrupt::token().map_err(|e| Failure::new(ExitStatus::NoCluster, &e))?,
         ..UpOptions::new(progress())?

@@ -7,5 +7,6 @@ pub(crate) mod lab;
 pub(crate) mod list;
 pub(crate) mod readiness;
 pub(crate) mod replay;
+pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod undo;

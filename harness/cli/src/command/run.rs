@@ -7,7 +7,7 @@ use crate::{
     interrupt,
     names::{Groups, OutputFormat, control_loop},
 };
-use loopdrill_detect::{Builtin, Detector};
+use loopdrill_detect::{Builtin, Detector, DetectorOptions, ExecOptions, Mapping, PrometheusOptions};
 use loopdrill_drill::{
     Budgets, Detectors, EventSender, EventStream, Options, Selection, Session, event_stream,
 };
@@ -43,10 +43,17 @@ pub(crate) struct Args {
     /// [default: canonical, and whatever is named]
     #[arg(long, value_name = "GROUP", value_enum)]
     group: Vec<Groups>,
-    /// The detector under test: builtin, exec:COMMAND (which prints diagnoses as `loopdrill diagnose` does), or none
+    /// The detector under test: builtin, prometheus (firing alerts), exec:COMMAND (which prints diagnoses as `loopdrill diagnose` does), or none
     /// (which must fail every drill). Repeatable; the first one decides, all are scored
     #[arg(long, value_name = "DETECTOR", default_value = "builtin")]
     detector: Vec<String>,
+    /// Where `--detector prometheus` asks for alerts: http(s)://HOST:PORT, or NAMESPACE/SERVICE:PORT through the API
+    /// server; also an Alertmanager [default: the lab's own]
+    #[arg(long, value_name = "WHERE")]
+    prometheus: Option<String>,
+    /// What alerts without a `loop` label mean: a YAML file, `ALERT: {loop: LOOP, cause: CAUSE}` a line
+    #[arg(long, value_name = "FILE")]
+    alert_map: Option<PathBuf>,
     #[command(flatten)]
     cluster: ClusterArgs,
     /// Where events.jsonl, report.json and junit.xml go, and the kubeconfig of a lab that stays
@@ -95,6 +102,8 @@ Examples:
   loopdrill run --fault control --for 600          ten minutes in which nothing may be found
   loopdrill run --check                            also: which warnings of the checklist were right?
   loopdrill run --lab dev                          on the lab `dev`, which is made where it is missing and stays
+  loopdrill run --lab dev --detector builtin,prometheus
+                                                   the lab's own alerts beside our detector
   loopdrill run --detector builtin --detector 'exec:./adapter'
                                                    another tool beside ours, on one scoreboard
   loopdrill run --detector none                    what a cluster without monitoring would notice: nothing";
@@ -108,8 +117,7 @@ pub(crate) async fn main(args: Args) -> Result<ExitStatus, Failure> {
     };
     let control = selection.control();
     let faults = selection.pick(catalogue())?;
-    let listed =
-        loopdrill_detect::by_names(&args.detector).map_err(|e| Failure::new(ExitStatus::Usage, &e))?;
+    let listed = listed(&args)?;
     if args.dry_run {
         return dry_run(&args, &faults).await;
     }
@@ -155,6 +163,18 @@ fn tape(args: &Args, dir: &OutputDir, builtin: bool) -> Result<Option<Tape>, Fai
         None => dir.path().join(OutputDir::RECORDING),
     };
     Tape::create(&path).map(Some).map_err(|e| Failure::new(ExitStatus::Usage, &e))
+}
+
+/// The detectors that are asked for.
+fn listed(args: &Args) -> Result<Vec<Arc<dyn Detector>>, Failure> {
+    let mapping = args.alert_map.as_deref().map(Mapping::read).transpose();
+    let prometheus = PrometheusOptions {
+        from: args.prometheus.clone(),
+        mapping: mapping.map_err(|e| Failure::new(ExitStatus::Usage, &e))?.unwrap_or_default(),
+        budget: Duration::from_secs(args.detect_within),
+    };
+    let options = DetectorOptions { prometheus, exec: ExecOptions::default() };
+    loopdrill_detect::by_names(&args.detector, &options).map_err(|e| Failure::new(ExitStatus::Usage, &e))
 }
 
 fn detectors(listed: Vec<Arc<dyn Detector>>, tape: Option<&Tape>) -> Result<Detectors, Failure> {

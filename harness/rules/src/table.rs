@@ -1,0 +1,455 @@
+//! The table: one entry a signature. Metric names are those of etcd, the API server, CoreDNS, kube-state-metrics and
+//! node_exporter; node_exporter's series need a label `node`.
+
+use crate::{Example, Recording, Signature};
+use loopdrill_model::Cause;
+
+/// Shared series.
+pub const RECORDINGS: &[Recording] = &[
+    Recording {
+        record: "loopdrill:node_free",
+        expr: r#"
+            sum by (node, resource) (
+              kube_node_status_allocatable{resource=~"cpu|memory"}
+              unless on (node) kube_node_spec_unschedulable == 1
+              unless on (node) kube_node_spec_taint{effect=~"NoSchedule|NoExecute"}
+            ) - on (node, resource) (
+              sum by (node, resource) (
+                kube_pod_container_resource_requests{resource=~"cpu|memory", node!=""}
+                and on (namespace, pod) kube_pod_status_phase{phase=~"Pending|Running"} == 1
+              )
+              or 0 * sum by (node, resource) (kube_node_status_allocatable{resource=~"cpu|memory"})
+            )"#,
+    },
+    Recording {
+        record: "loopdrill:pod_waits",
+        expr: r#"
+            max by (namespace, pod) (kube_pod_status_phase{phase="Pending"} == 1)
+            and on (namespace, pod) kube_pod_status_unschedulable == 1"#,
+    },
+    Recording {
+        record: "loopdrill:pod_wants",
+        expr: r#"
+            sum by (namespace, pod, resource) (kube_pod_container_resource_requests{resource=~"cpu|memory"})
+            and on (namespace, pod) loopdrill:pod_waits"#,
+    },
+    Recording {
+        record: "loopdrill:pod_fits_nowhere",
+        expr: r#"
+            max by (namespace, pod) (
+              loopdrill:pod_wants > on (resource) group_left () max by (resource) (loopdrill:node_free)
+            )"#,
+    },
+    Recording {
+        record: "loopdrill:pod_exceeds_all",
+        expr: r#"
+            max by (namespace, pod) (
+              loopdrill:pod_wants > on (resource) group_left () sum by (resource) (loopdrill:node_free)
+            )"#,
+    },
+    Recording {
+        record: "loopdrill:pod_has_volume",
+        expr: r#"
+            max by (namespace, pod) (
+              kube_pod_spec_volumes_persistentvolumeclaims_info
+              and on (namespace, persistentvolumeclaim) kube_persistentvolumeclaim_status_phase{phase="Bound"} == 1
+            )"#,
+    },
+    Recording {
+        record: "loopdrill:pod_has_claim",
+        expr: r#"max by (namespace, pod) (kube_pod_spec_volumes_persistentvolumeclaims_info)"#,
+    },
+    Recording {
+        record: "loopdrill:container_crashes",
+        expr: r#"
+            max by (namespace, pod, container) (increase(kube_pod_container_status_restarts_total[$W]) > 0)
+            and on (namespace, pod, container)
+              (kube_pod_container_status_last_terminated_exitcode == 1
+               or (kube_pod_container_status_last_terminated_exitcode >= 128
+                   and kube_pod_container_status_last_terminated_exitcode != 137))"#,
+    },
+    Recording {
+        record: "loopdrill:requests_denied",
+        expr: r#"sum(increase(authorization_attempts_total{result="no-opinion"}[$W])) > 0"#,
+    },
+    Recording {
+        record: "loopdrill:tokens_refused",
+        expr: r#"sum(increase(authentication_attempts{result="error"}[$W])) > 0"#,
+    },
+    Recording {
+        record: "loopdrill:wal_fsync_p99",
+        expr: r#"
+            histogram_quantile(0.99, sum by (instance, le) (rate(etcd_disk_wal_fsync_duration_seconds_bucket[$W])))"#,
+    },
+    Recording {
+        record: "loopdrill:pull_fails",
+        expr: r#"
+            max by (namespace, pod, container, image_spec) (
+              kube_pod_container_info
+              and on (namespace, pod, container)
+                kube_pod_container_status_waiting_reason{reason=~"ErrImagePull|ImagePullBackOff"} == 1
+            )"#,
+    },
+];
+
+const CRASH: (&str, &str) = (
+    "kube_pod_container_status_restarts_total{namespace=\"shop\",pod=\"web-0\",container=\"web\"}",
+    "0+1x$N",
+);
+const EXIT_1: (&str, &str) = (
+    "kube_pod_container_status_last_terminated_exitcode{namespace=\"shop\",pod=\"web-0\",container=\"web\"}",
+    "1x$N",
+);
+const WEB: &[(&str, &str)] = &[("namespace", "shop"), ("pod", "web-0"), ("container", "web")];
+const POD: &[(&str, &str)] = &[("namespace", "shop"), ("pod", "db-0")];
+const PENDING: (&str, &str) =
+    ("kube_pod_status_phase{namespace=\"shop\",pod=\"db-0\",phase=\"Pending\"}", "1x$N");
+const UNSCHEDULABLE: (&str, &str) =
+    ("kube_pod_status_unschedulable{namespace=\"shop\",pod=\"db-0\"}", "1x$N");
+const NODE_A: (&str, &str) =
+    ("kube_node_status_allocatable{node=\"a\",resource=\"cpu\",unit=\"core\"}", "4x$N");
+const NODE_B: (&str, &str) =
+    ("kube_node_status_allocatable{node=\"b\",resource=\"cpu\",unit=\"core\"}", "4x$N");
+const CLAIM: (&str, &str) = (
+    "kube_pod_spec_volumes_persistentvolumeclaims_info{namespace=\"shop\",pod=\"db-0\",volume=\"data\",persistentvolumeclaim=\"data\"}",
+    "1x$N",
+);
+
+macro_rules! wants {
+    ($cores:literal) => {
+        (
+            "kube_pod_container_resource_requests{namespace=\"shop\",pod=\"db-0\",container=\"db\",node=\"\",resource=\"cpu\",unit=\"core\"}",
+            concat!($cores, "x$N"),
+        )
+    };
+}
+
+/// The signatures: the five canonical faults, and what is confused with them.
+pub const SIGNATURES: &[Signature] = &[
+    Signature {
+        alert: "LoopdrillRbacDenied",
+        cause: Cause::RbacDenied,
+        expr: "loopdrill:container_crashes and on () loopdrill:requests_denied unless on () loopdrill:tokens_refused",
+        hold: 0,
+        confidence: 0.8,
+        summary: "{{ $labels.namespace }}/{{ $labels.pod }} exits with an error while the API server denies requests",
+        example: Example {
+            series: &[CRASH, EXIT_1, ("authorization_attempts_total{result=\"no-opinion\"}", "3+2x$N")],
+            labels: WEB,
+        },
+    },
+    Signature {
+        alert: "LoopdrillTokenInvalid",
+        cause: Cause::TokenInvalid,
+        expr: "loopdrill:container_crashes and on () loopdrill:tokens_refused",
+        hold: 0,
+        confidence: 0.75,
+        summary: "{{ $labels.namespace }}/{{ $labels.pod }} exits with an error while the API server refuses tokens",
+        example: Example {
+            series: &[CRASH, EXIT_1, ("authentication_attempts{result=\"error\"}", "3+2x$N")],
+            labels: WEB,
+        },
+    },
+    Signature {
+        alert: "LoopdrillPullUnauthorized",
+        cause: Cause::PullUnauthorized,
+        // The same image ran before: it is there, and the registry refuses who asks.
+        expr: r#"loopdrill:pull_fails and on (image_spec) last_over_time(kube_pod_container_info{image_id!=""}[1h])"#,
+        hold: 0,
+        confidence: 0.7,
+        summary: "{{ $labels.namespace }}/{{ $labels.pod }} cannot pull an image that ran here before",
+        example: Example {
+            series: &[
+                (
+                    "kube_pod_container_info{namespace=\"shop\",pod=\"web-0\",container=\"web\",image_spec=\"r/web:1\",image_id=\"\"}",
+                    "1x$N",
+                ),
+                (
+                    "kube_pod_container_info{namespace=\"shop\",pod=\"web-9\",container=\"web\",image_spec=\"r/web:1\",image_id=\"sha256:1\"}",
+                    "1x4",
+                ),
+                (
+                    "kube_pod_container_status_waiting_reason{namespace=\"shop\",pod=\"web-0\",container=\"web\",reason=\"ErrImagePull\"}",
+                    "1x$N",
+                ),
+            ],
+            labels: &[
+                ("namespace", "shop"),
+                ("pod", "web-0"),
+                ("container", "web"),
+                ("image_spec", "r/web:1"),
+            ],
+        },
+    },
+    Signature {
+        alert: "LoopdrillImageNotFound",
+        cause: Cause::ImageNotFound,
+        expr: r#"loopdrill:pull_fails unless on (image_spec) last_over_time(kube_pod_container_info{image_id!=""}[1h])"#,
+        hold: 0,
+        confidence: 0.6,
+        summary: "{{ $labels.namespace }}/{{ $labels.pod }} cannot pull an image that never ran here",
+        example: Example {
+            series: &[
+                (
+                    "kube_pod_container_info{namespace=\"shop\",pod=\"web-0\",container=\"web\",image_spec=\"r/web:oops\",image_id=\"\"}",
+                    "1x$N",
+                ),
+                (
+                    "kube_pod_container_status_waiting_reason{namespace=\"shop\",pod=\"web-0\",container=\"web\",reason=\"ImagePullBackOff\"}",
+                    "1x$N",
+                ),
+            ],
+            labels: &[
+                ("namespace", "shop"),
+                ("pod", "web-0"),
+                ("container", "web"),
+                ("image_spec", "r/web:oops"),
+            ],
+        },
+    },
+    Signature {
+        alert: "LoopdrillFragmentation",
+        cause: Cause::Fragmentation,
+        expr: "loopdrill:pod_waits and on (namespace, pod) loopdrill:pod_fits_nowhere unless on (namespace, pod) loopdrill:pod_exceeds_all",
+        hold: 0,
+        confidence: 0.85,
+        summary: "{{ $labels.namespace }}/{{ $labels.pod }} fits on no node, though free requests suffice in sum",
+        example: Example { series: &[PENDING, UNSCHEDULABLE, NODE_A, NODE_B, wants!("5")], labels: POD },
+    },
+    Signature {
+        alert: "LoopdrillExhaustion",
+        cause: Cause::Exhaustion,
+        expr: "loopdrill:pod_waits and on (namespace, pod) loopdrill:pod_exceeds_all",
+        hold: 0,
+        confidence: 0.85,
+        summary: "{{ $labels.namespace }}/{{ $labels.pod }} asks for more than all nodes have left together",
+        example: Example { series: &[PENDING, UNSCHEDULABLE, NODE_A, NODE_B, wants!("9")], labels: POD },
+    },
+    Signature {
+        alert: "LoopdrillPlacementConstraint",
+        cause: Cause::PlacementConstraint,
+        expr: "loopdrill:pod_waits unless on (namespace, pod) loopdrill:pod_fits_nowhere unless on (namespace, pod) loopdrill:pod_has_claim",
+        hold: 0,
+        confidence: 0.6,
+        summary: "{{ $labels.namespace }}/{{ $labels.pod }} would fit on a node and may not run there",
+        example: Example { series: &[PENDING, UNSCHEDULABLE, NODE_A, wants!("2")], labels: POD },
+    },
+    Signature {
+        alert: "LoopdrillVolumeZoneMismatch",
+        cause: Cause::VolumeZoneMismatch,
+        expr: "loopdrill:pod_waits and on (namespace, pod) loopdrill:pod_has_volume unless on (namespace, pod) loopdrill:pod_fits_nowhere",
+        hold: 0,
+        confidence: 0.85,
+        summary: "{{ $labels.namespace }}/{{ $labels.pod }} would fit on a node if its volume were there",
+        example: Example {
+            series: &[
+                PENDING,
+                UNSCHEDULABLE,
+                NODE_A,
+                wants!("2"),
+                CLAIM,
+                (
+                    "kube_persistentvolumeclaim_status_phase{namespace=\"shop\",persistentvolumeclaim=\"data\",phase=\"Bound\"}",
+                    "1x$N",
+                ),
+            ],
+            labels: POD,
+        },
+    },
+    Signature {
+        alert: "LoopdrillClaimWithoutClass",
+        cause: Cause::ClaimOrClassMissing,
+        expr: r#"
+            max by (namespace, persistentvolumeclaim, storageclass) (
+              kube_persistentvolumeclaim_info{volumename=""}
+              and on (namespace, persistentvolumeclaim) kube_persistentvolumeclaim_status_phase{phase="Pending"} == 1
+              unless on (storageclass) kube_storageclass_info
+            )"#,
+        hold: 5,
+        confidence: 0.7,
+        summary: "claim {{ $labels.namespace }}/{{ $labels.persistentvolumeclaim }} names a class that does not exist",
+        example: Example {
+            series: &[
+                (
+                    "kube_persistentvolumeclaim_info{namespace=\"shop\",persistentvolumeclaim=\"data\",storageclass=\"fast\",volumename=\"\"}",
+                    "1x$N",
+                ),
+                (
+                    "kube_persistentvolumeclaim_status_phase{namespace=\"shop\",persistentvolumeclaim=\"data\",phase=\"Pending\"}",
+                    "1x$N",
+                ),
+            ],
+            labels: &[("namespace", "shop"), ("persistentvolumeclaim", "data"), ("storageclass", "fast")],
+        },
+    },
+    Signature {
+        alert: "LoopdrillNodeDown",
+        cause: Cause::NodeDown,
+        expr: r#"max by (node) (kube_node_status_condition{condition="Ready", status="true"} == 0)"#,
+        hold: 0,
+        confidence: 0.65,
+        summary: "node {{ $labels.node }} is not ready",
+        example: Example {
+            series: &[("kube_node_status_condition{node=\"a\",condition=\"Ready\",status=\"true\"}", "0x$N")],
+            labels: &[("node", "a")],
+        },
+    },
+    Signature {
+        alert: "LoopdrillOutOfMemory",
+        cause: Cause::OutOfMemory,
+        expr: r#"
+            max by (namespace, pod, container) (increase(kube_pod_container_status_restarts_total[$W]) > 0)
+            and on (namespace, pod, container) kube_pod_container_status_last_terminated_reason{reason="OOMKilled"} == 1"#,
+        hold: 0,
+        confidence: 0.8,
+        summary: "{{ $labels.namespace }}/{{ $labels.pod }} exceeds its memory limit",
+        example: Example {
+            series: &[
+                CRASH,
+                (
+                    "kube_pod_container_status_last_terminated_reason{namespace=\"shop\",pod=\"web-0\",container=\"web\",reason=\"OOMKilled\"}",
+                    "1x$N",
+                ),
+            ],
+            labels: WEB,
+        },
+    },
+    Signature {
+        alert: "LoopdrillOverlayMtu",
+        cause: Cause::OverlayMtu,
+        // Drops on the overlay's device, or fragments that may not be made, while the physical device sends cleanly.
+        expr: r#"
+            max by (node) (
+              increase(node_network_transmit_drop_total{device=~"flannel.*|vxlan.*|geneve.*|cilium_vxlan|tunl.*|ipip.*"}[$W]) > 0
+              or increase(node_netstat_Ip_FragFails[$W]) > 0
+            )
+            unless on (node) increase(node_network_transmit_drop_total{device=~"eth.*|en.*"}[$W]) > 0"#,
+        hold: 0,
+        confidence: 0.8,
+        summary: "large packets vanish on the overlay of node {{ $labels.node }}",
+        example: Example {
+            series: &[
+                ("node_network_transmit_drop_total{node=\"a\",device=\"flannel.1\"}", "0+3x$N"),
+                ("node_network_transmit_drop_total{node=\"a\",device=\"eth0\"}", "7x$N"),
+            ],
+            labels: &[("node", "a")],
+        },
+    },
+    Signature {
+        alert: "LoopdrillPacketLoss",
+        cause: Cause::PacketLoss,
+        expr: r#"max by (node) (rate(node_network_receive_drop_total{device=~"eth.*|en.*"}[$W]) > 5)"#,
+        hold: 5,
+        confidence: 0.5,
+        summary: "node {{ $labels.node }} drops what it receives",
+        example: Example {
+            series: &[("node_network_receive_drop_total{node=\"a\",device=\"eth0\"}", "0+100x$N")],
+            labels: &[("node", "a")],
+        },
+    },
+    Signature {
+        alert: "LoopdrillDnsFailure",
+        cause: Cause::DnsFailure,
+        expr: r#"sum by (namespace) (rate(coredns_dns_responses_total{rcode="SERVFAIL"}[$W])) > 1"#,
+        hold: 5,
+        confidence: 0.55,
+        summary: "cluster DNS answers with failures",
+        example: Example {
+            series: &[(
+                "coredns_dns_responses_total{namespace=\"kube-system\",rcode=\"SERVFAIL\"}",
+                "0+50x$N",
+            )],
+            labels: &[("namespace", "kube-system")],
+        },
+    },
+    Signature {
+        alert: "LoopdrillEtcdDiskBound",
+        cause: Cause::EtcdDiskBound,
+        expr: "loopdrill:wal_fsync_p99 > 0.1",
+        hold: 0,
+        confidence: 0.9,
+        summary: "etcd on {{ $labels.instance }} waits for its disk",
+        example: Example {
+            series: &[
+                ("etcd_disk_wal_fsync_duration_seconds_bucket{instance=\"cp\",le=\"0.064\"}", "10x$N"),
+                ("etcd_disk_wal_fsync_duration_seconds_bucket{instance=\"cp\",le=\"0.512\"}", "10+4x$N"),
+                ("etcd_disk_wal_fsync_duration_seconds_bucket{instance=\"cp\",le=\"+Inf\"}", "10+4x$N"),
+            ],
+            labels: &[("instance", "cp")],
+        },
+    },
+    Signature {
+        alert: "LoopdrillApiOverload",
+        cause: Cause::ApiOverload,
+        expr: r#"
+            histogram_quantile(0.99, sum by (instance, le) (
+              rate(apiserver_request_duration_seconds_bucket{verb!~"WATCH|CONNECT"}[$W]))) > 1
+            and on () sum(increase(apiserver_flowcontrol_rejected_requests_total[$W])) > 0
+            unless on () max(loopdrill:wal_fsync_p99) > 0.1"#,
+        hold: 0,
+        confidence: 0.7,
+        summary: "the API server turns requests away while etcd's disk is well",
+        example: Example {
+            series: &[
+                ("apiserver_request_duration_seconds_bucket{instance=\"cp\",verb=\"LIST\",le=\"1\"}", "0x$N"),
+                (
+                    "apiserver_request_duration_seconds_bucket{instance=\"cp\",verb=\"LIST\",le=\"4\"}",
+                    "0+9x$N",
+                ),
+                (
+                    "apiserver_request_duration_seconds_bucket{instance=\"cp\",verb=\"LIST\",le=\"+Inf\"}",
+                    "0+9x$N",
+                ),
+                ("apiserver_flowcontrol_rejected_requests_total{instance=\"cp\"}", "0+9x$N"),
+            ],
+            labels: &[("instance", "cp")],
+        },
+    },
+    Signature {
+        alert: "LoopdrillWebhookBlocked",
+        cause: Cause::WebhookBlocked,
+        expr: r#"
+            sum by (name) (increase(apiserver_admission_webhook_rejection_count{error_type=~"calling_webhook_error|apiserver_internal_error"}[$W])) > 0"#,
+        hold: 0,
+        confidence: 0.8,
+        summary: "webhook {{ $labels.name }} cannot be called, and requests are refused for it",
+        example: Example {
+            series: &[(
+                "apiserver_admission_webhook_rejection_count{name=\"gate\",error_type=\"calling_webhook_error\"}",
+                "0+1x$N",
+            )],
+            labels: &[("name", "gate")],
+        },
+    },
+    Signature {
+        alert: "LoopdrillApplicationExit",
+        cause: Cause::ApplicationExit,
+        expr: "loopdrill:container_crashes unless on () loopdrill:requests_denied unless on () loopdrill:tokens_refused",
+        hold: 0,
+        confidence: 0.5,
+        summary: "{{ $labels.namespace }}/{{ $labels.pod }} exits with an error, and nothing was denied to anybody",
+        example: Example { series: &[CRASH, EXIT_1], labels: WEB },
+    },
+];
+
+/// A cluster in which nothing is wrong.
+pub const HEALTHY: &[(&str, &str)] = &[
+    ("kube_pod_container_status_restarts_total{namespace=\"shop\",pod=\"web-0\",container=\"web\"}", "3x$N"),
+    EXIT_1,
+    ("authorization_attempts_total{result=\"no-opinion\"}", "3x$N"),
+    ("authentication_attempts{result=\"error\"}", "1x$N"),
+    NODE_A,
+    NODE_B,
+    ("kube_pod_status_phase{namespace=\"shop\",pod=\"db-0\",phase=\"Pending\"}", "0x$N"),
+    ("kube_pod_status_phase{namespace=\"shop\",pod=\"db-0\",phase=\"Running\"}", "1x$N"),
+    (
+        "kube_persistentvolumeclaim_status_phase{namespace=\"shop\",persistentvolumeclaim=\"data\",phase=\"Bound\"}",
+        "1x$N",
+    ),
+    CLAIM,
+    ("kube_node_status_condition{node=\"a\",condition=\"Ready\",status=\"true\"}", "1x$N"),
+    ("node_network_transmit_drop_total{node=\"a\",device=\"flannel.1\"}", "9x$N"),
+    ("node_network_receive_drop_total{node=\"a\",device=\"eth0\"}", "5x$N"),
+    ("etcd_disk_wal_fsync_duration_seconds_bucket{instance=\"cp\",le=\"0.008\"}", "10+4x$N"),
+    ("etcd_disk_wal_fsync_duration_seconds_bucket{instance=\"cp\",le=\"+Inf\"}", "10+4x$N"),
+];
