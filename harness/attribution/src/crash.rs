@@ -19,6 +19,8 @@ pub(crate) struct Crash<'w> {
 
 /// Seconds for which a container that runs again is still remembered as crashing.
 const RECENT: f64 = 30.0;
+/// Seconds for which all ends of a pod's containers count as one row.
+const YOUNG: f64 = 300.0;
 /// Seconds after which a node that came up is no excuse any more.
 const SETTLED: f64 = 60.0;
 
@@ -81,6 +83,13 @@ fn crash<'w>(world: &World, pod: &'w Seen<Pod>, c: &'w Container) -> Option<Cras
     // Who backs off has ended more than once, also before anybody looked.
     let backs_off =
         matches!(&c.state, ContainerState::Waiting { reason, .. } if reason == "CrashLoopBackOff");
-    let deaths = if backs_off { streak.ends.max(c.restarts) } else { streak.ends };
+    // A slow API server tells two ends in one; of a young pod all ends are recent.
+    let young = world.api_age(pod.created_at) < YOUNG;
+    let over = matches!(&c.state, ContainerState::Terminated(_));
+    let deaths = match (backs_off, young) {
+        (true, _) => streak.ends.max(c.restarts),
+        (false, true) => streak.ends.max(c.restarts + u32::from(over)),
+        (false, false) => streak.ends,
+    };
     Some(Crash { pod, container: c, end, deaths, ended_at: streak.last_at, since: streak.since })
 }

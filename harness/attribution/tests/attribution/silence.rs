@@ -163,7 +163,9 @@ fn a_pod_that_crashed_last_week_and_dies_once_today() {
         started_at: Some(s.ago(week + 60.0)),
         finished_at: Some(s.ago(week)),
     };
+    let created = s.ago(2.0 * week);
     let pod = s.pod("web", |p| {
+        p.created_at = created;
         p.containers[0].restarts = 5;
         p.containers[0].last = Some(old);
     });
