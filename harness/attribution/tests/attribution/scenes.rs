@@ -534,13 +534,13 @@ pub(crate) fn throttled(s: &mut Scene) {
     }
 }
 
-/// How long the API server's work waited for a CPU: so often hardly, so often 90 ms.
+/// How long the API server's work waited for a CPU: so often hardly, so often 150 ms.
 pub(crate) fn scheduling(s: &mut Scene, short: u64, long: u64) {
     let histogram = Histogram {
         name: "go_sched_latencies_seconds".into(),
         labels: Default::default(),
-        buckets: vec![(0.000_1, short), (0.01, short), (0.1, short + long)],
-        sum: 0.0,
+        buckets: vec![(0.000_1, short), (0.01, short), (0.1, short), (0.2, short + long)],
+        sum: 0.15 * f64::from(u32::try_from(long).expect("few")),
         count: short + long,
     };
     s.see_from(Source::metrics("apiserver"), Signal::Histogram(histogram));
