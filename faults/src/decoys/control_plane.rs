@@ -7,7 +7,6 @@ use super::{
 use crate::{
     Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Resource,
     etcd_disk::{self, STABLE, WRITER, stability},
-    node::{Limits, NodeChange, Step, locate},
     object::{Create, ObjectChange},
     victim::{Latch, Workload, place::quiet_worker, typed},
 };
@@ -25,8 +24,6 @@ const CLIENTS: &str = "clients";
 const REPLICAS: u32 = 2;
 /// A write that takes longer is slow: some 20 times as long as on a healthy API server.
 const SLOW_MS: u64 = 200;
-/// What is left to an API server that is starved.
-const CPU_MILLIS: u32 = 45;
 
 pub(super) static CONDITIONS: &[Condition] = &[Condition {
     spec: FaultSpec {
@@ -67,35 +64,15 @@ static OVERLOAD: FaultSpec = FaultSpec {
     ..FaultSpec::DECOY
 };
 
-static STARVED: FaultSpec = FaultSpec {
-    fault: FAULT,
-    variant: "starved",
-    title: "the API server gets hardly any CPU, and every call crawls with no more traffic than before",
-    roots: &[&[Cause::ControlPlaneStarved]],
-    needs: &[
-        Capability::NodeAccess,
-        Capability::NodeServiceManager,
-        Capability::LocalEtcd,
-        Capability::WorkerNodes(1),
-    ],
-    ..FaultSpec::DECOY
-};
-
 /// Those that are no mere objects.
 pub(super) fn variants() -> impl Iterator<Item = Arc<dyn Fault>> {
-    [&OVERLOAD, &STARVED].into_iter().map(|spec| Arc::new(SlowApi { spec, latch: Latch::default() }) as _)
+    [&OVERLOAD].into_iter().map(|spec| Arc::new(SlowApi { spec, latch: Latch::default() }) as _)
 }
 
 /// A client that writes at a steady pace finds its API server slow.
 struct SlowApi {
     spec: &'static FaultSpec,
     latch: Latch,
-}
-
-impl SlowApi {
-    fn starves(&self) -> bool {
-        self.spec.variant == STARVED.variant
-    }
 }
 
 #[async_trait]
@@ -111,22 +88,11 @@ impl Fault for SlowApi {
         })
     }
 
-    fn dry_run(&self, cluster: &ClusterFacts) -> Vec<String> {
-        let node = cluster.control_plane().map_or("the control plane's node", |n| &n.name);
-        let (change, undo) = match self.starves() {
-            true => (
-                format!("on {node}: limit the API server's container to {CPU_MILLIS}m CPU"),
-                format!("the reverse, held and ended by {node} itself"),
-            ),
-            false => (
-                format!("start {REPLICAS} pods with {} requests under way each", hammer::AT_ONCE),
-                "delete them".into(),
-            ),
-        };
+    fn dry_run(&self, _: &ClusterFacts) -> Vec<String> {
         vec![
             "start a client that writes one ConfigMap twice a second".into(),
-            change,
-            format!("undo: {undo}"),
+            format!("start {REPLICAS} pods with {} requests under way each", hammer::AT_ONCE),
+            "undo: delete them".into(),
         ]
     }
 
@@ -136,15 +102,6 @@ impl Fault for SlowApi {
     }
 
     async fn plan(&self, ctx: &FaultContext) -> Result<Vec<Change>, FaultError> {
-        if self.starves() {
-            let nodes = ctx.target.node_access()?;
-            let node = &etcd_disk::etcd_node(&ctx.target.facts)?.name;
-            let cgroup = locate::process_cpu(nodes, node, "kube-apiserver").await?;
-            let step = Step::LimitCpu { cgroup, millis: CPU_MILLIS };
-            return Ok(vec![Change::Node(
-                NodeChange::plan(nodes, node, vec![step], Limits::default()).await?,
-            )]);
-        }
         let worker = quiet_worker(&ctx.target.facts);
         let worker = worker.ok_or_else(|| FaultError::Unfit("there is no worker node".into()))?;
         // They are of the victim's own account, so that no fairness between accounts spares it.
