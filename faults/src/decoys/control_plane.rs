@@ -1,7 +1,7 @@
 //! What looks like a throttled etcd disk: an API server that refuses or crawls, with a disk that is well.
 
 use super::{
-    condition::{Condition, NAME, Symptom},
+    condition::{Condition, NAME, Site, Symptom},
     hammer,
 };
 use crate::{
@@ -21,39 +21,60 @@ const FAULT: &str = "control-plane-decoy";
 /// The clients that ask too much.
 const CLIENTS: &str = "clients";
 /// How many of them, with some hundred requests under way each.
-const REPLICAS: u32 = 2;
+const REPLICAS: u32 = 3;
 /// A write that takes longer is slow: some 20 times as long as on a healthy API server.
 const SLOW_MS: u64 = 200;
 
-pub(super) static CONDITIONS: &[Condition] = &[Condition {
-    spec: FaultSpec {
-        fault: FAULT,
-        variant: "webhook",
-        title: "a webhook that nobody serves refuses every pod, and a Deployment has none",
-        roots: &[&[Cause::WebhookBlocked]],
-        needs: &[Capability::WorkerNodes(1)],
-        ..FaultSpec::DECOY
+pub(super) static CONDITIONS: &[Condition] = &[
+    Condition {
+        spec: FaultSpec {
+            variant: "webhook",
+            title: "a webhook that nobody serves refuses every pod, and a Deployment has none",
+            ..WEBHOOK
+        },
+        does: "register a webhook without a server for the pods of one namespace, and start a workload there",
+        pulls: false,
+        objects: |site| asks(site, &site.ctx.namespace, "check"),
+        symptom: Symptom::NoPod,
     },
-    does: "register a webhook without a server for the pods of one namespace, and start a workload there",
-    pulls: false,
-    objects: |site| {
-        let namespace = &site.ctx.namespace;
-        let webhook = json!({
-            "metadata": {"name": format!("{NAME}-{}", site.ctx.target.run)},
-            "webhooks": [{
-                "name": "check.example.com", "failurePolicy": "Fail", "sideEffects": "None",
-                "admissionReviewVersions": ["v1"], "timeoutSeconds": 2,
-                "clientConfig": {"service": {"namespace": namespace, "name": "check", "path": "/"}},
-                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
-                "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
-            }],
-        });
-        let mut objects = vec![site.creates::<ValidatingWebhookConfiguration>(&typed(webhook))?];
-        objects.extend(site.runs(&site.victim(&["sleep"]))?);
-        Ok(objects)
+    Condition {
+        spec: FaultSpec {
+            variant: "untrusted-webhook",
+            title: "a webhook's certificate is not trusted, it refuses every pod, and a Deployment has none",
+            ..WEBHOOK
+        },
+        does: "register the API server itself, whose certificate no webhook's client trusts, as a webhook for the \
+               pods of one namespace, and start a workload there",
+        pulls: false,
+        objects: |site| asks(site, "default", "kubernetes"),
+        symptom: Symptom::NoPod,
     },
-    symptom: Symptom::NoPod,
-}];
+];
+
+const WEBHOOK: FaultSpec = FaultSpec {
+    fault: FAULT,
+    roots: &[&[Cause::WebhookBlocked]],
+    needs: &[Capability::WorkerNodes(1)],
+    ..FaultSpec::DECOY
+};
+
+/// A workload in a namespace whose pods are shown to the webhook of the Service `server` in the namespace `home` first.
+fn asks(site: &Site<'_>, home: &str, server: &str) -> Result<Vec<Create>, FaultError> {
+    let (namespace, drill) = (&site.ctx.namespace, &site.ctx.id.variant);
+    let webhook = json!({
+        "metadata": {"name": format!("{NAME}-{drill}-{}", site.ctx.target.run)},
+        "webhooks": [{
+            "name": "check.example.com", "failurePolicy": "Fail", "sideEffects": "None",
+            "admissionReviewVersions": ["v1"], "timeoutSeconds": 2,
+            "clientConfig": {"service": {"namespace": home, "name": server, "path": "/check"}},
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+            "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
+        }],
+    });
+    let mut objects = vec![site.creates::<ValidatingWebhookConfiguration>(&typed(webhook))?];
+    objects.extend(site.runs(&site.victim(&["sleep"]))?);
+    Ok(objects)
+}
 
 static OVERLOAD: FaultSpec = FaultSpec {
     fault: FAULT,
@@ -64,21 +85,21 @@ static OVERLOAD: FaultSpec = FaultSpec {
     ..FaultSpec::DECOY
 };
 
-/// Those that are no mere objects.
-pub(super) fn variants() -> impl Iterator<Item = Arc<dyn Fault>> {
-    [&OVERLOAD].into_iter().map(|spec| Arc::new(SlowApi { spec, latch: Latch::default() }) as _)
+/// The one that is no mere object.
+pub(super) fn overload() -> Arc<dyn Fault> {
+    Arc::new(Overload::default())
 }
 
-/// A client that writes at a steady pace finds its API server slow.
-struct SlowApi {
-    spec: &'static FaultSpec,
+/// A client that writes at a steady pace finds its API server slow, because others ask too much.
+#[derive(Default)]
+struct Overload {
     latch: Latch,
 }
 
 #[async_trait]
-impl Fault for SlowApi {
+impl Fault for Overload {
     fn spec(&self) -> &'static FaultSpec {
-        self.spec
+        &OVERLOAD
     }
 
     fn footprint(&self, cluster: &ClusterFacts) -> Footprint {

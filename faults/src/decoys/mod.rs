@@ -37,7 +37,7 @@ pub fn variants() -> Vec<Arc<dyn Fault>> {
     all.extend(network::variants());
     all.extend(of(storage::CONDITIONS));
     all.extend(of(control_plane::CONDITIONS));
-    all.extend(control_plane::variants());
+    all.push(control_plane::overload());
     all
 }
 

@@ -168,22 +168,6 @@ pub(super) fn process_disk(comm: &str, data: &Path) -> Result<ProcessDisk, StepE
 }
 
 fn process_disk_below(root: &Path, comm: &str, data: &Path) -> Result<ProcessDisk, StepError> {
-    let pid = the_one_below(root, comm)?;
-    let text = |path: PathBuf| fs::read_to_string(&path).map_err(StepError::io(path));
-    let mounts = text(root.join(format!("proc/{pid}/mountinfo")))?;
-    let device = device_of(&mounts, data)
-        .ok_or_else(|| StepError::Unfit(format!("{comm} has no mount for {}", data.display())))?;
-    let membership = text(root.join(format!("proc/{pid}/cgroup")))?;
-    let cgroup = cgroup_of(&membership, &text(root.join("proc/self/mountinfo"))?)?;
-    Ok(ProcessDisk { pid, cgroup, device: whole_disk(root, device)?, data: data.into() })
-}
-
-/// The one process called `comm`.
-pub(super) fn the_one(comm: &str) -> Result<u32, StepError> {
-    the_one_below(Path::new("/"), comm)
-}
-
-fn the_one_below(root: &Path, comm: &str) -> Result<u32, StepError> {
     let processes = processes(root, comm)?;
     let [pid] = processes[..] else {
         let count = processes.len();
@@ -191,7 +175,13 @@ fn the_one_below(root: &Path, comm: &str) -> Result<u32, StepError> {
             "{count} processes are called {comm}; exactly one can be throttled"
         )));
     };
-    Ok(pid)
+    let text = |path: PathBuf| fs::read_to_string(&path).map_err(StepError::io(path));
+    let mounts = text(root.join(format!("proc/{pid}/mountinfo")))?;
+    let device = device_of(&mounts, data)
+        .ok_or_else(|| StepError::Unfit(format!("{comm} has no mount for {}", data.display())))?;
+    let membership = text(root.join(format!("proc/{pid}/cgroup")))?;
+    let cgroup = cgroup_of(&membership, &text(root.join("proc/self/mountinfo"))?)?;
+    Ok(ProcessDisk { pid, cgroup, device: whole_disk(root, device)?, data: data.into() })
 }
 
 fn processes(root: &Path, comm: &str) -> Result<Vec<u32>, StepError> {
@@ -232,23 +222,18 @@ fn whole_disk(root: &Path, device: &str) -> Result<String, StepError> {
 
 /// The group that rules block I/O: of hierarchy `blkio` where that is mounted, the unified one otherwise.
 fn cgroup_of(membership: &str, mountinfo: &str) -> Result<Cgroup, StepError> {
-    group_of("blkio", membership, mountinfo)
-}
-
-/// The group that rules what `controller` does.
-pub(super) fn group_of(controller: &str, membership: &str, mountinfo: &str) -> Result<Cgroup, StepError> {
     let blkio = membership.lines().find_map(|line| {
         let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
-        controllers.split(',').any(|c| c == controller).then_some(path)
+        controllers.split(',').any(|c| c == "blkio").then_some(path)
     });
     let (version, path) = match blkio {
         Some(path) => (CgroupVersion::V1, Some(path)),
         None => (CgroupVersion::V2, membership.lines().find_map(|line| line.strip_prefix("0::"))),
     };
     let path =
-        path.ok_or_else(|| StepError::Unfit(format!("the process is in no control group for {controller}")))?;
-    let (mount, below) = hierarchy(mountinfo, version, controller)
-        .ok_or_else(|| StepError::Unfit(format!("the control groups for {controller} are not mounted")))?;
+        path.ok_or_else(|| StepError::Unfit("the process is in no control group for block I/O".into()))?;
+    let (mount, below) = hierarchy(mountinfo, version)
+        .ok_or_else(|| StepError::Unfit("the control groups for block I/O are not mounted".into()))?;
     let path = path.strip_prefix(below.trim_end_matches('/')).unwrap_or(path).trim_start_matches('/');
     if path.is_empty() || path.starts_with("..") {
         return Err(StepError::Unfit(format!("control group /{path} is not the process's own")));
@@ -257,13 +242,13 @@ pub(super) fn group_of(controller: &str, membership: &str, mountinfo: &str) -> R
 }
 
 /// Mount point of a hierarchy, and which group is seen there.
-fn hierarchy<'m>(mountinfo: &'m str, version: CgroupVersion, controller: &str) -> Option<(&'m str, &'m str)> {
+fn hierarchy(mountinfo: &str, version: CgroupVersion) -> Option<(&str, &str)> {
     mountinfo.lines().find_map(|line| {
         let (mount, kind) = line.split_once(" - ")?;
         let mut kind = kind.split(' ');
         let (name, options) = (kind.next()?, kind.nth(1)?);
         let fits = match version {
-            CgroupVersion::V1 => name == "cgroup" && options.split(',').any(|option| option == controller),
+            CgroupVersion::V1 => name == "cgroup" && options.split(',').any(|option| option == "blkio"),
             CgroupVersion::V2 => name == "cgroup2",
         };
         let mut fields = mount.split(' ').skip(3);

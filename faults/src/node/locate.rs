@@ -1,6 +1,6 @@
 //! Finds on a node what a fault is about, instead of assuming a name.
 
-use super::{ask, block_io, cpu, error::StepError, links, step::Cgroup};
+use super::{ask, block_io, error::StepError, links, step::Cgroup};
 use crate::ChangeError;
 use loopdrill_target::NodeAccess;
 use serde::{Deserialize, Serialize};
@@ -40,7 +40,6 @@ pub struct ProcessDisk {
 pub(super) enum Query {
     Overlay { pod: Ipv4Addr },
     ProcessDisk { comm: String, data: PathBuf },
-    ProcessCpu { comm: String },
 }
 
 /// Finds the overlay by which packets from `node` to `pod` go.
@@ -64,20 +63,11 @@ pub async fn process_disk(
     ask(nodes, node, &["locate"], &Query::ProcessDisk { comm: comm.into(), data: data.into() }).await
 }
 
-/// Finds the control group that rules how much CPU the process called `comm` gets.
-///
-/// # Errors
-/// When there is none or more than one, or the node cannot be asked.
-pub async fn process_cpu(nodes: &Arc<dyn NodeAccess>, node: &str, comm: &str) -> Result<Cgroup, ChangeError> {
-    ask(nodes, node, &["locate"], &Query::ProcessCpu { comm: comm.into() }).await
-}
-
 /// Answers on the node.
 pub(super) fn answer(query: Query) -> Result<serde_json::Value, StepError> {
     let found = match query {
         Query::Overlay { pod } => serde_json::to_value(links::lookup::overlay_to(pod)?),
         Query::ProcessDisk { comm, data } => serde_json::to_value(block_io::process_disk(&comm, &data)?),
-        Query::ProcessCpu { comm } => serde_json::to_value(cpu::process_group(&comm)?),
     };
     Ok(found.expect("plain data serialises"))
 }

@@ -8,7 +8,7 @@ use super::{
     error::StepError,
     filter::Rule,
     step::{Before, Planned, Step},
-    {block_io, cpu, file, filter, links, unit},
+    {block_io, file, filter, links, unit},
 };
 
 /// Reads what the step's undo will need.
@@ -19,7 +19,6 @@ pub(super) fn snapshot(step: Step) -> Result<Planned, StepError> {
         Step::RouteMtu { peer, .. } => links::route::snapshot(*peer),
         Step::DropFragNeeded { tag } => filter::snapshot(tag, &Rule::FragNeeded),
         Step::DropOutgoing { tag, link, percent } => filter::snapshot(tag, &outgoing(link, *percent)),
-        Step::LimitCpu { cgroup, .. } => cpu::snapshot(cgroup),
         Step::BlockWrites { cgroup, device, .. } => block_io::snapshot(cgroup, device),
         Step::StopUnit { unit } => unit::snapshot(unit),
         Step::File { path, .. } => file::snapshot(path),
@@ -41,7 +40,6 @@ pub(super) fn apply(planned: &Planned) -> Result<(), StepError> {
         (Step::DropOutgoing { tag, link, percent }, Before::NoFilter { tool }) => {
             filter::apply(*tool, tag, &outgoing(link, *percent))
         }
-        (Step::LimitCpu { cgroup, millis }, Before::NoCpuLimit { .. }) => cpu::apply(cgroup, *millis),
         (Step::BlockWrites { cgroup, device, write_iops }, Before::NoLimit { without_io, .. }) => {
             block_io::apply(cgroup, device, *write_iops, without_io)
         }
@@ -68,7 +66,6 @@ pub(super) fn read(planned: &Planned) -> Result<Option<String>, StepError> {
         (Step::DropOutgoing { tag, link, percent }, Before::NoFilter { tool }) => {
             filter::read(*tool, tag, &outgoing(link, *percent))
         }
-        (Step::LimitCpu { cgroup, millis }, _) => cpu::read(cgroup, *millis),
         (Step::BlockWrites { cgroup, device, write_iops }, _) => block_io::read(cgroup, device, *write_iops),
         (Step::StopUnit { unit }, _) => unit::read_stopped(unit),
         (Step::File { path, content }, _) => file::read_written(path, &content.0),
@@ -90,9 +87,6 @@ pub(super) fn restore(planned: &Planned) -> Result<(), StepError> {
         (Step::DropOutgoing { tag, link, percent }, Before::NoFilter { tool }) => {
             filter::remove(*tool, tag, &outgoing(link, *percent))
         }
-        (Step::LimitCpu { cgroup, millis }, Before::NoCpuLimit { limit }) => {
-            cpu::restore(cgroup, *millis, limit)
-        }
         (Step::BlockWrites { cgroup, device, write_iops }, Before::NoLimit { without_io, .. }) => {
             block_io::restore(cgroup, device, *write_iops, without_io)
         }
@@ -113,7 +107,6 @@ pub(super) fn difference(planned: &Planned) -> Result<Option<String>, StepError>
         }
         (Step::RouteMtu { peer, .. }, Before::Path { .. }) => Ok(links::route::host_route(*peer)?
             .map(|route| format!("host route to {peer}: {route}, before: none"))),
-        (Step::LimitCpu { cgroup, .. }, Before::NoCpuLimit { limit }) => cpu::difference(cgroup, limit),
         (Step::DropOutgoing { tag, link, percent }, Before::NoFilter { tool }) => {
             let there = filter::exists(*tool, tag, &outgoing(link, *percent))?;
             Ok(there.then(|| format!("packet filter {tag} is there, before: none")))

@@ -16,7 +16,6 @@
 
 pub mod agent;
 mod block_io;
-mod cpu;
 mod error;
 mod file;
 mod filter;

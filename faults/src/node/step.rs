@@ -46,13 +46,6 @@ pub enum Step {
         /// How many of a hundred.
         percent: u8,
     },
-    /// A control group gets less CPU.
-    LimitCpu {
-        /// The group.
-        cgroup: Cgroup,
-        /// Thousandths of a core.
-        millis: u32,
-    },
     /// Writes of one control group to one disk are limited.
     BlockWrites {
         /// The group.
@@ -162,11 +155,6 @@ pub enum Before {
         /// Groups that did not hand the `io` controller down (v2), outermost first.
         without_io: Vec<PathBuf>,
     },
-    /// The group's CPU was not limited; this is how the kernel says so.
-    NoCpuLimit {
-        /// Content of the limit's file.
-        limit: String,
-    },
     /// The unit was active.
     Active,
     /// The file as it was.
@@ -216,9 +204,6 @@ impl fmt::Display for Step {
             }
             Step::DropOutgoing { link, percent, .. } => {
                 write!(f, "drop {percent} of 100 packets that leave by {link}")
-            }
-            Step::LimitCpu { cgroup, millis } => {
-                write!(f, "limit {} to {millis}m CPU", cgroup.path.display())
             }
             Step::StopUnit { unit } => write!(f, "stop {unit}"),
             Step::File { path, .. } => write!(f, "edit {}", path.display()),

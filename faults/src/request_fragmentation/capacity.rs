@@ -1,12 +1,12 @@
 //! What is free on which node, counted as the scheduler counts it.
 
-use super::quantity::millis;
 use crate::FaultError;
 use k8s_openapi::{
     api::core::v1::{Container, Node, Pod, PodSpec},
     apimachinery::pkg::api::resource::Quantity,
 };
 use kube::{Api, Client, ResourceExt, api::ListParams};
+use loopdrill_model::quantity::millis;
 use std::{collections::BTreeMap, fmt};
 
 /// Unrequested CPU of a node, or how much of it a filler takes.

@@ -4,7 +4,6 @@
 //! victim asks for. The victim then scales up, and its second pod stays Pending on a cluster that is idle.
 
 mod capacity;
-mod quantity;
 
 use crate::{
     Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Resource,

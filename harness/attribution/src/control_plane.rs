@@ -324,7 +324,9 @@ fn api(world: &World, hidden: bool, healthy: bool, found: &mut Findings<'_>) {
             .proven_by("apiserver_request_total", rate.clone(), world.now(), &source)
     };
     let (refused, queued) = (rejected(world), queued(world));
-    let suffers = p99.is_some_and(|p| p > SLOW_REQUEST / 2.0) || refused >= 5.0 || queued >= QUEUED;
+    let waits = waits_for_cpu(world);
+    let slows = p99.is_some_and(|p| p > SLOW_REQUEST / 2.0);
+    let suffers = slows || refused >= 5.0 || queued >= QUEUED || waits.is_some();
     if grown && suffers {
         let mut finding = base(Cause::ApiOverload, if healthy { 0.88 } else { 0.7 });
         if refused > 0.0 {
@@ -336,14 +338,16 @@ fn api(world: &World, hidden: bool, healthy: bool, found: &mut Findings<'_>) {
             let signal = "apiserver_flowcontrol_current_inqueue_requests";
             finding = finding.proven_by(signal, format!("{queued:.0}"), world.now(), &source);
         }
+        if let Some(value) = waits {
+            finding = finding.proven_by(SCHEDULING, value, world.now(), &source);
+        }
         found.add("api", finding);
     } else if hidden && is_slow && !grown && world.watched_for() > 60.0 && slow_before(world) {
         found.add("etcd", base(Cause::EtcdDiskBound, 0.62).about([Subject::new("Component", "", "etcd")]));
     } else if healthy && is_slow && !grown {
         let finding = base(Cause::ControlPlaneStarved, 0.6);
-        match waits_for_cpu(world) {
-            Some((p99, waited)) => {
-                let value = format!("p99 {:.0} ms, {waited:.0} s of waiting in 20 s", p99 * 1000.0);
+        match waits {
+            Some(value) => {
                 let finding = Finding { confidence: 0.88, ..finding };
                 found.add("api", finding.proven_by(SCHEDULING, value, world.now(), &source));
             }
@@ -355,10 +359,11 @@ fn api(world: &World, hidden: bool, healthy: bool, found: &mut Findings<'_>) {
 
 /// How what could run in the API server waits for a CPU: 99 % of it less, and for how long in sum. A quota lets most of it
 /// run at once and the rest wait for long; a busy machine makes much of it wait for a moment.
-fn waits_for_cpu(world: &World) -> Option<(f64, f64)> {
+fn waits_for_cpu(world: &World) -> Option<String> {
     let gain = world.telemetry.gain(SCHEDULING, |_| true, world.ago(20), world.now());
     let waits = |p99: &f64| *p99 > LONG_WAIT && gain.sum > MUCH_WAITING && gain.count >= 20;
-    gain.quantile(0.99).filter(waits).map(|p99| (p99, gain.sum))
+    let tell = |p99| format!("p99 {:.0} ms, {:.0} s of waiting in 20 s", p99 * 1000.0, gain.sum);
+    gain.quantile(0.99).filter(waits).map(tell)
 }
 
 /// Requests that wait in the API server for their turn.

@@ -36,7 +36,7 @@ pub const UTC: jiff::tz::TimeZone = jiff::tz::TimeZone::UTC;
 #[must_use]
 pub fn amount(cpu: &str, memory: &str) -> snapshot::Amount {
     snapshot::Amount {
-        cpu_millis: quantity::millis(cpu).unwrap_or(0),
-        memory_bytes: quantity::units(memory).unwrap_or(0),
+        cpu_millis: loopdrill_model::quantity::millis(cpu).unwrap_or(0),
+        memory_bytes: loopdrill_model::quantity::units(memory).unwrap_or(0),
     }
 }

@@ -5,15 +5,12 @@
 
 use crate::{LabError, registry};
 use futures::future::join_all;
-use k8s_openapi::{
-    api::{
-        core::v1::Node,
-        storage::v1::{CSIDriver, CSINode, StorageClass},
-    },
-    apimachinery::pkg::api::resource::Quantity,
+use k8s_openapi::api::{
+    core::v1::Node,
+    storage::v1::{CSIDriver, CSINode, StorageClass},
 };
 use kube::{Api, Client, ResourceExt, api::ListParams};
-use loopdrill_model::{Capability, signal::Resources};
+use loopdrill_model::{Capability, quantity, signal::Resources};
 use loopdrill_target::{ClusterFacts, NodeAccess, NodeFacts, StorageFacts};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -72,30 +69,10 @@ pub(crate) fn node_facts(node: &Node) -> NodeFacts {
         control_plane: node.labels().contains_key(PLANE),
         schedulable: crate::boot::is_ready(node) && !cordoned && !repelled,
         allocatable: Resources {
-            cpu_millis: amounts.get("cpu").and_then(|q| amount(q, 1000)).unwrap_or(0),
-            memory_bytes: amounts.get("memory").and_then(|q| amount(q, 1)).unwrap_or(0),
+            cpu_millis: amounts.get("cpu").and_then(|q| quantity::millis(&q.0)).unwrap_or(0),
+            memory_bytes: amounts.get("memory").and_then(|q| quantity::units(&q.0)).unwrap_or(0),
         },
     }
-}
-
-/// A quantity in units of one `scale`-th. Allocatable amounts are whole thousandths, so nothing is rounded.
-fn amount(quantity: &Quantity, scale: u64) -> Option<u64> {
-    let text = quantity.0.as_str();
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let number: u64 = text[..digits].parse().ok()?;
-    let factor: u64 = match &text[digits..] {
-        "m" => return number.checked_mul(scale).map(|n| n / 1000),
-        "" => 1,
-        "k" => 1_000,
-        "M" => 1_000_000,
-        "G" => 1_000_000_000,
-        "Ki" => 1 << 10,
-        "Mi" => 1 << 20,
-        "Gi" => 1 << 30,
-        "Ti" => 1 << 40,
-        _ => return None,
-    };
-    number.checked_mul(factor)?.checked_mul(scale)
 }
 
 // --- nodes -------------------------------------------------------------------------------------------------
@@ -220,16 +197,6 @@ mod tests {
 
     fn answers(pairs: &[(&str, &str)]) -> Answers {
         pairs.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect()
-    }
-
-    #[test]
-    fn quantities_are_read_exactly() {
-        let q = |text: &str| Quantity(text.into());
-        assert_eq!(amount(&q("2"), 1000), Some(2000));
-        assert_eq!(amount(&q("1900m"), 1000), Some(1900));
-        assert_eq!(amount(&q("24105340Ki"), 1), Some(24_105_340 << 10));
-        assert_eq!(amount(&q("12e6"), 1), None);
-        assert_eq!(amount(&q(""), 1), None);
     }
 
     #[test]

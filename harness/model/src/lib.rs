@@ -9,6 +9,7 @@ mod drill;
 mod event;
 mod exit;
 mod expect;
+pub mod quantity;
 pub mod signal;
 
 pub use blame::{Cause, Loop};

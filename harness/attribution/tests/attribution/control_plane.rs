@@ -253,6 +253,24 @@ fn an_api_server_whose_work_waits_for_a_cpu_is_starved() {
     assert!(weaker.iter().all(|d| d.confidence < sure), "{weaker:#?}");
 }
 
+/// Answers are still fast in the API server's own view, and who asks waits all the same.
+#[test]
+fn many_requests_for_which_there_is_no_cpu_are_too_many() {
+    let told = |long: u64| {
+        let mut s = Scene::lab();
+        let (writes, asked) = steady(&mut s, 40);
+        for second in 1..=20 {
+            fsyncs(&mut s, writes + 10 * second, 0);
+            requests(&mut s, asked + 2000 * second, 0);
+            scheduling(&mut s, 1000 * second, long * second);
+            s.pass(1.0);
+        }
+        s.causes()
+    };
+    assert_eq!(told(30), [ApiOverload]);
+    assert_eq!(told(0), [], "many, and it can serve them");
+}
+
 #[test]
 fn who_was_refused_by_a_webhook_says_so_once() {
     let refusals = |s: &mut Scene, n: f64| {

@@ -4,14 +4,14 @@ use super::{
     IngestError, keys, raw,
     template::{given, node_terms, scrapes, selector},
 };
-use crate::{
-    quantity::{millis, units},
-    snapshot::{
-        Amount, Binding, Budget, Bundle, Claim, Disruptions, Ingress, Node, PriorityClass, Selector, Service,
-        ServiceAccount, StorageClass, Taint, Volume,
-    },
+use crate::snapshot::{
+    Amount, Binding, Budget, Bundle, Claim, Disruptions, Ingress, Node, PriorityClass, Selector, Service,
+    ServiceAccount, StorageClass, Taint, Volume,
 };
-use loopdrill_model::Timestamp;
+use loopdrill_model::{
+    Timestamp,
+    quantity::{millis, units},
+};
 use std::collections::BTreeMap;
 
 const DEFAULT_CLASS: [&str; 2] =

@@ -1,12 +1,10 @@
 //! From a pod's specification to the fields that checks look at.
 
 use super::{keys, raw};
-use crate::{
-    quantity::{millis, units},
-    snapshot::{
-        Amount, Container, Peer, Port, ProjectedToken, Requirement, Selector, Spread, Template, Toleration,
-    },
+use crate::snapshot::{
+    Amount, Container, Peer, Port, ProjectedToken, Requirement, Selector, Spread, Template, Toleration,
 };
+use loopdrill_model::quantity::{millis, units};
 use std::collections::BTreeMap;
 
 /// Variables by which programs find a cloud.

@@ -3,7 +3,6 @@
 mod event;
 mod node;
 mod pod;
-mod quantity;
 mod rbac;
 mod service;
 mod storage;

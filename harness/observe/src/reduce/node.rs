@@ -1,8 +1,9 @@
 //! Nodes, and the requirements on them.
 
 use super::pod::matches_nothing;
-use super::{created_at, name, quantity, time, uid, version};
+use super::{created_at, name, time, uid, version};
 use k8s_openapi::api::core::v1::{Node as ApiNode, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm};
+use loopdrill_model::quantity;
 use loopdrill_model::signal::{Node, NodeRequirement, Operator, Resources, Taint};
 
 /// A node as attribution sees it. A node that says nothing about `Ready` is `Unknown`.
@@ -30,8 +31,8 @@ pub(crate) fn node(object: &ApiNode) -> Node {
         unschedulable: spec.unschedulable == Some(true),
         taints: spec.taints.iter().flatten().map(taint).collect(),
         allocatable: Resources {
-            cpu_millis: allocatable.get("cpu").and_then(quantity::millis).unwrap_or(0),
-            memory_bytes: allocatable.get("memory").and_then(quantity::units).unwrap_or(0),
+            cpu_millis: allocatable.get("cpu").and_then(|q| quantity::millis(&q.0)).unwrap_or(0),
+            memory_bytes: allocatable.get("memory").and_then(|q| quantity::units(&q.0)).unwrap_or(0),
         },
     }
 }

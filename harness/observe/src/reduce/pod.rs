@@ -1,12 +1,13 @@
 //! Pods: placement, effective requests, containers.
 
-use super::{created_at, name, namespace, owner, quantity, time, uid, version};
+use super::{created_at, name, namespace, owner, time, uid, version};
 use crate::reduce::node::requirements;
 use k8s_openapi::api::core::v1::{
     Affinity, Container as ApiContainer, ContainerState as ApiState, ContainerStateTerminated,
     ContainerStatus, Pod as ApiPod, PodSpec, PodStatus, ResourceRequirements, Toleration as ApiToleration,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use loopdrill_model::quantity;
 use loopdrill_model::signal::{
     Container, ContainerState, NodeRequirement, Operator, Pod, Resources, Terminated, Toleration, Unscheduled,
 };
@@ -108,8 +109,8 @@ fn tokens(spec: &PodSpec) -> Vec<String> {
 fn amounts(of: Option<&BTreeMap<String, Quantity>>) -> Resources {
     let get = |key: &str| of.and_then(|m| m.get(key));
     Resources {
-        cpu_millis: get("cpu").and_then(quantity::millis).unwrap_or(0),
-        memory_bytes: get("memory").and_then(quantity::units).unwrap_or(0),
+        cpu_millis: get("cpu").and_then(|q| quantity::millis(&q.0)).unwrap_or(0),
+        memory_bytes: get("memory").and_then(|q| quantity::units(&q.0)).unwrap_or(0),
     }
 }
 
@@ -186,7 +187,7 @@ fn container(container: &ApiContainer, init: bool, status: &PodStatus) -> Contai
         restarts: status.map_or(0, |s| u32::try_from(s.restart_count).unwrap_or(0)),
         state: state(status.and_then(|s| s.state.as_ref())),
         last: status.and_then(|s| s.last_state.as_ref()?.terminated.as_ref()).map(terminated),
-        memory_limit_bytes: limits.and_then(|l| l.get("memory")).and_then(quantity::units),
+        memory_limit_bytes: limits.and_then(|l| l.get("memory")).and_then(|q| quantity::units(&q.0)),
         has_liveness_probe: container.liveness_probe.is_some(),
         has_readiness_probe: container.readiness_probe.is_some(),
     }

@@ -1,15 +1,15 @@
 //! Kubernetes quantities (`100m`, `1.5Gi`, `2e3`) as whole numbers, rounded up as the scheduler does.
 
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-
 /// Thousandths of the unit. `None` when it is no quantity or negative.
-pub(crate) fn millis(quantity: &Quantity) -> Option<u64> {
-    scaled(&quantity.0, 1000)
+#[must_use]
+pub fn millis(quantity: &str) -> Option<u64> {
+    scaled(quantity, 1000)
 }
 
 /// Whole units. `None` when it is no quantity or negative.
-pub(crate) fn units(quantity: &Quantity) -> Option<u64> {
-    scaled(&quantity.0, 1)
+#[must_use]
+pub fn units(quantity: &str) -> Option<u64> {
+    scaled(quantity, 1)
 }
 
 fn scaled(text: &str, factor: u128) -> Option<u64> {
@@ -66,49 +66,47 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn q(text: &str) -> Quantity {
-        Quantity(text.into())
-    }
-
     #[test]
     fn usual_notations() {
-        assert_eq!(millis(&q("100m")), Some(100));
-        assert_eq!(millis(&q("2")), Some(2000));
-        assert_eq!(millis(&q("1.5")), Some(1500));
-        assert_eq!(millis(&q("0.1")), Some(100));
-        assert_eq!(units(&q("128Mi")), Some(128 << 20));
-        assert_eq!(units(&q("1.5Gi")), Some(3 << 29));
-        assert_eq!(units(&q("2e3")), Some(2000));
-        assert_eq!(units(&q("129M")), Some(129_000_000));
-        assert_eq!(units(&q("7E")), Some(7_000_000_000_000_000_000));
+        assert_eq!(millis("100m"), Some(100));
+        assert_eq!(millis("2"), Some(2000));
+        assert_eq!(millis("1900m"), Some(1900));
+        assert_eq!(units("24105340Ki"), Some(24_105_340 << 10));
+        assert_eq!(millis("1.5"), Some(1500));
+        assert_eq!(millis("0.1"), Some(100));
+        assert_eq!(units("128Mi"), Some(128 << 20));
+        assert_eq!(units("1.5Gi"), Some(3 << 29));
+        assert_eq!(units("2e3"), Some(2000));
+        assert_eq!(units("129M"), Some(129_000_000));
+        assert_eq!(units("7E"), Some(7_000_000_000_000_000_000));
     }
 
     #[test]
     fn rounds_up_as_the_scheduler_does() {
-        assert_eq!(millis(&q("1u")), Some(1));
-        assert_eq!(units(&q("100m")), Some(1));
-        assert_eq!(millis(&q("1n")), Some(1));
-        assert_eq!(millis(&q("0")), Some(0));
+        assert_eq!(millis("1u"), Some(1));
+        assert_eq!(units("100m"), Some(1));
+        assert_eq!(millis("1n"), Some(1));
+        assert_eq!(millis("0"), Some(0));
     }
 
     #[test]
     fn what_is_no_quantity_is_none() {
         for text in ["", "-1", "abc", "1 Gi", "1e", "1e99", "1..2", ".", "Gi", "1Kib"] {
-            assert_eq!(units(&q(text)), None, "{text}");
+            assert_eq!(units(text), None, "{text}");
         }
-        assert_eq!(units(&q("999999999999E")), Some(u64::MAX));
+        assert_eq!(units("999999999999E"), Some(u64::MAX));
     }
 
     proptest! {
         #[test]
         fn never_panics(text in "\\PC*") {
-            let _ = (millis(&q(&text)), units(&q(&text)));
+            let _ = (millis(&text), units(&text));
         }
 
         #[test]
         fn whole_numbers_stay(n in 0u64..u64::MAX / 1000) {
-            prop_assert_eq!(units(&q(&n.to_string())), Some(n));
-            prop_assert_eq!(millis(&q(&n.to_string())), Some(n * 1000));
+            prop_assert_eq!(units(&n.to_string()), Some(n));
+            prop_assert_eq!(millis(&n.to_string()), Some(n * 1000));
         }
     }
 }
