@@ -86,7 +86,7 @@ impl Fault for ZoneFull {
 
     async fn plan(&self, ctx: &FaultContext) -> Result<Vec<Change>, FaultError> {
         let (_, workers) = lost(&ctx.target.facts)?;
-        let room = Room::now(&ctx.target.client).await?;
+        let room = Room::settled(ctx).await?;
         let fillers =
             room.fill(&workers, request(ctx)).into_iter().enumerate().map(|(index, (node, millis))| {
                 let filler = Workload::new(ctx, &format!("filler-{index}"), &["sleep"]);

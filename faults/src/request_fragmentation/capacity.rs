@@ -1,13 +1,19 @@
 //! What is free on which node, counted as the scheduler counts it.
 
-use crate::FaultError;
+use crate::{
+    FaultContext, FaultError,
+    victim::{Seen, until},
+};
 use k8s_openapi::{
     api::core::v1::{Container, Node, Pod, PodSpec},
     apimachinery::pkg::api::resource::Quantity,
 };
 use kube::{Api, Client, ResourceExt, api::ListParams};
 use loopdrill_model::quantity::millis;
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+/// How long pods that are leaving are waited for.
+const LEAVING: Duration = Duration::from_secs(40);
 
 /// Unrequested CPU of a node, or how much of it a filler takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +39,20 @@ impl Room {
         let nodes = nodes.list(&all).await.map_err(FaultError::api("list the nodes"))?;
         let pods = pods.list(&all).await.map_err(FaultError::api("list all pods"))?;
         Ok(Self::of(&nodes.items, &pods.items))
+    }
+
+    /// The room as it stays when pods that are leaving have left.
+    pub(crate) async fn settled(ctx: &FaultContext) -> Result<Self, FaultError> {
+        let pods: Api<Pod> = Api::all(ctx.target.client.clone());
+        let left = until(ctx, "the end of pods that are leaving", LEAVING, || async {
+            let all = pods.list(&ListParams::default()).await.map_err(FaultError::api("list all pods"))?;
+            Ok(leaving(&all.items).map_or(Seen::Yes(()), Seen::NotYet))
+        });
+        match left.await {
+            // One that does not go leaves no room, either; the read-back has the last word.
+            Ok(()) | Err(FaultError::TimedOut { .. }) => Self::now(&ctx.target.client).await,
+            Err(e) => Err(e),
+        }
     }
 
     fn of(nodes: &[Node], pods: &[Pod]) -> Self {
@@ -102,6 +122,17 @@ impl fmt::Display for Room {
         }
         write!(f, "{}m in sum", self.sum())
     }
+}
+
+/// A pod that is being deleted and still holds CPU on its node.
+fn leaving(pods: &[Pod]) -> Option<String> {
+    let holds = |p: &&Pod| {
+        let spec = p.spec.as_ref().filter(|s| s.node_name.is_some());
+        counts(p) && spec.is_some_and(|s| requested_millis(s) > 0)
+    };
+    let gone = |p: &&Pod| p.metadata.deletion_timestamp.is_some();
+    let pod = pods.iter().filter(gone).find(holds)?;
+    Some(format!("{}/{} is still there", pod.namespace().unwrap_or_default(), pod.name_any()))
 }
 
 /// A pod that is over takes nothing.
@@ -202,6 +233,19 @@ mod tests {
         assert_eq!(spec(json!([c("100m")]), json!([side("50m"), c("500m")])), 550);
         let level = json!({"containers": [c("1")], "resources": {"requests": {"cpu": "2"}}, "overhead": {"cpu": "5m"}});
         assert_eq!(requested_millis(&typed(level)), 2005);
+    }
+
+    #[test]
+    fn only_a_pod_that_leaves_room_is_waited_for() {
+        let pod = |deleted: bool, cpu: &str, phase: &str| -> Pod {
+            let at = deleted.then_some("2026-01-01T00:00:00Z");
+            typed(json!({"metadata": {"name": "p", "namespace": "n", "deletionTimestamp": at},
+                "spec": {"nodeName": "x", "containers": [{"name": "c", "resources": {"requests": {"cpu": cpu}}}]},
+                "status": {"phase": phase}}))
+        };
+        assert_eq!(leaving(&[pod(false, "100m", "Running")]), None);
+        assert_eq!(leaving(&[pod(true, "0", "Running"), pod(true, "100m", "Failed")]), None);
+        assert!(leaving(&[pod(true, "100m", "Running")]).is_some_and(|why| why.contains("n/p")));
     }
 
     #[test]

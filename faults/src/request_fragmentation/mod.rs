@@ -136,7 +136,7 @@ impl Fault for Fragmentation {
 
     async fn plan(&self, ctx: &FaultContext) -> Result<Vec<Change>, FaultError> {
         let request = self.request(ctx);
-        let room = Room::now(&ctx.target.client).await?;
+        let room = Room::settled(ctx).await?;
         let fillers = room.fillers(request).map_err(FaultError::Unfit)?;
         let filler = |(index, Free { node, millis }): (usize, Free)| {
             let filler =

@@ -251,7 +251,7 @@ impl Boot<'_> {
                 said = ready;
             }
             let dns = match deployments.get_opt("coredns").await {
-                Ok(Some(found)) => is_available(&found),
+                Ok(Some(found)) => is_rolled_out(&found),
                 _ => false,
             };
             if ready == expected && dns {
@@ -319,6 +319,16 @@ pub(crate) fn is_available(deployment: &Deployment) -> bool {
     deployment.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or(0) >= wanted
 }
 
+/// Whether it has also replaced all older replicas: those that go would still leave room behind.
+fn is_rolled_out(deployment: &Deployment) -> bool {
+    let wanted = deployment.spec.replicas.unwrap_or(1);
+    let Some(status) = &deployment.status else { return false };
+    is_available(deployment)
+        && status.observed_generation >= deployment.metadata.generation
+        && status.updated_replicas.unwrap_or(0) >= wanted
+        && status.replicas.unwrap_or(0) <= wanted
+}
+
 /// The last lines of a text, without empty ones.
 fn tail(text: &str, count: usize) -> Vec<String> {
     let lines: Vec<_> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
@@ -338,6 +348,21 @@ fn shortened(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_deployment_that_still_replaces_pods_is_not_rolled_out() {
+        let deployment = |replicas: i32, updated: i32, observed: i64| -> Deployment {
+            let status = serde_json::json!({"replicas": replicas, "readyReplicas": replicas.min(2),
+                "updatedReplicas": updated, "observedGeneration": observed});
+            let all = serde_json::json!({"metadata": {"generation": 2}, "status": status,
+                "spec": {"replicas": 2, "selector": {}, "template": {}}});
+            serde_json::from_value(all).expect("a Deployment")
+        };
+        assert!(is_rolled_out(&deployment(2, 2, 2)));
+        for rolling in [deployment(3, 2, 2), deployment(2, 1, 2), deployment(2, 2, 1), deployment(1, 1, 2)] {
+            assert!(!is_rolled_out(&rolling));
+        }
+    }
 
     #[test]
     fn the_overlay_needs_no_kube_proxy() {
