@@ -22,8 +22,15 @@ impl TestLab {
         Self::make(name, &["--profile", profile])
     }
 
+    /// Makes a lab with Prometheus in it, which reads the rules that are generated from the signatures.
+    pub(crate) fn with_monitoring(name: &str) -> Self {
+        Self::make(name, &["--with", "monitoring"])
+    }
+
     fn make(name: &str, more: &[&str]) -> Self {
         let lab = TestLab { name: format!("test-{name}"), run: Run::new() };
+        // One that was killed could not take its lab down.
+        lab.run.output(&["lab", "down", "--name", &lab.name]);
         let args = [&["lab", "up", "--name", &lab.name], more].concat();
         let output = lab.run.output(&args);
         assert!(output.status.success(), "lab up failed:\n{}", text(&output.stderr));

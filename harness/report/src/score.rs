@@ -188,10 +188,10 @@ pub struct Score {
 }
 
 impl Score {
-    /// The score of these answers, of whatever source.
+    /// The score of one detector's answers, of whatever source, with its findings that belong to no drill.
     #[must_use]
-    pub fn of(cases: Vec<Case>) -> Self {
-        Self::with_strays(cases, |_| (0, None))
+    pub fn of(cases: Vec<Case>, false_alarms: usize) -> Self {
+        Self::with_strays(cases, |_| (false_alarms, None))
     }
 
     fn with_strays(cases: Vec<Case>, strays: impl Fn(&str) -> (usize, Option<String>)) -> Self {

@@ -69,7 +69,7 @@ fn any_case() -> impl Strategy<Value = Case> {
 proptest! {
     #[test]
     fn each_case_is_in_exactly_one_cell(cases in prop::collection::vec(any_case(), 0..40)) {
-        let score = Score::of(cases.clone());
+        let score = Score::of(cases.clone(), 0);
         let cells = |d: &DetectorScore| ANSWERS.iter().map(|e| d.confusion.asked(*e)).sum::<usize>();
         prop_assert_eq!(score.detectors.iter().map(cells).sum::<usize>(), cases.len());
         for d in &score.detectors {

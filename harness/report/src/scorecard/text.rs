@@ -102,7 +102,8 @@ fn heading(report: &RunReport, screen: Screen) -> String {
             parts.push(format!("{name}{value}"));
         }
     }
-    parts.extend([format!("detector {}", report.detector), format!("run {}", report.run), took]);
+    let beside: String = report.rivals.iter().map(|r| format!(", beside it {}", r.name)).collect();
+    parts.extend([format!("detector {}{beside}", report.detector), format!("run {}", report.run), took]);
     let lines = wrap(&parts.join(" · "), screen.width);
     lines.iter().map(|l| format!("{}\n", screen.style.bold(l))).collect()
 }

@@ -3,8 +3,8 @@
 use super::{Played, bad, play};
 use crate::{Failure, names::OutputFormat};
 use loopdrill_detect::{Scored, Verdict};
-use loopdrill_model::{Diagnosis, ExitStatus, Expectation, Loop, Root, Timestamp};
-use loopdrill_report::duration;
+use loopdrill_model::{Diagnosis, ExitStatus, Expectation, Root, Timestamp};
+use loopdrill_report::{Case, Score, Screen, duration};
 use serde_json::{Value, json};
 use std::{
     fs, io,
@@ -134,7 +134,8 @@ fn print(all: &[(String, Played)], sum: &Sum) {
         println!("{}", line.join("  ").trim_end());
     }
     println!();
-    print!("{}", confusion(all));
+    print!("{}", score(all, sum).text(Screen::stdout()));
+    println!();
     let drills = sum.right + sum.wrong + sum.unscored;
     println!("{} of {drills} answers right; {} false alarms", sum.right, sum.false_alarms);
     if sum.unscored > 0 {
@@ -193,32 +194,32 @@ fn lag(s: &Scored) -> String {
     since(s.first_evidence_at, s.diagnosed_at).map_or_else(|| "–".into(), duration)
 }
 
-/// Expectation loops down, diagnosed loops across; the best answer counts.
-fn confusion(all: &[(String, Played)]) -> String {
-    let scored = || all.iter().flat_map(|(_, p)| &p.scored).filter(|s| s.verdict != Verdict::Unscored);
-    let strays = all.iter().flat_map(|(_, p)| &p.strays).map(|d| (None, Some(d.control_loop)));
-    let pairs: Vec<(Option<Loop>, Option<Loop>)> = scored()
-        .map(|s| (s.expected.control_loop(), s.found.first().map(|d| d.control_loop)))
-        .chain(strays)
-        .collect();
-    let kinds: Vec<Option<Loop>> =
-        Loop::DRILLED.into_iter().chain([Loop::Workload]).map(Some).chain([None]).collect();
-    let title = |l: Option<Loop>| l.map_or("none", Loop::name);
-    let mut out = format!("{:<16}", "EXPECTED");
-    kinds.iter().for_each(|k| out += &format!("{:>15}", title(*k)));
-    out += "\n";
-    for expected in &kinds {
-        if !pairs.iter().any(|(e, _)| e == expected) {
-            continue;
-        }
-        out += &format!("{:<16}", title(*expected));
-        for found in &kinds {
-            let n = pairs.iter().filter(|p| **p == (*expected, *found)).count();
-            out += &format!("{:>15}", if n == 0 { "·".into() } else { n.to_string() });
-        }
-        out += "\n";
+/// Seconds between two moments.
+fn seconds(from: Option<Timestamp>, to: Option<Timestamp>) -> Option<f64> {
+    since(from, to).map(|d| d.as_secs_f64())
+}
+
+fn case(s: &Scored) -> Case {
+    let expected = s.expected.control_loop();
+    let right = s.verdict == Verdict::Right;
+    let blamed = |d: &Diagnosis| d.control_loop;
+    let top = s.found.iter().map(blamed).find(|l| right && Some(*l) == expected);
+    Case {
+        detector: "builtin".into(),
+        id: s.drill.clone(),
+        expected,
+        blamed: top.or_else(|| s.found.first().map(blamed)),
+        right,
+        lag: seconds(s.first_evidence_at, s.diagnosed_at),
+        lead: seconds(s.first_evidence_at, s.manifested_at),
+        since_injection: seconds(s.injected_at, s.diagnosed_at),
     }
-    out + "\n"
+}
+
+/// The score as after a run: of what was really in force.
+fn score(all: &[(String, Played)], sum: &Sum) -> Score {
+    let scored = all.iter().flat_map(|(_, p)| &p.scored).filter(|s| s.verdict != Verdict::Unscored);
+    Score::of(scored.map(case).collect(), sum.false_alarms)
 }
 
 fn as_json(all: &[(String, Played)], sum: &Sum) -> Value {
@@ -251,5 +252,6 @@ fn as_json(all: &[(String, Played)], sum: &Sum) -> Value {
         "wrong": sum.wrong,
         "not_scored": sum.unscored,
         "false_alarms": sum.false_alarms,
+        "score": score(all, sum),
     })
 }
