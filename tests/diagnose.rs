@@ -130,6 +130,15 @@ fn ours(runtime: &Runtime, client: &Client) -> Vec<String> {
     all.iter().map(ResourceExt::name_any).collect()
 }
 
+fn probes_run(runtime: &Runtime, client: &Client) -> bool {
+    let running = |pod: &Pod| pod.status.as_ref().and_then(|s| s.phase.as_deref()) == Some("Running");
+    ours(runtime, client).iter().any(|namespace| {
+        let pods = Api::<Pod>::namespaced(client.clone(), namespace);
+        let pods = runtime.block_on(pods.list(&ListParams::default())).expect("a list");
+        !pods.items.is_empty() && pods.iter().all(running)
+    })
+}
+
 fn ctrl_c_ends_it_and_leaves_nothing(lab: &TestLab, runtime: &Runtime, client: &Client) {
     for (more, code) in [(&[][..], 0), (&["--for", "10m"][..], 130)] {
         let args = [&["diagnose", "--lab", &lab.name, "--probes"], more].concat();
@@ -138,8 +147,8 @@ fn ctrl_c_ends_it_and_leaves_nothing(lab: &TestLab, runtime: &Runtime, client: &
             command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary runs");
         let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
         assert!(lines.any(|l| l.expect("text").starts_with("watching ")));
-        // Not before its pods are there, for they are what could be left.
-        wait("our probes", Duration::from_secs(60), || (!ours(runtime, client).is_empty()).then_some(()));
+        // Not before its pods run, for they are what could be left.
+        wait("our probes", Duration::from_secs(60), || probes_run(runtime, client).then_some(()));
         kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).expect("it lives");
         let told: Vec<_> = lines.map_while(Result::ok).collect();
         assert_eq!(child.wait().expect("it ends").code(), Some(code), "{told:?}");
@@ -177,7 +186,7 @@ fn without_rights_silence_proves_nothing(lab: &TestLab, runtime: &Runtime, clien
         let request: TokenRequest =
             serde_json::from_value(json!({"spec": {"audiences": []}})).expect("a request");
         let answer = accounts.create_token_request("nobody", &PostParams::default(), &request).await;
-        answer.expect("a token").status.expect("given").token
+        answer.expect("an answer").status.expect("given").token.expect("a token")
     });
     let mut config = Kubeconfig::read_from(kubeconfig(lab)).expect("a kubeconfig");
     for user in &mut config.auth_infos {

@@ -16,7 +16,10 @@ fn prometheus_names_the_canonical_faults_beside_the_built_in_detector() {
     assert_eq!(output.status.code(), Some(0), "{console}");
 
     let report = run.report();
-    assert_eq!(report.rivals.iter().map(|r| (r.name.as_str(), &r.error)).collect::<Vec<_>>(), [("prometheus", &None)]);
+    assert_eq!(
+        report.rivals.iter().map(|r| (r.name.as_str(), &r.error)).collect::<Vec<_>>(),
+        [("prometheus", &None)]
+    );
     // A fault is named when each of its variants is.
     let mut named = BTreeMap::<&str, bool>::new();
     for drill in report.drills.iter().filter(|d| d.expected_loop.is_some()) {

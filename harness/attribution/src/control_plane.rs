@@ -318,7 +318,7 @@ fn api(world: &World, hidden: bool, healthy: bool, found: &mut Findings<'_>) {
     let rate = format!("{now:.0}/s, before {before:.0}/s");
     let source = Source::metrics("apiserver");
     let base = |cause, confidence| {
-        Finding::new(cause, confidence, world.ago(5))
+        Finding::new(cause, confidence, scraped(world))
             .about([Subject::new("Component", "", "kube-apiserver")])
             .proven_by("apiserver_request_duration_seconds p99", latency.clone(), world.now(), &source)
             .proven_by("apiserver_request_total", rate.clone(), world.now(), &source)
@@ -355,6 +355,12 @@ fn api(world: &World, hidden: bool, healthy: bool, found: &mut Findings<'_>) {
             None => {}
         }
     }
+}
+
+/// When the API server told its metrics last. What a window of them proves is true from then on, and not before.
+fn scraped(world: &World) -> Timestamp {
+    let series = world.telemetry.metric("apiserver_request_total");
+    series.filter_map(|(_, s)| s.last()).map(|(at, _)| *at).max().unwrap_or_else(|| world.now())
 }
 
 /// How what could run in the API server waits for a CPU: 99 % of it less, and for how long in sum. A quota lets most of it
@@ -430,7 +436,7 @@ fn webhooks(world: &World, found: &mut Findings<'_>) {
         return;
     }
     let source = Source::metrics("apiserver");
-    let finding = Finding::new(Cause::WebhookBlocked, 0.85, world.ago(5))
+    let finding = Finding::new(Cause::WebhookBlocked, 0.85, scraped(world))
         .about([Subject::new("Component", "", "kube-apiserver")])
         .proven_by(name, format!("+{more:.0} in 30 s, the webhook cannot be called"), world.now(), &source);
     found.add("webhook", finding);

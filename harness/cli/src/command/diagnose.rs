@@ -21,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 const LISTING: Duration = Duration::from_secs(6);
 /// `--once`: rates need a few readings of counters.
 const COUNTERS: Duration = Duration::from_secs(4);
+/// Between two scrapes of the API server, whose metrics are megabytes: this may go on for days.
+const APISERVER: Duration = Duration::from_secs(2);
 /// `--once`: what is too young to be called wrong gets this much more time to grow up.
 const GROW_UP: Duration = Duration::from_secs(5);
 /// How long stopping may take: our pods, if any, must go.
@@ -76,6 +78,10 @@ pub(crate) async fn main(args: Args) -> Result<ExitStatus, Failure> {
         sum_up(&timeline);
     }
     recorded?;
+    if cancel.is_cancelled() && timeline.as_of().is_none() {
+        eprintln!("interrupted before anything was judged");
+        return Ok(ExitStatus::Interrupted);
+    }
     if !timeline.found() && !timeline.working().any(|s| s == "api:pods" || s.starts_with("api:pods/")) {
         return Err(blind(&timeline, args.namespace.as_deref()));
     }
@@ -122,6 +128,7 @@ async fn watch_it(
     let options = ObserveOptions {
         probes: subject.probes,
         namespace: args.namespace.clone(),
+        apiserver_interval: APISERVER,
         ..ObserveOptions::default()
     };
     let (tell, told) = mpsc::unbounded_channel();
