@@ -13,7 +13,7 @@ use crate::{
     Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Resource,
     object::{Create, ObjectChange},
     victim::{
-        Claim, Latch, Seen, Workload, api, create, look_at_all, metadata,
+        Claim, Latch, Seen, Workload, api, create, is_ready, look_at_all, metadata,
         place::{zone_that_stays, zone_to_lose},
         pods_of, scale, seen, typed, until, wait_ready,
     },
@@ -94,13 +94,7 @@ async fn good_claim(ctx: &FaultContext, replica: u32) -> Result<(), FaultError> 
         "accessModes": ["ReadWriteOnce"], "storageClassName": storage(&ctx.target.facts)?.wait_class,
         "resources": {"requests": {"storage": BYTES.to_string()}},
     }});
-    match create::<PersistentVolumeClaim>(ctx, &typed(claim)).await {
-        // The StatefulSet was faster; it is looked at again.
-        Err(FaultError::Api { source, .. }) if matches!(&*source, kube::Error::Api(s) if s.code == 409) => {
-            Ok(())
-        }
-        other => other.map(drop),
-    }
+    create::<PersistentVolumeClaim>(ctx, &typed(claim)).await.map(drop)
 }
 
 /// The class that the API server gives to a claim that asks for none, without creating one.
@@ -212,28 +206,29 @@ impl Fault for Immediate {
 
     async fn relieve(&self, ctx: &FaultContext) -> Result<(), FaultError> {
         let (claim, pod) = (format!("data-{NAME}-1"), format!("{NAME}-1"));
-        let good = &storage(&ctx.target.facts)?.wait_class;
+        // A replica that followed its volume keeps it.
+        if pods_of(ctx, NAME).await?.iter().any(|p| p.name_any() == pod && is_ready(p)) {
+            return Ok(());
+        }
+        // Scaled down, it cannot come back with one more claim on whatever class is the default now.
+        scale::<StatefulSet>(ctx, NAME, 1).await?;
         let claims: Api<PersistentVolumeClaim> = api(ctx);
-        let params = DeleteParams::default();
-        until(ctx, format!("a claim {claim} on class {good}"), START, || async {
-            let now = claims.get_opt(&claim).await.map_err(FaultError::api("read the claim"))?;
-            let Some(now) = now else {
-                good_claim(ctx, 1).await?;
-                return Ok(Seen::NotYet("it was created".into()));
-            };
-            let class = now.spec.as_ref().and_then(|s| s.storage_class_name.clone()).unwrap_or_default();
-            if class == *good {
-                return Ok(Seen::Yes(()));
+        until(ctx, format!("the end of {pod} and claim {claim}"), START, || async {
+            if pods_of(ctx, NAME).await?.iter().any(|p| p.name_any() == pod) {
+                return Ok(Seen::NotYet("the pod is there".into()));
             }
+            let now = claims.get_opt(&claim).await.map_err(FaultError::api("read the claim"))?;
+            let Some(now) = now else { return Ok(Seen::Yes(())) };
             if now.metadata.deletion_timestamp.is_none() {
                 let doing = format!("delete claim {claim}");
-                claims.delete(&claim, &params).await.map(drop).map_err(FaultError::api(doing))?;
+                let deleted = claims.delete(&claim, &DeleteParams::default()).await;
+                deleted.map(drop).map_err(FaultError::api(doing))?;
             }
-            Ok(Seen::NotYet(format!("it is on class {class}, and goes")))
+            Ok(Seen::NotYet("the claim is being deleted".into()))
         })
         .await?;
-        let pods: Api<Pod> = api(ctx);
-        pods.delete(&pod, &params).await.map(drop).map_err(FaultError::api(format!("delete pod {pod}")))
+        good_claim(ctx, 1).await?;
+        scale::<StatefulSet>(ctx, NAME, 2).await
     }
 }
 

@@ -126,7 +126,7 @@ fn finding(p: &Prediction) -> String {
     };
     let held = match p.held.as_slice() {
         [] => String::new(),
-        held => format!(" They stopped {}.", held.join(" and ")),
+        held => format!(" The cluster withstood {}.", held.join(" and ")),
     };
     format!(
         "{} bit as {} although {asked}: what they ask for does not stop that.{held}",
@@ -139,12 +139,15 @@ fn finding(p: &Prediction) -> String {
 #[must_use]
 pub fn table(predictions: &[Prediction]) -> String {
     let list = |names: &[String]| if names.is_empty() { "–".to_string() } else { names.join(" ") };
+    let by = |p: &Prediction| list(&p.predicted_by);
+    let width =
+        predictions.iter().map(|p| by(p).chars().count()).max().unwrap_or(0).max("predicted by".len());
     let mut text =
-        format!("{:<22} {:<23} {:<30} bitten in / held in\n", "fault", "agreement", "predicted by");
+        format!("{:<22} {:<23} {:<width$} bitten in / held in\n", "fault", "agreement", "predicted by");
     for p in predictions {
         let drills = format!("{} / {}", list(&p.bitten), list(&p.held));
         let agreement = p.agreement.to_string();
-        text.push_str(&format!("{:<22} {agreement:<23} {:<30} {drills}\n", p.fault, list(&p.predicted_by)));
+        text.push_str(&format!("{:<22} {agreement:<23} {:<width$} {drills}\n", p.fault, by(p)));
     }
     let findings = findings(predictions);
     if !findings.is_empty() {
@@ -219,7 +222,7 @@ mod tests {
             findings(&hold(&checks, &drills)),
             [
                 "cross-az-pvc bit as v although ST-01 hold, ST-05 could not be judged: what they ask for does not stop \
-                 that. They stopped other."
+                 that. The cluster withstood other."
             ]
         );
         assert!(
