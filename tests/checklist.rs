@@ -8,6 +8,8 @@ mod support;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, ResourceExt, api::ListParams};
 use loopdrill_checklist::{Results, Status, checks};
+use loopdrill_model::{Outcome, RunReport};
+use serde_json::Value;
 use std::{fs, process::Output};
 use support::{alone, lab::TestLab, text};
 
@@ -37,6 +39,48 @@ fn naive_fails_and_says_why() {
     }
     assert_eq!(namespaces(&lab), before, "a check leaves nothing behind");
     a_snapshot_gives_the_same_results_and_holds_no_secret(&lab, &results);
+    let (report, predictions) = drilled(&lab, "predicted and bitten");
+    for drill in &report.drills {
+        assert!(drill.gates.manifested.ok, "{}/{} did not bite: {drill:?}", drill.fault, drill.variant);
+    }
+    for fault in DRILLED {
+        assert_eq!(agreement(&predictions, fault), "predicted-and-bitten", "{predictions:#}");
+    }
+}
+
+/// Faults that the remedies of the hardened profile stop, and that bite without them.
+const DRILLED: [&str; 2] = ["request-fragmentation", "cross-az-pvc"];
+
+/// Runs them beside the checklist.
+fn drilled(lab: &TestLab, told: &str) -> (RunReport, Value) {
+    let run = lab.run();
+    let output = run.output(&[
+        "run",
+        "--lab",
+        &lab.name,
+        "--check",
+        "--no-record",
+        "--bite-within",
+        "40",
+        "--fault",
+        DRILLED[0],
+        "--variant",
+        "fillers",
+        "--fault",
+        DRILLED[1],
+        "--variant",
+        "immediate",
+    ]);
+    let table = text(&output.stdout);
+    assert_eq!(table.matches(told).count(), 2, "{table}\n{}", text(&output.stderr));
+    let file = fs::read_to_string(run.report_dir().join("predictions.json")).expect("it was written");
+    (run.report(), serde_json::from_str(&file).expect("JSON"))
+}
+
+fn agreement<'a>(predictions: &'a Value, fault: &str) -> &'a str {
+    let all = predictions["predictions"].as_array().expect("a list");
+    let of = all.iter().find(|p| p["fault"] == fault).expect("every fault is there");
+    of["agreement"].as_str().expect("a word")
 }
 
 fn a_snapshot_gives_the_same_results_and_holds_no_secret(lab: &TestLab, live: &Results) {
@@ -74,6 +118,16 @@ fn hardened_fails_nothing() {
         };
         assert!(expected.contains(&result.status), "{}: {} {:?}", result.id, result.status, result.evidence);
     }
+    let (report, predictions) = drilled(&lab, "ready and held");
+    for drill in &report.drills {
+        assert!(drill.gates.injected.ok, "{}/{}: {drill:?}", drill.fault, drill.variant);
+        assert_eq!(drill.outcome, Outcome::Resilient, "{}/{}: {drill:?}", drill.fault, drill.variant);
+        let held = &drill.gates.manifested.evidence;
+        assert!(!held.is_empty(), "{}/{} was held by nothing that can be seen", drill.fault, drill.variant);
+    }
+    for fault in DRILLED {
+        assert_eq!(agreement(&predictions, fault), "ready-and-held", "{predictions:#}");
+    }
 }
 
 #[test]
@@ -88,7 +142,7 @@ fn the_profiles_manifests_are_judged_alike_before_they_are_applied() {
         assert_eq!(naive.get(id).map(|r| r.status), Some(Status::Fail), "{id}");
     }
     let good: Vec<String> =
-        ["platform", "web", "orders"].map(|f| format!("{}/{f}.yaml", profile("hardened"))).into();
+        ["platform", "web", "orders", "headroom"].map(|f| format!("{}/{f}.yaml", profile("hardened"))).into();
     let args: Vec<&str> =
         ["check", "--output", "json"].into_iter().chain(good.iter().map(String::as_str)).collect();
     let hardened = results(&run.output(&args), 0);

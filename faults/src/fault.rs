@@ -124,8 +124,8 @@ pub struct FaultContext {
 /// One fault in one variant, with its victim.
 ///
 /// # Life
-/// `set_up` → `plan` → (the plan is journaled, applied, read back) → `provoke` → `symptom` until it shows →
-/// (the plan is undone and verified) → `symptom` until it is gone. The engine deletes the namespace.
+/// `set_up` → `plan` → (the plan is journaled, applied, read back) → `provoke` → `symptom` until it shows, or `held_by`
+/// when it never does → (the plan is undone and verified) → `symptom` until it is gone. The engine deletes the namespace.
 ///
 /// # Implementations
 /// - MUST NOT change anything outside the drill's namespace except by a [`Change`] in the plan;
@@ -164,6 +164,17 @@ pub trait Fault: Send + Sync {
 
     /// One look at the victim: the symptom with its evidence, or `None` when the victim is well.
     async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError>;
+
+    /// What kept the victim from being well at the last look, where that was no symptom: it is on its way somewhere.
+    /// Such a victim has not withstood the fault.
+    fn on_its_way(&self) -> Option<String> {
+        None
+    }
+
+    /// What held, when the victim stayed well though the fault is in force: the traces of the mechanism. Looks only.
+    async fn held_by(&self, _ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
+        Ok(Vec::new())
+    }
 
     /// Lets the victim profit from the undo at once where it would wait for long by itself (a back-off of
     /// minutes, say). Acts on the victim only. Called once after the undo is verified.

@@ -45,7 +45,7 @@ impl Run {
         self.state.clone()
     }
 
-    fn report_dir(&self) -> PathBuf {
+    pub(crate) fn report_dir(&self) -> PathBuf {
         self.dir.path().join("report")
     }
 

@@ -1,6 +1,7 @@
-//! The nodes of the volume's zone are cordoned, as for a maintenance; the pod is deleted and cannot come back.
+//! The node of the volume's pod is cordoned, as for a maintenance, and the pod is deleted. Where the volume's zone has
+//! no other node, the pod cannot come back.
 
-use super::writer::{NAME, look, lost, set_up};
+use super::writer::{self, NAME, look, lost, set_up};
 use crate::{
     Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Resource,
     object::{ObjectChange, Patch},
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 static SPEC: FaultSpec = FaultSpec {
     fault: "cross-az-pvc",
     variant: "cordon",
-    title: "the nodes of a volume's zone are cordoned, and its pod stays Pending beside free nodes",
+    title: "the node of a zone's volume is cordoned, and its pod stays Pending beside free nodes",
     roots: &[&[Cause::VolumeZoneMismatch]],
     needs: &[Capability::TwoZones, Capability::ZonalStorage],
     ..FaultSpec::CANONICAL
@@ -49,11 +50,8 @@ impl Fault for Cordon {
         let (zone, workers) = lost(cluster).unwrap_or(("of the volume", vec![]));
         vec![
             format!("start a workload that writes to a volume in zone {zone} and may run anywhere"),
-            format!(
-                "cordon the nodes of zone {zone} ({}), and delete the workload's pod",
-                workers.join(", ")
-            ),
-            "undo: uncordon them".into(),
+            format!("cordon its node ({}), and delete the workload's pod", workers.join(" or ")),
+            "undo: uncordon it".into(),
         ]
     }
 
@@ -64,16 +62,21 @@ impl Fault for Cordon {
     async fn plan(&self, ctx: &FaultContext) -> Result<Vec<Change>, FaultError> {
         let cordoned: [(&[&str], Option<Value>); 1] = [(&["spec", "unschedulable"], Some(json!(true)))];
         let (client, run) = (&ctx.target.client, &ctx.target.run);
-        let mut plan = Vec::new();
-        for node in lost(&ctx.target.facts)?.1 {
-            let patch = Patch::plan::<Node>(client, None, node, run, &cordoned).await?;
-            plan.push(Change::Object(ObjectChange::Patch(patch)));
-        }
-        Ok(plan)
+        let node = writer::node_of(ctx).await?;
+        let patch = Patch::plan::<Node>(client, None, &node, run, &cordoned).await?;
+        Ok(vec![Change::Object(ObjectChange::Patch(patch))])
     }
 
     async fn provoke(&self, ctx: &FaultContext) -> Result<(), FaultError> {
         delete_pods(ctx, NAME).await
+    }
+
+    async fn held_by(&self, ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
+        writer::elsewhere(ctx).await
+    }
+
+    fn on_its_way(&self) -> Option<String> {
+        self.latch.on_its_way()
     }
 
     async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {

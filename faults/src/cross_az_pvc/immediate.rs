@@ -1,6 +1,10 @@
 //! A new default class binds `Immediate` and provisions in another zone than the one in which the workload
 //! must run: its next replica gets a volume that it can never reach.
 //!
+//! The first replica's claim is there before, on a class that waits. The victim follows the custom of the house: where
+//! the cluster's own replicated StatefulSets spread over zones instead of naming one, so does it, and then it can
+//! follow the volume.
+//!
 //! The class is the fault and goes with the undo. The claim that it spoiled is the victim's own and cannot be
 //! healed; `relieve` deletes it, as an operator would, and the replica gets a good one from the old class.
 
@@ -9,9 +13,9 @@ use crate::{
     Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Resource,
     object::{Create, ObjectChange},
     victim::{
-        Claim, Latch, Seen, Workload, api, create, look_at_all, metadata,
+        Claim, Latch, Seen, Workload, api, create, is_ready, look_at_all, metadata,
         place::{zone_that_stays, zone_to_lose},
-        scale, seen, typed, until, wait_ready,
+        pods_of, scale, seen, typed, until, wait_ready,
     },
 };
 use async_trait::async_trait;
@@ -25,10 +29,11 @@ use kube::{
     api::{DeleteParams, ListParams, PostParams},
 };
 use loopdrill_model::{Capability, Cause, Evidence};
-use loopdrill_target::ClusterFacts;
+use loopdrill_target::{ClusterFacts, NodeFacts, RUN_LABEL};
 use serde_json::json;
 use std::time::Duration;
 
+const ZONE: &str = "topology.kubernetes.io/zone";
 const DEFAULT: &str = "storageclass.kubernetes.io/is-default-class";
 const ADMISSION: Duration = Duration::from_secs(15);
 
@@ -59,31 +64,37 @@ fn class_name(ctx: &FaultContext) -> String {
     format!("{}-fast", ctx.namespace)
 }
 
-/// The class that a claim without one gets: the newest of the default ones.
-async fn default_class(ctx: &FaultContext) -> Result<Option<StorageClass>, FaultError> {
-    let all: Api<StorageClass> = Api::all(ctx.target.client.clone());
-    let all = all.list(&ListParams::default()).await.map_err(FaultError::api("list the storage classes"))?;
-    Ok(newest_default(all.items))
+/// Whether the cluster's own replicated StatefulSets leave the zone to the scheduler: there are some, and all spread.
+async fn house_spreads(ctx: &FaultContext) -> Result<bool, FaultError> {
+    let all: Api<StatefulSet> = Api::all(ctx.target.client.clone());
+    let all = all.list(&ListParams::default()).await.map_err(FaultError::api("list the StatefulSets"))?;
+    Ok(all_spread(&all.items))
 }
 
-/// Of two of the same second the API server takes the first by name.
-fn newest_default(all: Vec<StorageClass>) -> Option<StorageClass> {
-    let defaults = all.into_iter().filter(|c| c.annotations().get(DEFAULT).is_some_and(|v| v == "true"));
-    defaults.max_by_key(|c| (c.metadata.creation_timestamp.clone(), std::cmp::Reverse(c.name_any())))
+fn all_spread(all: &[StatefulSet]) -> bool {
+    let own = |s: &&StatefulSet| {
+        let namespace = s.namespace().unwrap_or_default();
+        s.spec.replicas.unwrap_or(1) > 1
+            && !namespace.starts_with("kube-")
+            && !namespace.starts_with("loopdrill")
+            && !s.labels().contains_key(RUN_LABEL)
+    };
+    let spreads = |s: &StatefulSet| {
+        let spec = s.spec.template.spec.as_ref();
+        let mut constraints = spec.iter().flat_map(|s| s.topology_spread_constraints.iter().flatten());
+        constraints.any(|c| c.topology_key == ZONE)
+    };
+    let mut house = all.iter().filter(own).peekable();
+    house.peek().is_some() && house.all(spreads)
 }
 
-async fn require_waiting_default(ctx: &FaultContext) -> Result<(), FaultError> {
-    let driver = &storage(&ctx.target.facts)?.driver;
-    let found = default_class(ctx).await?;
-    let good = found.as_ref().is_some_and(|c| {
-        c.provisioner == *driver && c.volume_binding_mode.as_deref() == Some("WaitForFirstConsumer")
-    });
-    let name = found.map_or_else(|| "none".into(), |c| c.name_any());
-    good.then_some(()).ok_or_else(|| {
-        FaultError::Unfit(format!(
-            "the default storage class is {name}; this drill needs one of {driver} that binds WaitForFirstConsumer"
-        ))
-    })
+/// The claim of a replica on the class that waits, as if the workload had been there before its default class went bad.
+async fn good_claim(ctx: &FaultContext, replica: u32) -> Result<(), FaultError> {
+    let claim = json!({"metadata": metadata(ctx, &format!("data-{NAME}-{replica}")), "spec": {
+        "accessModes": ["ReadWriteOnce"], "storageClassName": storage(&ctx.target.facts)?.wait_class,
+        "resources": {"requests": {"storage": BYTES.to_string()}},
+    }});
+    create::<PersistentVolumeClaim>(ctx, &typed(claim)).await.map(drop)
 }
 
 /// The class that the API server gives to a claim that asks for none, without creating one.
@@ -111,13 +122,19 @@ impl Fault for Immediate {
         };
         let zones = [home, wrong].map(|z| Resource::ZoneStorage(z.into()));
         let footprint = zones.into_iter().fold(footprint, Footprint::uses);
-        workers.into_iter().fold(footprint, |f, n| f.uses(Resource::NodeLife(n.into())))
+        let footprint = workers.into_iter().fold(footprint, |f, n| f.uses(Resource::NodeLife(n.into())));
+        // With a second node in it, the other zone may take replicas of a house that spreads.
+        let others = zone_to_lose(cluster).map(|(_, workers)| workers).filter(|w| w.len() > 1);
+        others.into_iter().flatten().fold(footprint, |f, n| f.uses(Resource::NodeLife(n.into())))
     }
 
     fn dry_run(&self, cluster: &ClusterFacts) -> Vec<String> {
         let (home, wrong) = zones(cluster).unwrap_or(("one", "another"));
         vec![
-            format!("start a StatefulSet that must run in zone {home}, with claims on the default class"),
+            format!(
+                "start a StatefulSet with claims on the default class; it must run in zone {home}, unless the cluster's \
+                 own StatefulSets spread over zones"
+            ),
             format!(
                 "create a newer default StorageClass that binds Immediate in zone {wrong}, and scale up by one"
             ),
@@ -127,16 +144,20 @@ impl Fault for Immediate {
 
     async fn set_up(&self, ctx: &FaultContext) -> Result<(), FaultError> {
         self.latch.reset();
-        require_waiting_default(ctx).await?;
         let (home, _) = zones(&ctx.target.facts)?;
+        good_claim(ctx, 0).await?;
         let workload = Workload::new(ctx, NAME, &["disk-writer", "/data"]).volume(&Claim::Template);
-        create(ctx, &workload.tells_readiness().in_zone(home).stateful_set(1, BYTES)).await?;
+        let workload = match house_spreads(ctx).await? {
+            true => workload.spread_over_zones(),
+            false => workload.in_zone(home),
+        };
+        create(ctx, &workload.tells_readiness().stateful_set(1, BYTES)).await?;
         wait_ready(ctx, NAME, 1, START).await.map(drop)
     }
 
     async fn plan(&self, ctx: &FaultContext) -> Result<Vec<Change>, FaultError> {
         let facts = &ctx.target.facts;
-        let topology = json!({"key": "topology.kubernetes.io/zone", "values": [zones(facts)?.1]});
+        let topology = json!({"key": ZONE, "values": [zones(facts)?.1]});
         let class: StorageClass = typed(json!({
             "metadata": {"name": class_name(ctx), "annotations": {DEFAULT: "true"}},
             "provisioner": storage(facts)?.driver, "volumeBindingMode": "Immediate", "reclaimPolicy": "Delete",
@@ -164,53 +185,72 @@ impl Fault for Immediate {
         scale::<StatefulSet>(ctx, NAME, 2).await
     }
 
+    async fn held_by(&self, ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
+        let place = |n: &NodeFacts| format!("{} in zone {}", n.name, n.zone.as_deref().unwrap_or("none"));
+        let pods = pods_of(ctx, NAME).await?;
+        let on = |pod: &Pod| {
+            let node = pod.spec.as_ref()?.node_name.clone()?;
+            let facts = ctx.target.facts.nodes.iter().find(|n| n.name == node).map(place);
+            Some(seen(format!("{} is with its volume on", pod.name_any()), facts.unwrap_or(node)))
+        };
+        Ok(pods.iter().filter_map(on).collect())
+    }
+
+    fn on_its_way(&self) -> Option<String> {
+        self.latch.on_its_way()
+    }
+
     async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {
         Ok(self.latch.judge(look_at_all::<StatefulSet>(ctx, NAME, misplaced).await?))
     }
 
     async fn relieve(&self, ctx: &FaultContext) -> Result<(), FaultError> {
         let (claim, pod) = (format!("data-{NAME}-1"), format!("{NAME}-1"));
-        let claims: Api<PersistentVolumeClaim> = api(ctx);
-        let Some(spoiled) = claims.get_opt(&claim).await.map_err(FaultError::api("read the claim"))? else {
+        // A replica that followed its volume keeps it.
+        if pods_of(ctx, NAME).await?.iter().any(|p| p.name_any() == pod && is_ready(p)) {
             return Ok(());
-        };
-        let params = DeleteParams::default();
-        claims
-            .delete(&claim, &params)
-            .await
-            .map(drop)
-            .map_err(FaultError::api(format!("delete claim {claim}")))?;
-        until(ctx, format!("the end of claim {claim}"), START, || async {
+        }
+        // Scaled down, it cannot come back with one more claim on whatever class is the default now.
+        scale::<StatefulSet>(ctx, NAME, 1).await?;
+        let claims: Api<PersistentVolumeClaim> = api(ctx);
+        until(ctx, format!("the end of {pod} and claim {claim}"), START, || async {
+            if pods_of(ctx, NAME).await?.iter().any(|p| p.name_any() == pod) {
+                return Ok(Seen::NotYet("the pod is there".into()));
+            }
             let now = claims.get_opt(&claim).await.map_err(FaultError::api("read the claim"))?;
-            Ok(match now.is_some_and(|c| c.metadata.uid == spoiled.metadata.uid) {
-                true => Seen::NotYet("it is being deleted".into()),
-                false => Seen::Yes(()),
-            })
+            let Some(now) = now else { return Ok(Seen::Yes(())) };
+            if now.metadata.deletion_timestamp.is_none() {
+                let doing = format!("delete claim {claim}");
+                let deleted = claims.delete(&claim, &DeleteParams::default()).await;
+                deleted.map(drop).map_err(FaultError::api(doing))?;
+            }
+            Ok(Seen::NotYet("the claim is being deleted".into()))
         })
         .await?;
-        let pods: Api<Pod> = api(ctx);
-        pods.delete(&pod, &params).await.map(drop).map_err(FaultError::api(format!("delete pod {pod}")))
+        good_claim(ctx, 1).await?;
+        scale::<StatefulSet>(ctx, NAME, 2).await
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
 
     #[test]
-    fn the_newest_default_class_is_the_one_that_counts() {
-        let class = |name: &str, default: &str, second: u32| -> StorageClass {
-            typed(json!({"provisioner": "p", "metadata": {
-                "name": name, "annotations": {DEFAULT: default},
-                "creationTimestamp": format!("2026-01-01T00:00:0{second}Z")}}))
+    fn the_victim_spreads_where_the_house_does() {
+        let set = |namespace: &str, replicas: u32, key: Value| -> StatefulSet {
+            let spread = json!([{"maxSkew": 1, "topologyKey": key, "whenUnsatisfiable": "ScheduleAnyway"}]);
+            let spread = if key.is_null() { json!([]) } else { spread };
+            let template = json!({"spec": {"containers": [], "topologySpreadConstraints": spread}});
+            typed(json!({"metadata": {"name": "s", "namespace": namespace},
+                "spec": {"replicas": replicas, "selector": {}, "serviceName": "s", "template": template}}))
         };
-        let all = vec![
-            class("old", "true", 1),
-            class("b", "true", 2),
-            class("a", "true", 2),
-            class("c", "false", 3),
-        ];
-        assert_eq!(newest_default(all).map(|c| c.name_any()).as_deref(), Some("a"));
-        assert!(newest_default(vec![class("c", "false", 3)]).is_none());
+        let good = || set("shop", 2, json!(ZONE));
+        let bad = |namespace, replicas| set(namespace, replicas, Value::Null);
+        assert!(all_spread(&[good(), bad("shop", 1), bad("kube-system", 3), bad("loopdrill-x", 2)]));
+        assert!(!all_spread(&[good(), bad("shop", 2)]));
+        assert!(!all_spread(&[good(), set("shop", 2, json!("kubernetes.io/hostname"))]));
+        assert!(!all_spread(&[]), "a house without customs has not spread");
     }
 }

@@ -1,29 +1,37 @@
-//! The nodes of the volume's zone die; the replacement of the evicted pod finds its volume in a zone without
-//! a living node, still attached to the dead one.
+//! The node of the volume's pod dies; the replacement of the evicted pod finds its volume in a zone without a living
+//! node, still attached to the dead one. A second node in the zone is of no use before Kubernetes gives up on the dead
+//! one's attachment, which takes six minutes.
 //!
 //! The victim is a Deployment: its old pod stays Terminating on the dead node, as pods do, and the
 //! ReplicaSet makes a new one beside it. Nobody deletes anything by hand.
 
 use super::{
     cordon::footprint,
-    writer::{NAME, look, lost, set_up, volume_of},
+    writer::{self, NAME, look, lost, set_up, volume_of},
 };
 use crate::{
     Change, Fault, FaultContext, FaultError, FaultSpec, Footprint,
     node::{Limits, NodeChange, Step},
-    victim::{Latch, Look, seen},
+    victim::{Latch, Look, describe, is_ready, newest, pods_of, seen},
 };
 use async_trait::async_trait;
-use k8s_openapi::api::{core::v1::Node, storage::v1::VolumeAttachment};
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::{
+    core::v1::{Node, Pod},
+    storage::v1::VolumeAttachment,
+};
 use kube::{Api, ResourceExt, api::ListParams};
 use loopdrill_model::{Capability, Cause, Evidence, Loop};
 use loopdrill_target::ClusterFacts;
 
+/// A volume that moves by itself has moved by then.
+const SWIFT: SignedDuration = SignedDuration::from_secs(10);
+
 static SPEC: FaultSpec = FaultSpec {
     fault: "cross-az-pvc",
     variant: "node-failure",
-    title: "the kubelet of a volume's zone dies, and the evicted pod's replacement stays Pending",
-    roots: &[&[Cause::VolumeZoneMismatch]],
+    title: "the kubelet beside a zone's volume dies, and the evicted pod's replacement stays Pending",
+    roots: &[&[Cause::VolumeZoneMismatch, Cause::AttachOrMountFailed]],
     needs: &[
         Capability::TwoZones,
         Capability::ZonalStorage,
@@ -91,6 +99,22 @@ async fn dead_node(ctx: &FaultContext) -> Result<Option<String>, FaultError> {
     Ok(None)
 }
 
+/// The replacement has a node and waits there for a volume that is attached to the dead one.
+async fn waits_for_its_volume(ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {
+    let pods = pods_of(ctx, NAME).await?;
+    let Some(pod) = newest(&pods).filter(|p| !is_ready(p) && is_older(p, SWIFT)) else { return Ok(None) };
+    let Some(node) = pod.spec.as_ref().and_then(|s| s.node_name.clone()) else { return Ok(None) };
+    let Some(dead) = dead_node(ctx).await?.filter(|dead| *dead != node) else { return Ok(None) };
+    let attached = attachments(ctx).await?;
+    let waits = attached.iter().any(|e| e.value == dead);
+    Ok(waits.then(|| vec![seen("the pod waits for its volume on", node), seen("its state", describe(pod))]))
+}
+
+fn is_older(pod: &Pod, age: SignedDuration) -> bool {
+    let created = pod.metadata.creation_timestamp.as_ref();
+    created.is_some_and(|at| Timestamp::now().duration_since(at.0) > age)
+}
+
 #[async_trait]
 impl Fault for NodeFailure {
     fn spec(&self) -> &'static FaultSpec {
@@ -106,12 +130,12 @@ impl Fault for NodeFailure {
         vec![
             format!("start a workload that writes to a volume in zone {zone} and may run anywhere"),
             match self.takes_the_machine() {
-                true => format!("switch off the machines of zone {zone} ({})", workers.join(", ")),
-                false => format!("stop the kubelet on the nodes of zone {zone} ({})", workers.join(", ")),
+                true => format!("switch off its node ({})", workers.join(" or ")),
+                false => format!("stop the kubelet on its node ({})", workers.join(" or ")),
             },
             match self.takes_the_machine() {
-                true => "undo: switch them on again; `loopdrill undo` does so when we are gone".into(),
-                false => "undo: start it again; the nodes start it by themselves when we are gone".into(),
+                true => "undo: switch it on again; `loopdrill undo` does so when we are gone".into(),
+                false => "undo: start it again; the node starts it by itself when we are gone".into(),
             },
         ]
     }
@@ -121,17 +145,22 @@ impl Fault for NodeFailure {
     }
 
     async fn plan(&self, ctx: &FaultContext) -> Result<Vec<Change>, FaultError> {
-        let nodes = ctx.target.node_access()?;
-        let mut plan = Vec::new();
-        for node in lost(&ctx.target.facts)?.1 {
-            if self.takes_the_machine() {
-                plan.push(Change::Node(NodeChange::power_off(node)));
-                continue;
-            }
-            let stop = Step::StopUnit { unit: "kubelet.service".into() };
-            plan.push(Change::Node(NodeChange::plan(nodes, node, vec![stop], Limits::default()).await?));
+        let node = writer::node_of(ctx).await?;
+        if self.takes_the_machine() {
+            return Ok(vec![Change::Node(NodeChange::power_off(&node))]);
         }
-        Ok(plan)
+        let stop = Step::StopUnit { unit: "kubelet.service".into() };
+        let change =
+            NodeChange::plan(ctx.target.node_access()?, &node, vec![stop], Limits::default()).await?;
+        Ok(vec![Change::Node(change)])
+    }
+
+    async fn held_by(&self, ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
+        writer::elsewhere(ctx).await
+    }
+
+    fn on_its_way(&self) -> Option<String> {
+        self.latch.on_its_way()
     }
 
     async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {
@@ -140,6 +169,13 @@ impl Fault for NodeFailure {
                 evidence.extend(attachments(ctx).await?);
                 Look::Broken(evidence)
             }
+            Look::Settling(what) => match waits_for_its_volume(ctx).await? {
+                Some(mut evidence) => {
+                    evidence.extend(attachments(ctx).await?);
+                    Look::Broken(evidence)
+                }
+                None => Look::Settling(what),
+            },
             Look::Well if self.latch.has_shown() => match dead_node(ctx).await? {
                 Some(node) => Look::Settling(format!("node {node} is not Ready yet")),
                 None => Look::Well,

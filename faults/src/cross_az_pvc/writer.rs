@@ -60,6 +60,26 @@ pub(super) async fn set_up(
     }
 }
 
+/// The node on which the writer runs.
+pub(super) async fn node_of(ctx: &FaultContext) -> Result<String, FaultError> {
+    let pods = pods_of(ctx, NAME).await?;
+    let node = newest(&pods).and_then(|p| p.spec.as_ref()?.node_name.clone());
+    node.ok_or_else(|| FaultError::Unfit("the writer runs on no node".into()))
+}
+
+/// Where the writer is after it lost its node, with its data: what held.
+pub(super) async fn elsewhere(ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
+    let zone = lost(&ctx.target.facts)?.0;
+    let pods = pods_of(ctx, NAME).await?;
+    let Some(pod) = newest(&pods) else { return Ok(Vec::new()) };
+    let records = records_found(&log_of(ctx, &pod.name_any(), false).await?).unwrap_or_default();
+    let node = pod.spec.as_ref().and_then(|s| s.node_name.as_deref()).unwrap_or_default();
+    Ok(vec![
+        seen("the writer's node now", format!("{node}, another one of zone {zone}")),
+        seen("records on the volume", records.to_string()),
+    ])
+}
+
 /// The volume that a claim is bound to.
 pub(super) async fn volume_of(ctx: &FaultContext, claim: &str) -> Result<PersistentVolume, FaultError> {
     let claims: Api<PersistentVolumeClaim> = api(ctx);

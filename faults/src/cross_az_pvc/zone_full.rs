@@ -100,6 +100,10 @@ impl Fault for ZoneFull {
         scale::<Deployment>(ctx, NAME, 1).await
     }
 
+    fn on_its_way(&self) -> Option<String> {
+        self.latch.on_its_way()
+    }
+
     async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {
         Ok(self.latch.judge(look(ctx, &self.latch).await?))
     }

@@ -131,6 +131,10 @@ impl Fault for Decoy {
         Ok(objects.into_iter().map(|o| Change::Object(ObjectChange::Create(o))).collect())
     }
 
+    fn on_its_way(&self) -> Option<String> {
+        self.latch.on_its_way()
+    }
+
     async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {
         let look = match self.condition.symptom {
             Symptom::Pod(shows) => look_at_pod(ctx, shows).await?,

@@ -113,6 +113,10 @@ impl Fault for SlowEtcd {
         self.etcd.plan(ctx).await
     }
 
+    fn on_its_way(&self) -> Option<String> {
+        self.latch.on_its_way()
+    }
+
     async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {
         Ok(self.latch.judge(look(&pods_of(ctx, NAME).await?)))
     }

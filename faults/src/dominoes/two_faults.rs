@@ -70,6 +70,10 @@ impl Fault for TwoFaults {
         tokio::try_join!(rights.provoke(ctx), room.provoke(ctx)).map(drop)
     }
 
+    fn on_its_way(&self) -> Option<String> {
+        self.rights.on_its_way().or_else(|| self.room.on_its_way())
+    }
+
     /// Before it has shown, both must be ill; afterwards it is there for as long as one of them is.
     async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {
         let shown = self.rights.has_shown() && self.room.has_shown();

@@ -136,6 +136,10 @@ impl Fault for EtcdDisk {
         Ok(vec![Change::Node(NodeChange::plan(nodes, node, vec![step], Limits::default()).await?)])
     }
 
+    fn on_its_way(&self) -> Option<String> {
+        self.latch.on_its_way()
+    }
+
     async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {
         Ok(self.latch.judge(look(ctx).await?))
     }

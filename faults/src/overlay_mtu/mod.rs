@@ -29,7 +29,9 @@ use crate::{
         Limits, NodeChange, Step,
         locate::{self, Overlay},
     },
-    victim::{self, Latch, Look, Seen, Workload, create, newest, place::quiet_worker, pods_of, typed, until},
+    victim::{
+        self, Latch, Look, Seen, Workload, create, newest, place::quiet_worker, pods_of, seen, typed, until,
+    },
 };
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{Pod, Service};
@@ -174,6 +176,23 @@ impl Fault for OverlayMtu {
         Ok(vec![Change::Node(change)])
     }
 
+    /// What the sender's own device lets out, and how a large answer fares.
+    async fn held_by(&self, ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
+        let mut evidence = vec![seen("MTU of the backend's device", device_mtu(ctx).await?)];
+        if let Some(report) = reports(ctx, 1).await?.last() {
+            let large = &report.large;
+            evidence.push(seen(
+                format!("an answer of {} bytes", large.bytes),
+                format!("HTTP {} in {} ms", large.status, large.ms),
+            ));
+        }
+        Ok(evidence)
+    }
+
+    fn on_its_way(&self) -> Option<String> {
+        self.latch.on_its_way()
+    }
+
     async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {
         Ok(self.latch.judge(look(ctx).await?))
     }
@@ -225,6 +244,18 @@ pub(crate) async fn front_address(ctx: &FaultContext) -> Result<Ipv4Addr, FaultE
     let pod = front_pod(ctx).await?;
     let ip = pod.status.and_then(|status| status.pod_ip).unwrap_or_default();
     ip.parse().map_err(|_| FaultError::Unfit(format!("the front's address {ip:?} is not IPv4")))
+}
+
+/// The MTU of the device by which the sender's node and the backend's pod are connected; both ends have the same.
+async fn device_mtu(ctx: &FaultContext) -> Result<String, FaultError> {
+    let (nodes, sender) = (ctx.target.node_access()?, must_have_places(ctx)?.sender);
+    let pods = pods_of(ctx, BACKEND).await?;
+    let ip = newest(&pods).and_then(|pod| pod.status.as_ref()?.pod_ip.clone()).unwrap_or_default();
+    let ip: Ipv4Addr =
+        ip.parse().map_err(|_| FaultError::Unfit(format!("the backend's address {ip:?} is not IPv4")))?;
+    let script = format!("cat /sys/class/net/$(ip -o route get {ip} | sed 's/.* dev //; s/ .*//')/mtu");
+    let argv = ["sh", "-c", &script];
+    Ok(nodes.exec(sender, &argv, None).await?.success(sender, &argv)?.trim().to_owned())
 }
 
 /// Reads the front's last two reports of its own requests. One bad request may be an accident; two are a

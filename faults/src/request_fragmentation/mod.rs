@@ -1,19 +1,25 @@
 //! Request fragmentation: enough free requests in sum, too little on every single node.
 //!
 //! Fillers that do nothing take so much of every node's requests that each keeps three quarters of what the
-//! victim asks for. The victim then scales up, and its second pod stays Pending on a cluster that is idle.
+//! victim asks for. The victim then scales up, and its second pod stays Pending on a cluster that is idle. Fillers and
+//! victim have the priority that the cluster gives to every pod, so neither makes room for the other; headroom of a
+//! lower priority does.
 
 mod capacity;
 
 use crate::{
     Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Resource,
     object::{Create, ObjectChange},
-    victim::{Latch, Workload, create, look_at_all, scale, seen, unscheduled, wait_ready},
+    victim::{Latch, Workload, create, look_at_all, pods_of, scale, seen, unscheduled, wait_ready},
 };
 use async_trait::async_trait;
 use capacity::Free;
 pub(crate) use capacity::Room;
-use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::{Event, Pod},
+};
+use kube::{Api, ResourceExt, api::ListParams};
 use loopdrill_model::{Capability, Cause, Evidence, Source, Timestamp};
 use loopdrill_target::{ClusterFacts, NodeFacts};
 use std::{sync::Arc, time::Duration};
@@ -162,6 +168,28 @@ impl Fault for Fragmentation {
 
     async fn provoke(&self, ctx: &FaultContext) -> Result<(), FaultError> {
         scale::<Deployment>(ctx, NAME, 2).await
+    }
+
+    /// A pod of lower priority that gave way, as headroom does.
+    async fn held_by(&self, ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
+        let events: Api<Event> = Api::all(ctx.target.client.clone());
+        let params = ListParams::default().fields("reason=Preempted");
+        let events = events.list(&params).await.map_err(FaultError::api("list what was preempted"))?;
+        let pods = pods_of(ctx, NAME).await?;
+        let by_us =
+            |message: &str| pods.iter().filter_map(ResourceExt::uid).any(|uid| message.contains(&uid));
+        let gave_way = |e: &Event| {
+            let message = e.message.as_deref().filter(|m| by_us(m))?;
+            let object = &e.involved_object;
+            let name = object.name.as_deref().unwrap_or_default();
+            let namespace = object.namespace.as_deref().unwrap_or_default();
+            Some(seen(format!("pod {namespace}/{name} gave way"), message))
+        };
+        Ok(events.iter().filter_map(gave_way).collect())
+    }
+
+    fn on_its_way(&self) -> Option<String> {
+        self.latch.on_its_way()
     }
 
     async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {

@@ -4,14 +4,14 @@ use crate::{
     Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Resource,
     node::{Content, Limits, NodeChange, Step},
     victim::{
-        Latch, Look, Workload, create, delete_pods, describe, is_ready, metadata, newest,
+        Latch, Look, Workload, api, create, delete_pods, describe, is_ready, metadata, newest,
         place::quiet_worker, pods_of, seen, typed, wait_ready,
     },
 };
 use async_trait::async_trait;
 use base64::{Engine, prelude::BASE64_STANDARD};
-use k8s_openapi::api::core::v1::{Pod, Secret};
-use kube::Api;
+use k8s_openapi::api::core::v1::{Event, Pod, Secret};
+use kube::{Api, ResourceExt, api::ListParams};
 use loopdrill_model::{Capability, Cause, Evidence};
 use loopdrill_target::{ClusterFacts, RegistryFacts};
 use serde_json::Value;
@@ -140,6 +140,23 @@ impl Fault for Pull {
 
     async fn provoke(&self, ctx: &FaultContext) -> Result<(), FaultError> {
         delete_pods(ctx, NAME).await
+    }
+
+    /// The pull of the victim's new pod: with the node's own credential, since the victim's is gone.
+    async fn held_by(&self, ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
+        let pods = pods_of(ctx, NAME).await?;
+        let Some(pod) = newest(&pods) else { return Ok(Vec::new()) };
+        let events: Api<Event> = api(ctx);
+        let params =
+            ListParams::default().fields(&format!("reason=Pulled,involvedObject.name={}", pod.name_any()));
+        let events = events.list(&params).await.map_err(FaultError::api("list what was pulled"))?;
+        let pulled =
+            |e: &Event| Some(seen("the kubelet, without the revoked credential", e.message.clone()?));
+        Ok(events.iter().filter_map(pulled).collect())
+    }
+
+    fn on_its_way(&self) -> Option<String> {
+        self.latch.on_its_way()
     }
 
     async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {

@@ -98,6 +98,10 @@ impl Fault for Rbac {
         Ok(vec![Change::Object(ObjectChange::Delete(delete))])
     }
 
+    fn on_its_way(&self) -> Option<String> {
+        self.latch.on_its_way()
+    }
+
     async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {
         let pods = pods_of(ctx, NAME).await?;
         let look = match newest(&pods) {

@@ -90,6 +90,15 @@ impl Workload {
         self.set("nodeSelector", json!({"topology.kubernetes.io/zone": zone}))
     }
 
+    /// Spreads over zones as far as that can be, and may run in any of them.
+    #[must_use]
+    pub fn spread_over_zones(self) -> Self {
+        let labels = json!({"matchLabels": {VICTIM_LABEL: self.name}});
+        let spread = json!([{"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone",
+            "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": labels}]);
+        self.set("topologySpreadConstraints", spread)
+    }
+
     fn required(self, term: &Value) -> Self {
         let affinity =
             json!({"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}});

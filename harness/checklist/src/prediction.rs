@@ -61,9 +61,12 @@ fn bit(drill: &DrillReport) -> Option<bool> {
     match drill.outcome {
         Outcome::Resilient => Some(false),
         Outcome::Passed => Some(true),
-        Outcome::Failed(_) | Outcome::CleanupFailed if drill.gates.injected.ok => {
-            Some(drill.gates.manifested.ok)
+        Outcome::Failed(_) | Outcome::CleanupFailed
+            if drill.gates.injected.ok && drill.gates.manifested.ok =>
+        {
+            Some(true)
         }
+        // Also a victim that showed no symptom and was not well: it proves neither.
         _ => None,
     }
 }
@@ -107,16 +110,51 @@ fn one(fault: &str, before: &Results, drills: &[DrillReport]) -> Prediction {
     }
 }
 
-/// The table as a run prints it.
+/// What the run says about the checklist itself: a fault that bit although all is well by its checks.
+#[must_use]
+pub fn findings(predictions: &[Prediction]) -> Vec<String> {
+    let gaps = predictions.iter().filter(|p| p.agreement == Agreement::BittenNotPredicted);
+    gaps.map(finding).collect()
+}
+
+fn finding(p: &Prediction) -> String {
+    let asked = match (p.passed.as_slice(), p.skipped.as_slice()) {
+        ([], []) => "no check is about it".to_string(),
+        (passed, []) => format!("{} hold", passed.join(" ")),
+        ([], skipped) => format!("{} could not be judged", skipped.join(" ")),
+        (passed, skipped) => format!("{} hold, {} could not be judged", passed.join(" "), skipped.join(" ")),
+    };
+    let held = match p.held.as_slice() {
+        [] => String::new(),
+        held => format!(" The cluster withstood {}.", held.join(" and ")),
+    };
+    format!(
+        "{} bit as {} although {asked}: what they ask for does not stop that.{held}",
+        p.fault,
+        p.bitten.join(" and ")
+    )
+}
+
+/// The table as a run prints it, and what it says about the checklist.
 #[must_use]
 pub fn table(predictions: &[Prediction]) -> String {
     let list = |names: &[String]| if names.is_empty() { "–".to_string() } else { names.join(" ") };
+    let by = |p: &Prediction| list(&p.predicted_by);
+    let width =
+        predictions.iter().map(|p| by(p).chars().count()).max().unwrap_or(0).max("predicted by".len());
     let mut text =
-        format!("{:<22} {:<23} {:<30} bitten in / held in\n", "fault", "agreement", "predicted by");
+        format!("{:<22} {:<23} {:<width$} bitten in / held in\n", "fault", "agreement", "predicted by");
     for p in predictions {
         let drills = format!("{} / {}", list(&p.bitten), list(&p.held));
         let agreement = p.agreement.to_string();
-        text.push_str(&format!("{:<22} {agreement:<23} {:<30} {drills}\n", p.fault, list(&p.predicted_by)));
+        text.push_str(&format!("{:<22} {agreement:<23} {:<width$} {drills}\n", p.fault, by(p)));
+    }
+    let findings = findings(predictions);
+    if !findings.is_empty() {
+        text.push_str("\nWhat that says about the checklist:\n");
+    }
+    for finding in findings {
+        text.push_str(&format!("- {finding}\n"));
     }
     text
 }
@@ -162,12 +200,35 @@ mod tests {
         assert_eq!(agreement(Status::Fail, &[]), Agreement::NotDrilled);
         let elsewhere = [drill(fault::ETCD, Outcome::Passed, true, true)];
         assert_eq!(agreement(Status::Fail, &elsewhere), Agreement::NotDrilled);
+        let undecided = [drill(fault::PVC, Outcome::Failed(Gate::Manifested), true, false)];
+        assert_eq!(agreement(Status::Pass, &undecided), Agreement::NotDrilled, "it was not well, either");
         for outcome in [Outcome::NotInjected, Outcome::Errored, Outcome::Interrupted] {
             assert_eq!(
                 agreement(Status::Fail, &[drill(fault::PVC, outcome, false, false)]),
                 Agreement::NotDrilled
             );
         }
+    }
+
+    #[test]
+    fn a_gap_is_told_with_what_held_beside_it() {
+        let checks = results(&[("ST-01", Status::Pass), ("ST-05", Status::Skip)]);
+        let mut drills = [
+            drill(fault::PVC, Outcome::Passed, true, true),
+            drill(fault::PVC, Outcome::Resilient, true, false),
+        ];
+        drills[1].variant = "other".into();
+        assert_eq!(
+            findings(&hold(&checks, &drills)),
+            [
+                "cross-az-pvc bit as v although ST-01 hold, ST-05 could not be judged: what they ask for does not stop \
+                 that. The cluster withstood other."
+            ]
+        );
+        assert!(
+            findings(&hold(&results(&[("ST-01", Status::Fail)]), &drills)).is_empty(),
+            "it was predicted"
+        );
     }
 
     #[test]

@@ -102,6 +102,15 @@ async fn a_fault_taken_away_behind_our_back_has_not_manifested() {
 async fn a_cluster_that_absorbs_the_fault_is_resilient() {
     let (drill, run, _) = Case::new(VictimIs::Immune, DetectorSays::Nothing).run().await;
     assert_eq!((drill.outcome, run.exit), (Outcome::Resilient, ExitStatus::Ready));
+    assert_eq!(drill.gates.manifested.evidence.len(), 1, "what held is in the report");
+}
+
+#[tokio::test]
+async fn a_victim_that_is_not_well_has_withstood_nothing() {
+    let (drill, run, _) = Case::new(VictimIs::Limping, DetectorSays::Nothing).run().await;
+    assert_eq!((&drill.outcome, run.exit_code), (&Outcome::Failed(Gate::Manifested), 1));
+    let note = drill.gates.manifested.note.expect("a note");
+    assert!(note.contains("not well: its pod is Pending"), "{note}");
 }
 
 #[tokio::test]

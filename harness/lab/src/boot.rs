@@ -24,6 +24,8 @@ use std::time::{Duration, Instant};
 
 /// The overlay, as the node image has it.
 pub(crate) const FLANNEL: &str = include_str!("../../../ci/node-image/manifests/flannel.yaml");
+/// Where it says how large the packets of pods may be.
+const POD_MTU: &str = "$FLANNEL_MTU";
 const PREPARE: &str = include_str!("boot/prepare.sh");
 const KUBELET: &str = include_str!("boot/kubelet.conf");
 const FENCE: &str = include_str!("node/fence.nft");
@@ -63,6 +65,8 @@ pub(crate) struct Boot<'a> {
     pub(crate) spec: &'a LabSpec,
     pub(crate) image: &'a str,
     pub(crate) progress: &'a Progress,
+    /// The MTU of pods, where it is not the overlay's.
+    pub(crate) pod_mtu: Option<u32>,
 }
 
 impl Boot<'_> {
@@ -223,7 +227,7 @@ impl Boot<'_> {
             ask_dns_often(client).await
         };
         let label = async { self.step(&plane, "kubeadm init (labels)", &mark).await.map(drop) };
-        tokio::try_join!(addons, label, apply::all(client, overlay(&plane)?))?;
+        tokio::try_join!(addons, label, apply::all(client, overlay(&plane, self.pod_mtu)?))?;
         Ok(())
     }
 
@@ -288,8 +292,11 @@ async fn ask_dns_often(client: &Client) -> Result<(), LabError> {
 
 /// The overlay's objects. Its daemon speaks to the control-plane node itself: through the API server's Service it
 /// would have to wait for kube-proxy first, and everything else waits for the overlay.
-fn overlay(plane: &str) -> Result<Vec<DynamicObject>, LabError> {
-    let mut objects = apply::parse(FLANNEL)?;
+fn overlay(plane: &str, pod_mtu: Option<u32>) -> Result<Vec<DynamicObject>, LabError> {
+    let mut objects = match pod_mtu {
+        Some(mtu) => apply::parse(&FLANNEL.replace(POD_MTU, &mtu.to_string()))?,
+        None => apply::parse(FLANNEL)?,
+    };
     let port = labels::API_PORT.to_string();
     for object in &mut objects {
         let containers = object.data.pointer_mut("/spec/template/spec/containers");
@@ -366,7 +373,7 @@ mod tests {
 
     #[test]
     fn the_overlay_needs_no_kube_proxy() {
-        let objects = overlay("x-control-plane").expect("valid");
+        let objects = overlay("x-control-plane", None).expect("valid");
         let daemons = objects.iter().find(|o| o.types.as_ref().is_some_and(|t| t.kind == "DaemonSet"));
         let env =
             daemons.expect("flannel's").data["spec"]["template"]["spec"]["containers"][0]["env"].clone();
@@ -374,6 +381,17 @@ mod tests {
         let host = env.iter().find(|e| e["name"] == "KUBERNETES_SERVICE_HOST").expect("set");
         assert_eq!(host["value"], "x-control-plane");
         assert!(env.iter().any(|e| e["name"] == "NODE_NAME"), "what the manifest has is kept");
+    }
+
+    #[test]
+    fn pods_may_have_a_smaller_mtu_than_the_overlay() {
+        let script = |mtu| {
+            let objects = overlay("x", mtu).expect("valid");
+            let script = objects.iter().find_map(|o| o.data["data"]["write-cni-conf.sh"].as_str());
+            script.expect("there").to_string()
+        };
+        assert!(script(None).contains("\"mtu\": $FLANNEL_MTU,"));
+        assert!(script(Some(1280)).contains("\"mtu\": 1280,"));
     }
 
     #[test]

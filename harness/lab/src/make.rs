@@ -1,13 +1,13 @@
 //! The making of a lab, from nothing to a cluster that can be drilled.
 
 use crate::{
-    AGENT, DockerNodes, Engine, Lab, LabError, LabSpec, PodImage, Role, UpOptions, addons,
+    AGENT, DockerNodes, Engine, Lab, LabError, LabSpec, PodImage, Profile, Role, UpOptions, addons,
     boot::{self, Boot},
     engine,
     inventory::{self, LabFile},
     kubeadm, kubeconfig, labels, monitoring,
     node::{self, NodePlan, Privileges},
-    node_image, profile, teardown,
+    node_image, profile, registry, teardown,
 };
 use futures::future::join_all;
 use rand::Rng;
@@ -42,13 +42,19 @@ impl Making<'_> {
         let (token, keep) = (token(), self.options.keep);
         let env = self.proxies().await;
         let shelf = addons::Shelf::create(self.engine, &self.spec.name, self.image, keep).await?;
+        let pulls = self.options.profile.filter(|p| p.nodes_may_pull()).map(|_| registry::node_credential());
         let plan = |(name, node): (String, &crate::NodeSpec)| NodePlan {
             lab: self.spec.name.clone(),
             role: node.role,
             image: self.image.into(),
             keep,
             api_port: (node.role == Role::ControlPlane).then_some(port),
-            files: [boot::files(self.spec, &name, node, &token), addons::files(&self.spec.name)].concat(),
+            files: [
+                boot::files(self.spec, &name, node, &token),
+                addons::files(&self.spec.name),
+                pulls.iter().cloned().collect(),
+            ]
+            .concat(),
             env: env.clone(),
             volumes_from: shelf.holder().to_string(),
             name,
@@ -86,8 +92,14 @@ impl Making<'_> {
             AGENT,
             spec.named_nodes().into_iter().map(|(name, _)| name),
         );
-        let boot =
-            Boot { engine: self.engine, nodes: &nodes, spec, image: self.image, progress: &options.progress };
+        let boot = Boot {
+            engine: self.engine,
+            nodes: &nodes,
+            spec,
+            image: self.image,
+            progress: &options.progress,
+            pod_mtu: options.profile.and_then(Profile::pod_mtu),
+        };
         let plane = boot.control_plane();
         let control_plane = async {
             boot.prepare(&plane).await?;

@@ -10,8 +10,8 @@ use k8s_openapi::api::{
 use kube::{Api, Client, api::ListParams};
 use loopdrill_model::Timestamp;
 
-/// Where both profiles run their applications.
-const NAMESPACE: &str = "shop";
+/// Where both profiles run their applications, and the hardened one its headroom.
+const NAMESPACES: [&str; 2] = ["shop", "kube-system"];
 
 /// A profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +44,23 @@ impl Profile {
                 include_str!("../../../suites/profiles/hardened/platform.yaml"),
                 include_str!("../../../suites/profiles/hardened/web.yaml"),
                 include_str!("../../../suites/profiles/hardened/orders.yaml"),
+                include_str!("../../../suites/profiles/hardened/headroom.yaml"),
             ],
         }
+    }
+
+    /// The MTU of its pods, where it is not the overlay's. What IPv6 demands of every link leaves 170 bytes for whatever
+    /// else may wrap a packet on its way, so a path that narrows by less carries everything that pods send.
+    pub(crate) const fn pod_mtu(self) -> Option<u32> {
+        match self {
+            Profile::Naive => None,
+            Profile::Hardened => Some(1280),
+        }
+    }
+
+    /// Whether its nodes pull with a credential of their own, beside those of the pods.
+    pub(crate) fn nodes_may_pull(self) -> bool {
+        self == Profile::Hardened
     }
 
     /// The nodes that it wants where the specification names none: the hardened one has a second worker in each zone.
@@ -68,12 +83,17 @@ pub(crate) async fn install(client: &Client, image: &str, profile: Profile) -> R
         let text = text.replace("${IMAGE}", image).replace("${MOST_MEMORY}", &memory.to_string());
         apply::all(client, apply::parse(&text.replace("${EXPIRES}", &expires))?).await?;
     }
-    let deployments = Api::<Deployment>::namespaced(client.clone(), NAMESPACE);
-    let sets = Api::<StatefulSet>::namespaced(client.clone(), NAMESPACE);
     addons::until(&format!("the {} profile is", profile.name()), || async {
-        let deployments = deployments.list(&ListParams::default()).await?;
-        let sets = sets.list(&ListParams::default()).await?;
-        Ok(deployments.iter().all(boot::is_available) && sets.iter().all(is_complete))
+        for namespace in NAMESPACES {
+            let deployments = Api::<Deployment>::namespaced(client.clone(), namespace);
+            let sets = Api::<StatefulSet>::namespaced(client.clone(), namespace);
+            let deployments = deployments.list(&ListParams::default()).await?;
+            let sets = sets.list(&ListParams::default()).await?;
+            if !(deployments.iter().all(boot::is_available) && sets.iter().all(is_complete)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     })
     .await
 }

@@ -1,7 +1,8 @@
 //! The lab's private registry, with accounts: what a team's own registry is to its cluster.
 //!
 //! Images name it by a host that does not exist anywhere; containerd on the nodes is told where it is. Its one
-//! account has a random password, of which the cluster has the pull Secret and the node a hash.
+//! account has a random password, of which the cluster has the pull Secret and the node a hash. Where nodes may pull by
+//! themselves, they have an account of their own beside it.
 
 use crate::{LabError, addons::until, apply, nodes::DockerNodes};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -19,6 +20,10 @@ const SECRET: &str = "pull";
 const HOST: &str = "registry.lab:5000";
 const HTPASSWD: &str = "/var/lib/loopdrill/registry/auth/htpasswd";
 const USER: &str = "lab";
+/// The account of the nodes themselves.
+const NODE_USER: &str = "node";
+/// Where the kubelet looks for a credential of its node.
+const NODE_CREDENTIAL: &str = "/var/lib/kubelet/config.json";
 /// Where an attaching process finds the image that the registry serves.
 const IMAGE_ANNOTATION: &str = "loopdrill.dev/image";
 
@@ -27,6 +32,11 @@ pub(crate) fn hosts_file(lab: &str) -> (String, String) {
     let url = format!("http://{lab}-control-plane:5000");
     let text = format!("server = \"{url}\"\n\n[host.\"{url}\"]\n  capabilities = [\"pull\", \"resolve\"]\n");
     (format!("/etc/containerd/certs.d/{HOST}/hosts.toml"), text)
+}
+
+/// The file that gives a node an account of its own: the kubelet tries it beside the pull Secrets of pods.
+pub(crate) fn node_credential() -> (String, String) {
+    (NODE_CREDENTIAL.into(), docker_config(NODE_USER, &password()))
 }
 
 /// The image as the registry serves it.
@@ -51,7 +61,8 @@ pub(crate) async fn install(
     let mut objects = apply::parse(MANIFEST)?;
     for object in &mut objects {
         if object.name_any() == SECRET {
-            object.data["stringData"] = serde_json::json!({ ".dockerconfigjson": docker_config(&password) });
+            object.data["stringData"] =
+                serde_json::json!({ ".dockerconfigjson": docker_config(USER, &password) });
         }
         if object.name_any() == DEPLOYMENT && object.data["spec"]["replicas"] == 1 {
             object.annotations_mut().insert(IMAGE_ANNOTATION.into(), served(image));
@@ -66,16 +77,27 @@ pub(crate) async fn install(
     push(nodes, &node, image, &password).await
 }
 
-/// Writes the account, in the only form that the registry reads: a bcrypt hash. Cheap on purpose, since every
-/// request of every pull computes it, and the password is random.
-async fn accept(nodes: &DockerNodes, node: &str, password: &str) -> Result<(), LabError> {
+/// An account in the only form that the registry reads: a bcrypt hash. Cheap on purpose, since every request of every
+/// pull computes it, and the password is random.
+fn account(user: &str, password: &str) -> Result<String, LabError> {
     let hash = bcrypt::hash(password, 5).map_err(|error| LabError::Io {
         what: "hash the registry's password".into(),
         source: std::io::Error::other(error.to_string()),
     })?;
+    Ok(format!("{user}:{hash}\n"))
+}
+
+/// Writes the accounts.
+async fn accept(nodes: &DockerNodes, node: &str, password: &str) -> Result<(), LabError> {
+    let read = nodes.sh(node, &format!("cat {NODE_CREDENTIAL} 2>/dev/null || true")).await?;
+    let of_nodes = serde_json::from_slice(&read.stdout).ok().and_then(|c| password_in(&c));
+    let mut accounts = account(USER, password)?;
+    if let Some(password) = of_nodes {
+        accounts.push_str(&account(NODE_USER, &password)?);
+    }
     let script = format!("mkdir -p $(dirname {HTPASSWD}); cat >{HTPASSWD}.new; mv {HTPASSWD}.new {HTPASSWD}");
     let argv = ["bash", "-euc", &script];
-    nodes.exec(node, &argv, Some(format!("{USER}:{hash}\n").as_bytes())).await?.success(node, &argv)?;
+    nodes.exec(node, &argv, Some(accounts.as_bytes())).await?.success(node, &argv)?;
     Ok(())
 }
 
@@ -102,9 +124,9 @@ fn password() -> String {
     (0..32).map(|_| char::from(letters[rng.random_range(0..letters.len())])).collect()
 }
 
-fn docker_config(password: &str) -> String {
-    let auth = STANDARD.encode(format!("{USER}:{password}"));
-    let account = serde_json::json!({ "username": USER, "password": password, "auth": auth });
+fn docker_config(user: &str, password: &str) -> String {
+    let auth = STANDARD.encode(format!("{user}:{password}"));
+    let account = serde_json::json!({ "username": user, "password": password, "auth": auth });
     serde_json::json!({ "auths": BTreeMap::from([(HOST, account)]) }).to_string()
 }
 
@@ -115,7 +137,11 @@ async fn known_password(client: &Client) -> Result<Option<String>, LabError> {
         secrets.get_opt(SECRET).await.map_err(|error| LabError::kube("read the pull Secret", error))?;
     let config = found.and_then(|secret| secret.data?.remove(".dockerconfigjson"));
     let config = config.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes.0).ok());
-    Ok(config.and_then(|config| Some(config["auths"][HOST]["password"].as_str()?.to_string())))
+    Ok(config.and_then(|config| password_in(&config)))
+}
+
+fn password_in(config: &serde_json::Value) -> Option<String> {
+    Some(config["auths"][HOST]["password"].as_str()?.to_string())
 }
 
 /// The private registry of a cluster, where there is one and it is ready.
@@ -147,10 +173,11 @@ mod tests {
 
     #[test]
     fn the_secret_has_what_a_kubelet_reads() {
-        let config: serde_json::Value = serde_json::from_str(&docker_config("p")).expect("JSON");
+        let config: serde_json::Value = serde_json::from_str(&docker_config(USER, "p")).expect("JSON");
         let account = &config["auths"][HOST];
         assert_eq!(account["auth"], "bGFiOnA=");
         assert_eq!(account["username"], "lab");
+        assert_eq!(password_in(&config).as_deref(), Some("p"));
     }
 
     #[test]

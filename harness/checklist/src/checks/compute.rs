@@ -84,7 +84,10 @@ pub(super) const CHECKS: &[Check] = &[
         why: "Free capacity in sum is of no use to a pod that needs it on one node: it stays Pending on a cluster that \
               looks half empty.",
         remedy: "# Make room where the pod may run, or ask for less:\nkubectl describe nodes | grep -A6 'Allocated resources'\n\
-                 kubectl set resources KIND/NAME -n NAMESPACE --requests=cpu=500m,memory=512Mi\n",
+                 kubectl set resources KIND/NAME -n NAMESPACE --requests=cpu=500m,memory=512Mi\n\
+                 # And hold headroom: idle pods of a negative priority, as large as the largest pod, which give way to it.\n\
+                 ---\napiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nmetadata: {name: headroom}\nvalue: -10\n\
+                 preemptionPolicy: Never\n",
         judge: still_fits,
     },
     Check {

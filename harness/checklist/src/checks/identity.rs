@@ -99,8 +99,9 @@ pub(super) const CHECKS: &[Check] = &[
         ],
         manifests: true,
         why: "ImagePullBackOff on the day on which nodes are replaced: running pods never needed the credential, new ones do.",
-        remedy: "# Best: the kubelet's credential provider of your cloud, and no pull secret at all. Else let something renew it,\n\
-                 # and note by when it has to be replaced:\n\
+        remedy: "# Best: the kubelet's credential provider of your cloud, and no pull secret at all. Without one, a credential\n\
+                 # of the nodes' own is a second path beside that of the pods: /var/lib/kubelet/config.json on each node.\n\
+                 # Let something renew pull secrets, and note by when they have to be replaced:\n\
                  kubectl annotate secret NAME -n NAMESPACE loopdrill.dev/expires=YYYY-MM-DD\n",
         judge: pull_credentials,
     },

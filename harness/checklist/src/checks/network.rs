@@ -53,7 +53,9 @@ pub(super) const CHECKS: &[Check] = &[
         why: "One byte too many and large packets vanish without a word, while pings, DNS and health checks pass.",
         remedy: "# flannel: the overlay is the underlay's MTU minus 50; set it, then restart the DaemonSet:\n\
                  kubectl -n kube-flannel edit configmap kube-flannel-cfg   # \"Backend\": {\"Type\": \"vxlan\", \"MTU\": 1450}\n\
-                 kubectl -n kube-flannel rollout restart daemonset kube-flannel-ds\n",
+                 kubectl -n kube-flannel rollout restart daemonset kube-flannel-ds\n\
+                 # And let pods send less than the overlay carries (\"mtu\": 1280 in the CNI configuration): then a path that\n\
+                 # narrows by a tunnel more still carries all of it.\n",
         judge: mtu,
     },
     Check {

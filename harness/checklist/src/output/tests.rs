@@ -27,9 +27,11 @@ fn validate(schema: &str, instance: &str) -> Result<(), String> {
 
 #[test]
 fn json_is_as_its_schema_says() {
-    let (results, _) = mixed();
-    validate(SCHEMA, &json(&results)).expect("valid");
-    let mut wrong: Value = serde_json::from_str(&json(&results)).expect("json");
+    let (results, snapshot) = mixed();
+    validate(SCHEMA, &json(&results, &snapshot)).expect("valid");
+    let mut wrong: Value = serde_json::from_str(&json(&results, &snapshot)).expect("json");
+    assert_eq!(wrong["maturity"]["stage"], "reactive");
+    assert_eq!(wrong["maturity"]["next"].as_array().map(Vec::len), Some(3));
     wrong["checks"][0]["status"] = json!("perhaps");
     assert!(validate(SCHEMA, &wrong.to_string()).is_err(), "the schema must be able to say no");
     let keys: Vec<_> = wrong["checks"][0].as_object().expect("a map").keys().cloned().collect();
@@ -43,7 +45,9 @@ fn the_schema_knows_every_check() {
     results.checks.iter_mut().for_each(|c| {
         c.evidence.push(crate::Evidence { object: String::new(), value: "x".into(), file: None })
     });
-    validate(SCHEMA, &json(&results)).expect("valid");
+    validate(SCHEMA, &json(&results, &Scene::cluster().build())).expect("valid");
+    let manifests = crate::Manifests::new(loopdrill_model::Timestamp::UNIX_EPOCH, vec![]).finish().0;
+    assert!(!json(&results, &manifests).contains("maturity"), "manifests have no place on the ladder");
 }
 
 /// The schema that OASIS publishes, as the crate that is generated from it ships it.

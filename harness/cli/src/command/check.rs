@@ -150,7 +150,7 @@ fn exit(results: &Results, require: bool) -> ExitStatus {
 fn print(how: Output, results: &Results, snapshot: &Snapshot) {
     let text = match how {
         Output::Table => output::table(results, snapshot),
-        Output::Json => output::json(results),
+        Output::Json => output::json(results, snapshot),
         Output::Junit => output::junit(results),
         Output::Sarif => output::sarif(results),
         Output::Markdown => output::markdown(results, snapshot),

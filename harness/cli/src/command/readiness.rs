@@ -45,7 +45,7 @@ impl<'a> Readiness<'a> {
                 let results = run(&snapshot, &Selection::default());
                 let (failed, all) = (results.count(Status::Fail), results.checks.len());
                 events.progress(format!("{failed} of {all} readiness checks fail"));
-                self.write(CHECKS, &output::json(&results));
+                self.write(CHECKS, &output::json(&results, &snapshot));
                 self.before = Some(results);
             }
             Err(error) => events.progress(format!("the readiness checklist could not be run: {error}")),
@@ -56,7 +56,9 @@ impl<'a> Readiness<'a> {
     pub(crate) fn conclude(&self, drills: &[DrillReport], print: bool) {
         let Some(before) = &self.before else { return };
         let held = prediction::hold(before, drills);
-        if let Ok(text) = serde_json::to_string_pretty(&serde_json::json!({ "predictions": held })) {
+        if let Ok(text) = serde_json::to_string_pretty(&serde_json::json!({
+            "predictions": held, "findings": prediction::findings(&held),
+        })) {
             self.write(PREDICTIONS, &text);
         }
         if print {

@@ -77,6 +77,9 @@ pub(crate) struct Args {
     /// How long the detector may take from the symptom to the right diagnosis, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3600))]
     detect_within: u64,
+    /// How long a fault may take to bite; a victim that is well after that has withstood it. In seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 90, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    bite_within: u64,
     /// How long the control drill watches a cluster to which nothing is done, in seconds
     #[arg(long = "for", value_name = "SECONDS", default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     control_for: u64,
@@ -240,6 +243,7 @@ async fn session(
     cancel: CancellationToken,
 ) -> Result<Session, loopdrill_drill::SessionError> {
     let budgets = Budgets {
+        manifest: Duration::from_secs(args.bite_within),
         detect: Duration::from_secs(args.detect_within),
         control: Duration::from_secs(args.control_for),
         ..Budgets::default()

@@ -51,14 +51,30 @@ impl Drill<'_> {
         }
         match symptom? {
             Some((at, evidence)) => self.answer_at(Gate::Manifested, Some(at), true, evidence, None),
-            None => {
-                self.resilient = true;
-                let note = "the fault is in force and the victim stayed well for the whole budget";
-                self.answer_at(Gate::Manifested, None, false, Vec::new(), Some(note.into()));
-            }
+            None => self.withstood().await,
         }
         self.judge_detection(verdicts);
         Ok(())
+    }
+
+    /// Only a victim that is well has withstood the fault; one that never got its pod back has not.
+    async fn withstood(&mut self) {
+        if let Some(what) = self.fault.on_its_way() {
+            let note = format!("the fault is in force; the victim shows no symptom, but is not well: {what}");
+            return self.answer_at(Gate::Manifested, None, false, Vec::new(), Some(note));
+        }
+        let held = timeout(LOOK, self.fault.held_by(&self.ctx)).await;
+        let evidence = match held {
+            Ok(Ok(evidence)) => evidence,
+            Ok(Err(e)) => {
+                tracing::debug!(error = %e, "what held could not be looked at");
+                Vec::new()
+            }
+            Err(_) => Vec::new(),
+        };
+        self.resilient = true;
+        let note = "the fault is in force and the victim stayed well for the whole budget";
+        self.answer_at(Gate::Manifested, None, false, evidence, Some(note.into()));
     }
 
     async fn wait_for_symptom(
@@ -70,7 +86,7 @@ impl Drill<'_> {
         let found = loop {
             match self.look().await {
                 Ok(Some(evidence)) => break Ok(Some((Timestamp::now(), evidence))),
-                Ok(None) if Instant::now() >= deadline => break Ok(None),
+                Ok(None) if Instant::now() >= deadline && self.is_over(deadline) => break Ok(None),
                 Err(e) if Instant::now() >= deadline || self.ctx.cancel.is_cancelled() => break Err(e),
                 Ok(None) | Err(_) => {}
             }
@@ -87,6 +103,12 @@ impl Drill<'_> {
             Ok(None) | Err(_) => Victim::StaysWell,
         });
         found
+    }
+
+    /// A victim that is on its way at the deadline gets a moment to arrive.
+    fn is_over(&self, deadline: Instant) -> bool {
+        let moment = LOOK.min(self.session.options.budgets.manifest);
+        self.fault.on_its_way().is_none() || Instant::now() >= deadline + moment
     }
 
     async fn look(&self) -> Result<Option<Vec<Evidence>>, FaultError> {

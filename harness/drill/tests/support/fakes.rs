@@ -23,6 +23,8 @@ pub(crate) const FAULT: &str = "the-fault";
 pub(crate) enum VictimIs {
     Ill,
     Immune,
+    /// Without the symptom, and not well.
+    Limping,
     /// Ill, and stays so after the undo.
     Scarred,
     NeverReady,
@@ -95,9 +97,17 @@ impl Fault for FakeFault {
         Ok(vec![Change::Object(ObjectChange::Create(Create::new(&object, &ctx.target.run)?))])
     }
 
+    fn on_its_way(&self) -> Option<String> {
+        (self.victim == VictimIs::Limping).then(|| "its pod is Pending".into())
+    }
+
+    async fn held_by(&self, _: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
+        Ok(vec![evidence()])
+    }
+
     async fn symptom(&self, _: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {
         let ill = match self.victim {
-            VictimIs::Immune | VictimIs::NeverReady => false,
+            VictimIs::Immune | VictimIs::Limping | VictimIs::NeverReady => false,
             VictimIs::Ill => self.api.has(FAULT),
             VictimIs::Scarred => true,
         };
