@@ -5,7 +5,7 @@ use crate::{
     finding::{Finding, link},
     world::{World, age},
 };
-use loopdrill_model::{Cause, ChainLink, Diagnosis, Subject};
+use loopdrill_model::{Cause, ChainLink, Diagnosis, Subject, Timestamp};
 
 /// What etcd's slowness brings about by itself: whatever needs the API server in time.
 const NEEDS_API: &[Cause] = &[
@@ -58,9 +58,9 @@ pub(crate) fn rank(world: &World, findings: Vec<Finding>) -> Vec<Diagnosis> {
     let slow_times = if concerned { control_plane::slow_times(world) } else { Vec::new() };
     let past = |f: &Finding| {
         NEEDS_API.contains(&f.cause)
-            && slow_times
-                .iter()
-                .any(|(from, to)| age(f.since, *from) >= 0.0 && age(f.since, *to) <= AFTERMATH)
+            && slow_times.iter().any(|(from, to)| {
+                age(f.since, *from) >= 0.0 && age(f.since, *to) <= AFTERMATH && !is_younger(world, f, *to)
+            })
     };
     let etcd_is_slow = findings.iter().any(|f| f.cause == Cause::EtcdDiskBound);
     let mut kept: Vec<Finding> = findings;
@@ -80,6 +80,13 @@ pub(crate) fn rank(world: &World, findings: Vec<Finding>) -> Vec<Diagnosis> {
     });
     kept.sort_by(order);
     kept.into_iter().map(|f| f.into_diagnosis(world.now())).collect()
+}
+
+/// Whether all pods that it is about came into being after that time: what was over by then did not hurt them.
+fn is_younger(world: &World, f: &Finding, than: Timestamp) -> bool {
+    let pods = f.subjects.iter().filter(|s| s.kind == "Pod");
+    let mut pods = pods.filter_map(|s| world.pods.find(&s.namespace, &s.name)).peekable();
+    pods.peek().is_some() && pods.all(|p| age(world.local(p.created_at), than) > 0.0)
 }
 
 fn order(a: &Finding, b: &Finding) -> std::cmp::Ordering {

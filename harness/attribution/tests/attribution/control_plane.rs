@@ -201,6 +201,26 @@ fn a_component_that_ends_again_and_again_is_the_control_plane_s_and_twice_is_its
 }
 
 #[test]
+fn what_was_made_after_etcd_recovered_is_no_victim_of_it() {
+    for (made_before, expected) in [(true, vec![]), (false, vec![ApplicationExit])] {
+        let mut s = Scene::lab();
+        let old = made_before.then(|| s.pod("victim", |_| {}));
+        slow_etcd(&mut s);
+        let (writes, asked) = (450, 900);
+        for second in 1..=12 {
+            fsyncs(&mut s, writes + 10 * second, 5);
+            requests(&mut s, asked + 20 * second, 10);
+            s.pass(1.0);
+        }
+        assert_eq!(s.causes(), [], "etcd is well again");
+        let pod = old.unwrap_or_else(|| s.pod("victim", |_| {}));
+        s.crash_loop(pod, 1, "Error");
+        s.pass(6.0);
+        assert_eq!(s.causes(), expected, "made before: {made_before}");
+    }
+}
+
+#[test]
 fn a_webhook_that_cannot_be_called_is_told_by_its_metric_as_well() {
     let mut s = Scene::lab();
     let labels = [("name", "w"), ("error_type", "calling_webhook_error")];
