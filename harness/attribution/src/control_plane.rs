@@ -15,7 +15,7 @@ const FSYNC: &str = "etcd_disk_wal_fsync_duration_seconds";
 /// etcd's own threshold for trouble.
 const SLOW_FSYNC: f64 = 0.1;
 /// Seconds over which fsyncs are judged: long enough for a few of them, short enough to clear soon.
-const WINDOW: u64 = 5;
+pub(crate) const WINDOW: u64 = 5;
 /// Seconds within which a disk that has just become the bottleneck shows.
 const SHORT: u64 = 3;
 /// Share of the window that must have been spent waiting for the disk.

@@ -6,6 +6,7 @@ use crate::{
     world::{World, age},
 };
 use loopdrill_model::{Cause, ChainLink, Diagnosis, Subject, Timestamp};
+use std::time::Duration;
 
 /// What etcd's slowness brings about by itself: whatever needs the API server in time.
 const NEEDS_API: &[Cause] = &[
@@ -82,8 +83,10 @@ pub(crate) fn rank(world: &World, findings: Vec<Finding>) -> Vec<Diagnosis> {
     kept.into_iter().map(|f| f.into_diagnosis(world.now())).collect()
 }
 
-/// Whether all pods that it is about came into being after that time: what was over by then did not hurt them.
-fn is_younger(world: &World, f: &Finding, than: Timestamp) -> bool {
+/// Whether all pods that it is about came into being after that time: what was over by then did not hurt them. Slowness
+/// is seen in a window, so it was over sooner than the last window that holds some of it.
+fn is_younger(world: &World, f: &Finding, seen_until: Timestamp) -> bool {
+    let than = seen_until.checked_sub(Duration::from_secs(control_plane::WINDOW)).unwrap_or(seen_until);
     let pods = f.subjects.iter().filter(|s| s.kind == "Pod");
     let mut pods = pods.filter_map(|s| world.pods.find(&s.namespace, &s.name)).peekable();
     pods.peek().is_some() && pods.all(|p| age(world.local(p.created_at), than) > 0.0)
