@@ -22,6 +22,12 @@ impl TestLab {
         Self::make(name, &["--profile", profile])
     }
 
+    /// Makes a lab with addons.
+    pub(crate) fn with(name: &str, addons: &[&str]) -> Self {
+        let args: Vec<_> = addons.iter().flat_map(|addon| ["--with", addon]).collect();
+        Self::make(name, &args)
+    }
+
     fn make(name: &str, more: &[&str]) -> Self {
         let lab = TestLab { name: format!("test-{name}"), run: Run::new() };
         let args = [&["lab", "up", "--name", &lab.name], more].concat();

@@ -24,15 +24,23 @@ const IMAGE_ANNOTATION: &str = "loopdrill.dev/image";
 
 /// Tells a node's containerd where the registry is: on the control-plane node, whose name the engine resolves.
 pub(crate) fn hosts_file(lab: &str) -> (String, String) {
-    let url = format!("http://{lab}-control-plane:5000");
-    let text = format!("server = \"{url}\"\n\n[host.\"{url}\"]\n  capabilities = [\"pull\", \"resolve\"]\n");
-    (format!("/etc/containerd/certs.d/{HOST}/hosts.toml"), text)
+    hosts_file_of(HOST, &format!("http://{lab}-control-plane:5000"))
 }
 
-/// The image as the registry serves it.
-fn served(image: &str) -> String {
+/// Tells a node's containerd where a registry is.
+pub(crate) fn hosts_file_of(host: &str, url: &str) -> (String, String) {
+    let text = format!("server = \"{url}\"\n\n[host.\"{url}\"]\n  capabilities = [\"pull\", \"resolve\"]\n");
+    (format!("/etc/containerd/certs.d/{host}/hosts.toml"), text)
+}
+
+/// The image as a registry serves it.
+pub(crate) fn served_by(host: &str, image: &str) -> String {
     let (_, tag) = image.rsplit_once(':').unwrap_or((image, "latest"));
-    format!("{HOST}/loopdrill:{tag}")
+    format!("{host}/loopdrill:{tag}")
+}
+
+fn served(image: &str) -> String {
+    served_by(HOST, image)
 }
 
 /// Starts the registry, gives it its account and this binary's image, and waits until it serves it.
@@ -106,6 +114,11 @@ fn docker_config(password: &str) -> String {
     let auth = STANDARD.encode(format!("{USER}:{password}"));
     let account = serde_json::json!({ "username": USER, "password": password, "auth": auth });
     serde_json::json!({ "auths": BTreeMap::from([(HOST, account)]) }).to_string()
+}
+
+/// The account of a registry that is there already, as `user:password`.
+pub(crate) async fn account(client: &Client) -> Result<Option<String>, LabError> {
+    Ok(known_password(client).await?.map(|password| format!("{USER}:{password}")))
 }
 
 /// The password of a registry that is there already.
