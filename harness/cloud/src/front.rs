@@ -95,9 +95,12 @@ pub(crate) async fn serve(options: Options) -> Result<(), FrontError> {
         tracing::info!("listening on {}", options.listen);
         let keeping = front.clone();
         tokio::spawn(async move {
+            let mut told = String::new();
             loop {
                 tokio::time::sleep(LOOK).await;
-                keeping.keep().await;
+                if keeping.keep(&mut told).await {
+                    told.clear();
+                }
             }
         });
         let router = Router::new().fallback(handle).with_state(front.clone());
@@ -132,7 +135,7 @@ async fn handle(State(front): State<Arc<Front>>, request: Request) -> Response {
 
 impl Front {
     /// Looks after the account, and says what came of it.
-    async fn keep(&self) -> bool {
+    async fn keep(&self, told: &mut String) -> bool {
         match self.keeper.look().await {
             Ok(Look::There) => true,
             Ok(Look::Anew) => {
@@ -142,7 +145,12 @@ impl Front {
                 true
             }
             Err(error) => {
-                tracing::warn!("{error}");
+                let error = error.to_string();
+                // It stays as it is for a while, and is told once.
+                if *told != error {
+                    tracing::warn!("{error}");
+                }
+                *told = error;
                 false
             }
         }
@@ -155,7 +163,8 @@ impl Front {
     }
 
     async fn keep_until_ready(&self) {
-        while !self.keep().await {
+        let mut told = String::new();
+        while !self.keep(&mut told).await {
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
     }
