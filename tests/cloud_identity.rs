@@ -10,10 +10,14 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use k8s_openapi::api::{
+    apps::v1::Deployment,
     authentication::v1::{TokenRequest, TokenRequestSpec},
-    core::v1::{Namespace, ServiceAccount},
+    core::v1::{ConfigMap, Namespace, Pod, ServiceAccount},
 };
-use kube::{Api, Client, api::PostParams};
+use kube::{
+    Api, Client,
+    api::{Patch, PatchParams, PostParams},
+};
 use loopdrill_target::NodeAccess;
 use serde_json::{Value, json};
 use std::{
@@ -42,6 +46,8 @@ fn the_cloud_s_identity_is_as_on_aws() {
         a_detached_policy_takes_the_permission_away(&cloud).await;
         only_older_sessions_are_revoked(&cloud).await;
         what_is_signed_wrongly_is_refused(&cloud).await;
+        throttling_is_a_setting(&cloud).await;
+        pulls_follow_the_identity(&cloud).await;
         moto_comes_back_with_the_same_keys(&cloud).await;
     });
 }
@@ -128,7 +134,9 @@ impl Cloud {
                 serde_json::from_value(json!({"metadata": {"name": namespace}})).expect("valid");
             Api::all(client.clone()).create(&PostParams::default(), &object).await.expect("a namespace");
             let accounts = Api::<ServiceAccount>::namespaced(client.clone(), namespace);
-            let account = serde_json::from_value(json!({"metadata": {"name": "app"}})).expect("valid");
+            let role = json!({"eks.amazonaws.com/role-arn": ROLE});
+            let account = json!({"metadata": {"name": "app", "annotations": role}});
+            let account = serde_json::from_value(account).expect("valid");
             accounts.create(&PostParams::default(), &account).await.expect("an account");
         }
         Cloud {
@@ -181,6 +189,17 @@ impl Cloud {
     async fn assume(&self, token: &str) -> Answer {
         let parameters = [("RoleArn", ROLE), ("RoleSessionName", "app"), ("WebIdentityToken", token)];
         self.curl("/", &form("AssumeRoleWithWebIdentity", &parameters)).await
+    }
+
+    /// The role's trust policy, and a new one.
+    async fn trust(&self) -> String {
+        let role = self.iam("GetRole", &[("RoleName", "loopdrill-victim")]).await.good();
+        decoded(element(&role, "AssumeRolePolicyDocument").expect("a document"))
+    }
+
+    async fn set_trust(&self, document: &str) {
+        let parameters = [("RoleName", "loopdrill-victim"), ("PolicyDocument", document)];
+        self.iam("UpdateAssumeRolePolicy", &parameters).await.good();
     }
 
     async fn session(&self) -> Key {
@@ -263,13 +282,7 @@ async fn issue(cloud: &Cloud, claims: &Value) -> String {
 }
 
 async fn the_trust_policy_decides_too(cloud: &Cloud) {
-    let role = cloud.iam("GetRole", &[("RoleName", "loopdrill-victim")]).await.good();
-    assert!(role.contains("<Key>owner</Key>"), "{role}");
-    let before = decoded(element(&role, "AssumeRolePolicyDocument").expect("a document"));
-    let update = async |document: &str| {
-        let parameters = [("RoleName", "loopdrill-victim"), ("PolicyDocument", document)];
-        cloud.iam("UpdateAssumeRolePolicy", &parameters).await.good();
-    };
+    let before = cloud.trust().await;
     let token = cloud.token(DRILL, STS).await;
     let session = cloud.session().await;
     for (from, to) in [
@@ -277,13 +290,13 @@ async fn the_trust_policy_decides_too(cloud: &Cloud) {
         ("serviceaccount:drill-".into(), "serviceaccount:prod-".into()),
         ("\"Allow\"".into(), "\"Deny\"".into()),
     ] {
-        update(&before.replace(&from, &to)).await;
+        cloud.set_trust(&before.replace(&from, &to)).await;
         let refused = cloud.assume(&token).await;
         refused.is(403, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity");
         // A cut trust ends no session.
         cloud.read(&session).await.good();
     }
-    update(&before).await;
+    cloud.set_trust(&before).await;
     cloud.assume(&token).await.good();
 }
 
@@ -347,6 +360,86 @@ async fn what_is_signed_wrongly_is_refused(cloud: &Cloud) {
     cloud.read(&operator).await.is(403, "SignatureDoesNotMatch", "");
     cloud.curl("/loopdrill-victim/probe", &[]).await.is(403, "AccessDenied", "Access Denied");
     cloud.curl("/moto-api/reset-auth", &["--data".into(), "inf".into()]).await.is(403, "AccessDenied", "");
+}
+
+async fn throttling_is_a_setting(cloud: &Cloud) {
+    let settings = Api::<ConfigMap>::namespaced(cloud.client.clone(), loopdrill_cloud::NAMESPACE);
+    let set = async |actions: &str| {
+        let patch = Patch::Merge(json!({"data": {"throttle": actions}}));
+        settings.patch(loopdrill_cloud::SETTINGS, &PatchParams::default(), &patch).await.expect("set");
+    };
+    let token = cloud.token(DRILL, STS).await;
+    let becomes = async |status: u16| {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let answer = cloud.assume(&token).await;
+            if answer.0 == status {
+                return answer;
+            }
+            assert!(Instant::now() < deadline, "not within {LIMIT:?}: {answer:?}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    set("sts:AssumeRoleWithWebIdentity").await;
+    becomes(400).await.is(400, "Throttling", "Rate exceeded");
+    set("").await;
+    becomes(200).await.good();
+}
+
+/// The kubelet's credential provider takes on the role with the pod's token; the registry asks the role's policies.
+async fn pulls_follow_the_identity(cloud: &Cloud) {
+    assert_eq!(pull(cloud, "good").await, "pulled");
+    let trust = cloud.trust().await;
+    cloud.set_trust(&trust.replace("serviceaccount:drill-", "serviceaccount:prod-")).await;
+    let cut = pull(cloud, "cut").await;
+    assert!(cut.contains("authorization failed"), "{cut}");
+    cloud.set_trust(&trust).await;
+
+    let inline = [("RoleName", "loopdrill-victim"), ("PolicyName", "registry")];
+    let kept = cloud.iam("GetRolePolicy", &inline).await.good();
+    let kept = decoded(element(&kept, "PolicyDocument").expect("a document"));
+    let narrow = kept.replace("ecr:BatchGetImage", "ecr:DescribeImages");
+    cloud.iam("PutRolePolicy", &[inline[0], inline[1], ("PolicyDocument", &narrow)]).await.good();
+    let denied = pull(cloud, "denied").await;
+    assert!(denied.contains("403 Forbidden") && denied.contains("ecr:BatchGetImage"), "{denied}");
+    cloud.iam("PutRolePolicy", &[inline[0], inline[1], ("PolicyDocument", &kept)]).await.good();
+    assert_eq!(pull(cloud, "again").await, "pulled");
+    cloud.curl("/v2/loopdrill/manifests/x", &[]).await.is(401, "no code", "UNAUTHORIZED");
+    let stale = ["--user".to_string(), "AWS:stale".to_string()];
+    cloud.curl("/v2/loopdrill/manifests/x", &stale).await.is(
+        403,
+        "no code",
+        "authorization token has expired",
+    );
+}
+
+/// Has a pod pull the lab's own image from the account's registry; gives what came of it.
+async fn pull(cloud: &Cloud, name: &str) -> String {
+    let deployments = Api::<Deployment>::namespaced(cloud.client.clone(), loopdrill_cloud::NAMESPACE);
+    let front = deployments.get(loopdrill_cloud::DEPLOYMENT).await.expect("the cloud");
+    let image = front.spec.template.spec.expect("a pod").containers[0].image.clone().expect("an image");
+    let pod: Pod = serde_json::from_value(json!({
+        "metadata": {"name": name},
+        "spec": {"serviceAccountName": "app", "restartPolicy": "Never", "containers": [{"name": "app",
+            "image": loopdrill_lab::cloud::served(&image), "imagePullPolicy": "Always", "args": ["--version"]}]},
+    }))
+    .expect("a pod");
+    let pods = Api::<Pod>::namespaced(cloud.client.clone(), DRILL);
+    pods.create(&PostParams::default(), &pod).await.expect("created");
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        let pod = serde_json::to_value(pods.get(name).await.expect("there")).expect("JSON");
+        let state = &pod["status"]["containerStatuses"][0]["state"];
+        let waiting = state["waiting"]["message"].as_str();
+        if let Some(why) = waiting.filter(|why| why.contains("failed to")) {
+            return why.into();
+        }
+        if state["terminated"]["exitCode"] == 0 {
+            return "pulled".into();
+        }
+        assert!(Instant::now() < deadline, "not within {LIMIT:?}: {state}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }
 
 async fn moto_comes_back_with_the_same_keys(cloud: &Cloud) {

@@ -12,7 +12,7 @@ use crate::{
     refusal::{Refusal, Wire},
     sessions::{Session, Sessions},
     sigv4::{self, AccessKey, Authorization, Signed},
-    web_identity, xml,
+    trust, web_identity, xml,
 };
 use axum::{
     Router,
@@ -101,6 +101,7 @@ pub(crate) async fn serve(options: Options) -> Result<(), FrontError> {
                 if keeping.keep(&mut told).await {
                     told.clear();
                 }
+                keeping.keeper.read_settings().await;
             }
         });
         let router = Router::new().fallback(handle).with_state(front.clone());
@@ -185,6 +186,7 @@ impl Front {
         let form = asked::form(&parts, &body);
         let action = form.get("Action").map(String::as_str);
         if by.as_ref().is_none_or(|by| by.service == "sts") && action == Some("AssumeRoleWithWebIdentity") {
+            self.is_within_rate(trust::ACTION).await?;
             let (session, answer) = web_identity::assume(&account, &self.issuer, &form).await?;
             tracing::info!("a session of {} for {}", session.role_arn, session.name);
             self.sessions.add(session);
@@ -218,6 +220,10 @@ impl Front {
         Ok(())
     }
 
+    async fn is_within_rate(&self, action: &str) -> Result<(), Refusal> {
+        if self.keeper.is_throttled(action).await { Err(Refusal::Throttled) } else { Ok(()) }
+    }
+
     /// A request of a session: is it still one, and do the role's policies let it?
     async fn of_session(
         &self,
@@ -244,6 +250,7 @@ impl Front {
             return Err(Refusal::Signature);
         }
         let (action, resource) = asked::action(&account.id, by, &parts, form, &body);
+        self.is_within_rate(&action).await?;
         // Everybody may ask who they are, whatever policies say.
         if action == "sts:GetCallerIdentity" {
             return Ok(self.forward(parts, body).await?.map(Body::from));

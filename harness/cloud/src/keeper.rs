@@ -1,13 +1,16 @@
 //! Keeps the account set up: at the start, and again when moto has lost it.
 
 use crate::{
-    NAMESPACE, OPERATOR_SECRET,
+    NAMESPACE, OPERATOR_SECRET, SETTINGS, THROTTLE,
     account::Account,
     endpoint::{Endpoint, EndpointError},
     setup::{self, Keys},
     sigv4::AccessKey,
 };
-use k8s_openapi::{ByteString, api::core::v1::Secret};
+use k8s_openapi::{
+    ByteString,
+    api::core::v1::{ConfigMap, Secret},
+};
 use kube::{
     Api, Client,
     api::{Patch, PatchParams},
@@ -45,6 +48,8 @@ pub(crate) struct Keeper {
     issuer: String,
     seed: u64,
     secrets: Api<Secret>,
+    settings: Api<ConfigMap>,
+    throttled: RwLock<Vec<String>>,
     key: RwLock<Option<AccessKey>>,
     one: Mutex<()>,
 }
@@ -56,7 +61,9 @@ impl Keeper {
             account: account.into(),
             issuer: issuer.into(),
             seed,
-            secrets: Api::namespaced(client, NAMESPACE),
+            secrets: Api::namespaced(client.clone(), NAMESPACE),
+            settings: Api::namespaced(client, NAMESPACE),
+            throttled: RwLock::new(Vec::new()),
             key: RwLock::new(None),
             one: Mutex::new(()),
         }
@@ -90,6 +97,18 @@ impl Keeper {
         Ok(Look::Anew)
     }
 
+    /// Reads the settings anew; an API server that does not answer leaves them as they are.
+    pub(crate) async fn read_settings(&self) {
+        if let Ok(found) = self.settings.get_opt(SETTINGS).await {
+            *self.throttled.write().await = found.as_ref().map(throttled).unwrap_or_default();
+        }
+    }
+
+    /// Whether an action is to be throttled.
+    pub(crate) async fn is_throttled(&self, action: &str) -> bool {
+        self.throttled.read().await.iter().any(|throttled| throttled == action)
+    }
+
     async fn read(&self, name: &str) -> Result<Option<AccessKey>, KeeperError> {
         Ok(self.secrets.get_opt(name).await.map_err(Box::new)?.and_then(|secret| key_of(&secret)))
     }
@@ -100,6 +119,12 @@ impl Keeper {
         self.secrets.patch(name, &params, &Patch::Apply(&secret)).await.map_err(Box::new)?;
         Ok(())
     }
+}
+
+/// The actions in the settings, one a word.
+fn throttled(settings: &ConfigMap) -> Vec<String> {
+    let text = settings.data.as_ref().and_then(|data| data.get(THROTTLE)).map(String::as_str);
+    text.unwrap_or_default().split_whitespace().map(str::to_string).collect()
 }
 
 fn secret(name: &str, key: &AccessKey) -> Secret {
@@ -126,6 +151,15 @@ pub fn credentials(secret: &Secret) -> Option<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn settings_name_actions() {
+        let mut settings = ConfigMap::default();
+        assert!(throttled(&settings).is_empty());
+        let text = "sts:AssumeRoleWithWebIdentity\ns3:GetObject ";
+        settings.data = Some(BTreeMap::from([(THROTTLE.into(), text.into())]));
+        assert_eq!(throttled(&settings), ["sts:AssumeRoleWithWebIdentity", "s3:GetObject"]);
+    }
 
     #[test]
     fn keys_survive_their_secret() {

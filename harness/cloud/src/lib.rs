@@ -42,6 +42,10 @@ pub const ACCOUNT: &str = "123456789012";
 pub const REGION: &str = "us-east-1";
 /// The Secret with the operator's access key, which [`credentials`] reads.
 pub const OPERATOR_SECRET: &str = "operator-key";
+/// The ConfigMap of the front's settings, which drills may change; it is read every two seconds.
+pub const SETTINGS: &str = "settings";
+/// The key in it with the actions that are throttled, such as `sts:AssumeRoleWithWebIdentity`, one a word.
+pub const THROTTLE: &str = "throttle";
 /// The Secret with the number from which all keys come, which the lab makes.
 pub const SEED_SECRET: &str = "seed";
 /// The Secret with the account of the registry behind the account's own, as `user:password`; the lab makes it.

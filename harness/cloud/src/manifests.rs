@@ -18,7 +18,9 @@ pub fn manifests(image: &str, moto: &str) -> Vec<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{DEPLOYMENT, NAMESPACE, NODE_PORT, OPERATOR_SECRET, SEED_KEY, SEED_SECRET};
+    use crate::{
+        DEPLOYMENT, NAMESPACE, NODE_PORT, OPERATOR_SECRET, SEED_KEY, SEED_SECRET, SETTINGS, THROTTLE,
+    };
 
     #[test]
     fn names_are_those_that_the_crate_tells() {
@@ -36,6 +38,7 @@ mod tests {
         let seed = &containers[0]["env"][0]["valueFrom"]["secretKeyRef"];
         assert_eq!((seed["name"].as_str(), seed["key"].as_str()), (Some(SEED_SECRET), Some(SEED_KEY)));
         assert_eq!(find("Service", "cloud")["spec"]["ports"][0]["nodePort"], NODE_PORT);
+        assert_eq!(find("ConfigMap", SETTINGS)["data"][THROTTLE], "");
         let names = &find("Role", "front")["rules"][1]["resourceNames"];
         assert!(names.as_array().expect("a list").iter().any(|name| name == OPERATOR_SECRET));
     }

@@ -49,6 +49,8 @@ pub(crate) enum Refusal {
     Region { theirs: String, ours: String },
     /// The password of the registry is not, or no longer, one.
     PasswordExpired,
+    /// Too many requests, or so it is set.
+    Throttled,
     /// Not signed.
     Unsigned,
     /// A parameter is missing or wrong.
@@ -129,6 +131,8 @@ impl Refusal {
                 "SignatureDoesNotMatch",
                 format!("Credential should be scoped to a valid region: '{ours}'."),
             ),
+            Refusal::Throttled if s3 => (503, "SlowDown", "Please reduce your request rate.".into()),
+            Refusal::Throttled => (400, "Throttling", "Rate exceeded".into()),
             Refusal::PasswordExpired => (
                 403,
                 "DENIED",
@@ -204,6 +208,7 @@ fn json_name(code: &'static str) -> &'static str {
     match code {
         "AccessDenied" => "AccessDeniedException",
         "ExpiredToken" => "ExpiredTokenException",
+        "Throttling" => "ThrottlingException",
         "InvalidClientTokenId" => "UnrecognizedClientException",
         "SignatureDoesNotMatch" => "InvalidSignatureException",
         "MissingAuthenticationToken" => "MissingAuthenticationTokenException",

@@ -1,7 +1,10 @@
 //! Web identity tokens: what a cluster's issuer signed, checked as STS does it. Pure; the time is an argument.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, jwk::JwkSet};
+use jsonwebtoken::{
+    Algorithm, DecodingKey, Validation,
+    jwk::{Jwk, JwkSet},
+};
 use serde::Deserialize;
 
 /// How far two clocks may be apart, in seconds.
@@ -76,13 +79,7 @@ pub(crate) fn check(
         return Err(TokenError::Issuer(before.iss));
     }
     let key = header.kid.as_deref().and_then(|kid| keys.find(kid)).ok_or(TokenError::Key)?;
-    let key = DecodingKey::from_jwk(key).map_err(|_| TokenError::Key)?;
-    let mut validation = Validation::new(header.alg);
-    validation.required_spec_claims.clear();
-    (validation.validate_exp, validation.validate_nbf, validation.validate_aud) = (false, false, false);
-    let claims = jsonwebtoken::decode::<serde_json::Value>(token, &key, &validation);
-    let claims: Claims = serde_json::from_value(claims.map_err(|_| TokenError::Signature)?.claims)
-        .map_err(|e| TokenError::Claims(e.to_string()))?;
+    let claims = verified(token, key, header.alg)?;
     if now - LEEWAY >= claims.exp {
         return Err(TokenError::Expired { now, exp: claims.exp });
     }
@@ -93,6 +90,17 @@ pub(crate) fn check(
         return Err(TokenError::Audience);
     }
     Ok(claims)
+}
+
+/// What a token says, when the key signed it.
+fn verified(token: &str, key: &Jwk, algorithm: Algorithm) -> Result<Claims, TokenError> {
+    let key = DecodingKey::from_jwk(key).map_err(|_| TokenError::Key)?;
+    let mut validation = Validation::new(algorithm);
+    validation.required_spec_claims.clear();
+    (validation.validate_exp, validation.validate_nbf, validation.validate_aud) = (false, false, false);
+    let claims = jsonwebtoken::decode::<serde_json::Value>(token, &key, &validation);
+    serde_json::from_value(claims.map_err(|_| TokenError::Signature)?.claims)
+        .map_err(|e| TokenError::Claims(e.to_string()))
 }
 
 fn loose(token: &str) -> Result<Loose, TokenError> {
@@ -206,6 +214,34 @@ mod tests {
         let key = EncodingKey::from_ec_der(&issuer.pkcs8);
         let unknown = jsonwebtoken::encode(&header, &claims(), &key).expect("signed");
         assert_eq!(issuer.check(&unknown), Err(TokenError::Key));
+    }
+
+    /// Signed once, with a key that nobody has any more.
+    #[test]
+    fn rsa_signatures_are_verified() {
+        let modulus = concat!(
+            "1QZ_HITZcIjCgt6K___1ow7oQuquI9KM2EQQJ1dVJGr7MXSaWtj_pSdaI6FwQLAqT_kdkwMfkffllxom96c9GMP3LhuJPxSc",
+            "y3S-8iWVG34seBT76rcrgKqmu17JQo43bNQhEXdkQLzmb6F0TMU0PetPUD6Sh4edLTvAAy9viFPG7HnmjooXpgWUMkLRXtmp",
+            "957ns8ba3posti5bs6ELTLTO-aSHOJQzuAvMt0SSag1rLHNMqif66tilCt7Eaj5fZAsQ3voACMjcN_cte4TE0ew__Y2-oFNt",
+            "XXDKFNsuBs4QeBJT0KR42pyMIMsLoiscIPoKFmt684butBH4CDGUYw"
+        );
+        let token = concat!(
+            "eyJhbGciOiJSUzI1NiIsImtpZCI6ImsyIn0.",
+            "eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwic3ViIjoicyIsImF1ZCI6WyJzdHMuYW1hem9uYXdzLmNvbSJdLCJl",
+            "eHAiOjE4MDAwMDA2MDB9",
+            ".",
+            "AApr73ez_6CPkcOMEkvD4Jflge0y97vWg7S1aC-_I03fQI2O6alN98mD6wr5Exxhfc_abum0-d9e6hoV_93x_t1RkUJ3i35U",
+            "b6MDjJxj3OS9tIIm8XPnNiGXdotHuinya6v9o7Fv1bjMydd6O1aLHMyhaiNqcFGkv30eyyGGsq3QOXnJi7CIw1vyeNMgtEng",
+            "99rK27nsiG2xqJ_3TYUpDb1u9HttuTi6cYRp1G8GJ-9I81bm2acBAL-gzddSsKcTsjKEx45HqeRWIW7Nxg033F4gLl5DxpC8",
+            "Mf3YE_HwI-3MxJ4Uw-ILyeSFZ9zFJ_A9FE-APnpsAcQs58WhSdkXTQ"
+        );
+        let keys = json!({"keys": [{"kty": "RSA", "alg": "RS256", "kid": "k2", "e": "AQAB", "n": modulus}]});
+        let keys: JwkSet = serde_json::from_value(keys).expect("a key set");
+        let check = |token: &str| check(token, &keys, ISSUER, &["sts.amazonaws.com".into()], NOW);
+        assert_eq!(check(token).expect("good").sub, "s");
+        let (signed, signature) = token.rsplit_once('.').expect("three parts");
+        let other = format!("{signed}.{}{signature}", &signature[..1]);
+        assert_eq!(check(&other[..token.len()]), Err(TokenError::Signature));
     }
 
     #[test]
