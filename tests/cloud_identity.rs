@@ -31,6 +31,8 @@ const ROLE: &str = "arn:aws:iam::123456789012:role/loopdrill-victim";
 const HOST: &str = "kubernetes.default.svc.cluster.local";
 const STS: &str = "sts.amazonaws.com";
 const DRILL: &str = "drill-cloud-test";
+/// The digest of an empty body.
+const NOTHING: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 const LIMIT: Duration = Duration::from_secs(90);
 
 #[test]
@@ -179,11 +181,11 @@ impl Cloud {
 
     /// A token of an account, as a pod would get it.
     async fn token(&self, namespace: &str, audience: &str) -> String {
-        let spec = TokenRequestSpec { audiences: vec![audience.into()], ..Default::default() };
-        let request = TokenRequest { spec, ..Default::default() };
+        let spec = TokenRequestSpec { audiences: Some(vec![audience.into()]), ..Default::default() };
+        let request = TokenRequest { spec: Some(spec), ..Default::default() };
         let accounts = Api::<ServiceAccount>::namespaced(self.client.clone(), namespace);
         let made = accounts.create_token_request("app", &PostParams::default(), &request).await;
-        made.expect("a token").status.expect("filled in").token
+        made.expect("a token").status.and_then(|status| status.token).expect("filled in")
     }
 
     async fn assume(&self, token: &str) -> Answer {
@@ -209,7 +211,9 @@ impl Cloud {
     }
 
     async fn read(&self, key: &Key) -> Answer {
-        self.signed(key, "s3", "/loopdrill-victim/probe", &[]).await
+        // S3 wants it, and it has to be among what is signed.
+        let digest = format!("x-amz-content-sha256: {NOTHING}");
+        self.signed(key, "s3", "/loopdrill-victim/probe", &["-H".into(), digest]).await
     }
 
     async fn pull(&self, key: &Key) -> Answer {
@@ -256,20 +260,20 @@ async fn tokens_decide_who_comes_in(cloud: &Cloud) {
     let now = Timestamp::now().as_second();
     let expired = issue(
         cloud,
-        &json!({"iss": format!("https://{HOST}"), "aud": [STS], "iat": now - 7200,
+        json!({"iss": format!("https://{HOST}"), "aud": [STS], "iat": now - 7200,
         "nbf": now - 7200, "exp": now - 3600, "sub": format!("system:serviceaccount:{DRILL}:app")}),
     );
     cloud.assume(&expired.await).await.is(400, "ExpiredTokenException", "Token expired");
     let other = issue(
         cloud,
-        &json!({"iss": "https://elsewhere.example", "aud": [STS], "exp": now + 600,
+        json!({"iss": "https://elsewhere.example", "aud": [STS], "exp": now + 600,
         "sub": format!("system:serviceaccount:{DRILL}:app")}),
     );
     cloud.assume(&other.await).await.is(400, "InvalidIdentityToken", "No OpenIDConnect provider found");
 }
 
 /// A token that the cluster's own key signs.
-async fn issue(cloud: &Cloud, claims: &Value) -> String {
+async fn issue(cloud: &Cloud, claims: Value) -> String {
     let script = "openssl pkcs8 -topk8 -nocrypt -outform DER -in /etc/kubernetes/pki/sa.key | base64 -w0";
     let argv = ["bash", "-euo", "pipefail", "-c", script];
     let key = cloud.nodes.exec(&cloud.node, &argv, None).await.expect("the node answers");
@@ -278,7 +282,7 @@ async fn issue(cloud: &Cloud, claims: &Value) -> String {
     let keys: Value = cloud.client.request(request).await.expect("the issuer's keys");
     let kid = keys["keys"][0]["kid"].as_str().expect("an id").to_string();
     let header = Header { kid: Some(kid), ..Header::new(Algorithm::ES256) };
-    jsonwebtoken::encode(&header, claims, &EncodingKey::from_ec_der(&key)).expect("signed")
+    jsonwebtoken::encode(&header, &claims, &EncodingKey::from_ec_der(&key)).expect("signed")
 }
 
 async fn the_trust_policy_decides_too(cloud: &Cloud) {

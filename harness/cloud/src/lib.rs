@@ -48,6 +48,8 @@ pub const SETTINGS: &str = "settings";
 pub const THROTTLE: &str = "throttle";
 /// The Secret with the number from which all keys come, which the lab makes.
 pub const SEED_SECRET: &str = "seed";
+/// The key in it.
+pub const SEED_KEY: &str = "seed";
 /// The Secret with the account of the registry behind the account's own, as `user:password`; the lab makes it.
 pub const REGISTRY_SECRET: &str = "registry";
 /// The key in it.
@@ -56,5 +58,3 @@ pub const REGISTRY_KEY: &str = "account";
 pub const REGISTRY: &str = "123456789012.dkr.ecr.us-east-1.lab";
 /// The annotation of a ServiceAccount that names its role, as on EKS.
 pub const ROLE_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
-/// The key in it.
-pub const SEED_KEY: &str = "seed";
