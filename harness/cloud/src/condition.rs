@@ -64,15 +64,17 @@ fn holds(operator: &str, actual: Option<&[String]>, wanted: &OneOrMany<Scalar>) 
     Some(if every { each.iter().all(|b| *b) } else { each.iter().any(|b| *b) })
 }
 
+/// Compares the request's value with the policy's; nothing when they cannot be compared.
+type Matches = fn(&str, &str) -> Option<bool>;
+
 struct Operator {
     negated: bool,
-    /// The request's value and the policy's; nothing when they cannot be compared.
-    matches: fn(&str, &str) -> Option<bool>,
+    matches: Matches,
 }
 
 impl Operator {
     fn named(name: &str) -> Option<Self> {
-        let (negated, matches): (bool, fn(&str, &str) -> Option<bool>) = match name {
+        let (negated, matches): (bool, Matches) = match name {
             "StringEquals" => (false, |a, w| Some(a == w)),
             "StringNotEquals" => (true, |a, w| Some(a == w)),
             "StringEqualsIgnoreCase" => (false, |a, w| Some(a.eq_ignore_ascii_case(w))),
