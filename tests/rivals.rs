@@ -9,7 +9,7 @@ use support::{alone, lab::TestLab, text};
 #[test]
 fn prometheus_names_the_canonical_faults_beside_the_built_in_detector() {
     let _alone = alone();
-    let lab = TestLab::with_monitoring("rivals");
+    let lab = TestLab::with("rivals", &["monitoring"]);
     let run = lab.run();
     let output = run.output(&["run", "--lab", &lab.name, "--detector", "builtin,prometheus"]);
     let console = format!("{}\n{}", text(&output.stderr), text(&output.stdout));

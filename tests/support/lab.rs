@@ -22,9 +22,10 @@ impl TestLab {
         Self::make(name, &["--profile", profile])
     }
 
-    /// Makes a lab with Prometheus in it, which reads the rules that are generated from the signatures.
-    pub(crate) fn with_monitoring(name: &str) -> Self {
-        Self::make(name, &["--with", "monitoring"])
+    /// Makes a lab with addons.
+    pub(crate) fn with(name: &str, addons: &[&str]) -> Self {
+        let args: Vec<_> = addons.iter().flat_map(|addon| ["--with", addon]).collect();
+        Self::make(name, &args)
     }
 
     fn make(name: &str, more: &[&str]) -> Self {

@@ -72,6 +72,7 @@ pub fn main() -> ExitCode {
         Some("node") => loopdrill_faults::node::agent::main(&args[1..]),
         Some("victim") => loopdrill_faults::victim::main(&args[1..]),
         Some("observer") => loopdrill_observe::agent::main(&args[1..]),
+        Some("cloud") => loopdrill_cloud::main(&args[1..]),
         Some("zonal-disk") => loopdrill_zonal_disk::main(&args[1..]),
         _ => user_main(),
     }

@@ -2,7 +2,10 @@
 
 use crate::{LabError, apply, boot, engine::Engine, labels, nodes::DockerNodes, owner, registry};
 use bollard::{models::ContainerCreateBody, query_parameters::CreateContainerOptions};
-use k8s_openapi::api::apps::v1::{DaemonSet, Deployment};
+use k8s_openapi::api::{
+    apps::v1::{DaemonSet, Deployment},
+    core::v1::Node,
+};
 use kube::{Api, Client};
 use loopdrill_zonal_disk as zonal;
 use std::{
@@ -105,6 +108,12 @@ where
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
+}
+
+/// The address by which the nodes of a cluster reach one of them.
+pub(crate) fn internal_ip(node: &Node) -> Option<String> {
+    let all = node.status.as_ref()?.addresses.as_ref()?;
+    Some(all.iter().find(|a| a.type_ == "InternalIP")?.address.clone())
 }
 
 pub(crate) fn is_complete(daemons: &DaemonSet) -> bool {

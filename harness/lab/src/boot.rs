@@ -327,7 +327,7 @@ pub(crate) fn is_available(deployment: &Deployment) -> bool {
 }
 
 /// Whether it has also replaced all older replicas: those that go would still leave room behind.
-fn is_rolled_out(deployment: &Deployment) -> bool {
+pub(crate) fn is_rolled_out(deployment: &Deployment) -> bool {
     let wanted = deployment.spec.replicas.unwrap_or(1);
     let Some(status) = &deployment.status else { return false };
     is_available(deployment)

@@ -84,6 +84,8 @@ pub(crate) struct LabFile {
     pub(crate) pod_image: String,
     #[serde(default)]
     pub(crate) addons: bool,
+    #[serde(default)]
+    pub(crate) cloud: bool,
 }
 
 impl LabFile {
@@ -94,6 +96,7 @@ impl LabFile {
             node_image: node_image.into(),
             pod_image: pod_image.into(),
             addons,
+            cloud: false,
         }
     }
 

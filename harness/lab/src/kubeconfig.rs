@@ -76,6 +76,11 @@ pub(crate) fn path(name: &str) -> Result<PathBuf, LabError> {
 /// Writes a kubeconfig that only this user may read.
 pub(crate) fn write(path: &Path, config: &impl Serialize) -> Result<(), LabError> {
     let text = serde_yaml::to_string(config).map_err(|error| invalid(&path.display().to_string(), &error))?;
+    write_private(path, &text)
+}
+
+/// Writes a file that only this user may read.
+pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), LabError> {
     let fail = |source| LabError::io(format!("write {}", path.display()), source);
     if let Some(parent) = path.parent() {
         state::create(parent)?;

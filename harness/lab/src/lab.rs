@@ -1,7 +1,7 @@
 //! Labs: made, attached to by name, taken down.
 
 use crate::{
-    DockerNodes, Engine, LabError, LabSpec, PodImage, Profile, Progress, addons, engine,
+    DockerNodes, Engine, LabError, LabSpec, PodImage, Profile, Progress, addons, cloud, engine,
     inventory::{self, LabFile},
     kubeconfig, labels,
     make::{self, Making},
@@ -35,6 +35,8 @@ pub struct UpOptions {
     pub profile: Option<Profile>,
     /// Prometheus, Alertmanager, kube-state-metrics and node_exporter.
     pub monitoring: bool,
+    /// A cloud's identity: moto, and web identity tokens of this cluster.
+    pub cloud: bool,
     /// Hears one line a phase.
     pub progress: Progress,
     /// Stops the making; what has been made is taken down.
@@ -56,6 +58,7 @@ impl UpOptions {
             addons: true,
             profile: None,
             monitoring: false,
+            cloud: false,
             progress,
             cancel: CancellationToken::new(),
         })
@@ -215,6 +218,9 @@ impl Lab {
         if self.ours && self.file.addons {
             addons::install(&self.client, &self.nodes, &self.name, image.reference()).await?;
         }
+        if self.ours && self.file.cloud {
+            cloud::refresh(&self.client, image.reference()).await?;
+        }
         self.file.pod_image = image.reference().into();
         if self.ours {
             inventory::write_lab_file(&self.nodes, &self.name, &self.file).await?;
@@ -337,6 +343,12 @@ async fn attach(
     kubeconfig::write(&path, &config)?;
     let client = kubeconfig::client(config).await?;
     client.apiserver_version().await.map_err(|error| LabError::kube("tell its version", error))?;
+    if file.cloud {
+        // Whoever needs the account finds out that it is not there; everything else works without.
+        if let Err(error) = cloud::describe(&client, name).await {
+            tracing::warn!("{error}");
+        }
+    }
     Ok(Lab::assemble(name, ours, nodes, client, file, path))
 }
 

@@ -12,6 +12,8 @@
 mod addons;
 mod apply;
 mod boot;
+mod bundle;
+pub mod cloud;
 mod engine;
 mod error;
 mod image;

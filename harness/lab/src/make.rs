@@ -3,7 +3,7 @@
 use crate::{
     AGENT, DockerNodes, Engine, Lab, LabError, LabSpec, PodImage, Profile, Role, UpOptions, addons,
     boot::{self, Boot},
-    engine,
+    cloud, engine,
     inventory::{self, LabFile},
     kubeadm, kubeconfig, labels, monitoring,
     node::{self, NodePlan, Privileges},
@@ -129,6 +129,11 @@ impl Making<'_> {
             monitoring::install(&client, &nodes, &spec.name, &options.progress).await?;
             self.said("monitoring is ready");
         }
+        if options.cloud {
+            let image = self.pod_image.reference();
+            cloud::install(&client, &nodes, &spec.name, image, &options.progress).await?;
+            self.said("cloud identity is ready");
+        }
         if let Some(profile) = options.profile {
             profile::install(&client, self.pod_image.reference(), profile).await?;
             self.said(&format!("the {} profile runs", profile.name()));
@@ -136,7 +141,8 @@ impl Making<'_> {
         let config = kubeconfig::fetch(&nodes, &plane, inventory::ADMIN, &spec.name, port).await?;
         let path = kubeconfig::path(&spec.name)?;
         kubeconfig::write(&path, &config)?;
-        let file = LabFile::new(spec, self.image, self.pod_image.reference(), options.addons);
+        let mut file = LabFile::new(spec, self.image, self.pod_image.reference(), options.addons);
+        file.cloud = options.cloud;
         inventory::write_lab_file(&nodes, &spec.name, &file).await?;
         Ok(Lab::assemble(&spec.name, true, nodes, kubeconfig::client(config).await?, file, path))
     }

@@ -5,8 +5,10 @@
 
 use crate::{
     LabError, Progress,
-    addons::{is_complete, until},
-    apply, boot, node_image,
+    addons::{internal_ip, is_complete, until},
+    apply, boot,
+    bundle::{import, reference},
+    node_image,
     nodes::DockerNodes,
 };
 use futures::future::try_join_all;
@@ -16,7 +18,6 @@ use k8s_openapi::api::{
 };
 use kube::{Api, Client, ResourceExt, api::ListParams};
 use loopdrill_rules::Pack;
-use std::path::Path;
 
 const MANIFEST: &str = include_str!("monitoring.yaml");
 /// Where the lab's monitoring runs.
@@ -69,11 +70,7 @@ impl Targets {
     async fn of(client: &Client) -> Result<Self, LabError> {
         let listed = Api::<Node>::all(client.clone()).list(&ListParams::default()).await;
         let listed = listed.map_err(|e| LabError::kube("list the nodes", e))?;
-        let address = |n: &Node| {
-            let all = n.status.as_ref()?.addresses.as_ref()?;
-            Some(all.iter().find(|a| a.type_ == "InternalIP")?.address.clone())
-        };
-        let nodes = listed.iter().filter_map(|n| Some((n.name_any(), address(n)?))).collect();
+        let nodes = listed.iter().filter_map(|n| Some((n.name_any(), internal_ip(n)?))).collect();
         let pods = Api::<Pod>::namespaced(client.clone(), "kube-system");
         let pods = pods.list(&ListParams::default().labels("k8s-app=kube-dns")).await;
         let pods = pods.map_err(|e| LabError::kube("list the pods of CoreDNS", e))?;
@@ -94,34 +91,6 @@ impl Targets {
             .replace("KUBELETS", &list(&self.nodes, "node", 10250, ""))
             .replace("COREDNS", &list(&self.dns, "pod", 9153, ", namespace: kube-system"))
     }
-}
-
-fn reference(bundle: &Path, image: &str) -> Result<String, LabError> {
-    let path = bundle.join(format!("{image}.ref"));
-    let text = std::fs::read_to_string(&path);
-    Ok(text.map_err(|e| LabError::io(format!("read {}", path.display()), e))?.trim().to_string())
-}
-
-/// Imports one archive into a node's containerd, unless its image is there.
-async fn import(nodes: &DockerNodes, node: &str, bundle: &Path, image: &str) -> Result<(), LabError> {
-    let reference = reference(bundle, image)?;
-    let check = format!("ctr -n k8s.io images ls -q name=={reference} | grep -q .");
-    if nodes.sh(node, &check).await?.code == 0 {
-        return Ok(());
-    }
-    let path = bundle.join(format!("{image}.tar"));
-    let file = tokio::fs::File::open(&path).await;
-    let file = file.map_err(|e| LabError::io(format!("read {}", path.display()), e))?;
-    let argv = ["ctr", "-n", "k8s.io", "images", "import", "-"];
-    let output = nodes.exec_reader(node, &argv, file).await?;
-    if output.code == 0 {
-        return Ok(());
-    }
-    let log = String::from_utf8_lossy(&output.stderr).trim().to_string();
-    if log.to_lowercase().contains("no space left") {
-        return Err(LabError::NoSpace { what: format!("node {node} could not take the monitoring's image") });
-    }
-    Err(LabError::Step { node: node.into(), step: "importing the monitoring's image", log })
 }
 
 #[cfg(test)]

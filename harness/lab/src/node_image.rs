@@ -104,6 +104,11 @@ pub(crate) async fn monitoring(progress: &Progress) -> Result<PathBuf, LabError>
     Builder::extract()?.run(&["--monitoring"], progress).await.map(PathBuf::from)
 }
 
+/// The folder of the cloud bundle, which is built unless it is there.
+pub(crate) async fn cloud(progress: &Progress) -> Result<PathBuf, LabError> {
+    Builder::extract()?.run(&["--cloud"], progress).await.map(PathBuf::from)
+}
+
 async fn present(engine: &Engine, image: &str) -> Result<bool, LabError> {
     match engine.docker.inspect_image(image).await {
         Ok(_) => Ok(true),

@@ -29,9 +29,7 @@ const IMAGE_ANNOTATION: &str = "loopdrill.dev/image";
 
 /// Tells a node's containerd where the registry is: on the control-plane node, whose name the engine resolves.
 pub(crate) fn hosts_file(lab: &str) -> (String, String) {
-    let url = format!("http://{lab}-control-plane:5000");
-    let text = format!("server = \"{url}\"\n\n[host.\"{url}\"]\n  capabilities = [\"pull\", \"resolve\"]\n");
-    (format!("/etc/containerd/certs.d/{HOST}/hosts.toml"), text)
+    hosts_file_of(HOST, &format!("http://{lab}-control-plane:5000"))
 }
 
 /// The file that gives a node an account of its own: the kubelet tries it beside the pull Secrets of pods.
@@ -39,10 +37,20 @@ pub(crate) fn node_credential() -> (String, String) {
     (NODE_CREDENTIAL.into(), docker_config(NODE_USER, &password()))
 }
 
-/// The image as the registry serves it.
-fn served(image: &str) -> String {
+/// Tells a node's containerd where a registry is.
+pub(crate) fn hosts_file_of(host: &str, url: &str) -> (String, String) {
+    let text = format!("server = \"{url}\"\n\n[host.\"{url}\"]\n  capabilities = [\"pull\", \"resolve\"]\n");
+    (format!("/etc/containerd/certs.d/{host}/hosts.toml"), text)
+}
+
+/// The image as a registry serves it.
+pub(crate) fn served_by(host: &str, image: &str) -> String {
     let (_, tag) = image.rsplit_once(':').unwrap_or((image, "latest"));
-    format!("{HOST}/loopdrill:{tag}")
+    format!("{host}/loopdrill:{tag}")
+}
+
+fn served(image: &str) -> String {
+    served_by(HOST, image)
 }
 
 /// Starts the registry, gives it its account and this binary's image, and waits until it serves it.
@@ -79,7 +87,7 @@ pub(crate) async fn install(
 
 /// An account in the only form that the registry reads: a bcrypt hash. Cheap on purpose, since every request of every
 /// pull computes it, and the password is random.
-fn account(user: &str, password: &str) -> Result<String, LabError> {
+fn htpasswd_line(user: &str, password: &str) -> Result<String, LabError> {
     let hash = bcrypt::hash(password, 5).map_err(|error| LabError::Io {
         what: "hash the registry's password".into(),
         source: std::io::Error::other(error.to_string()),
@@ -91,9 +99,9 @@ fn account(user: &str, password: &str) -> Result<String, LabError> {
 async fn accept(nodes: &DockerNodes, node: &str, password: &str) -> Result<(), LabError> {
     let read = nodes.sh(node, &format!("cat {NODE_CREDENTIAL} 2>/dev/null || true")).await?;
     let of_nodes = serde_json::from_slice(&read.stdout).ok().and_then(|c| password_in(&c));
-    let mut accounts = account(USER, password)?;
+    let mut accounts = htpasswd_line(USER, password)?;
     if let Some(password) = of_nodes {
-        accounts.push_str(&account(NODE_USER, &password)?);
+        accounts.push_str(&htpasswd_line(NODE_USER, &password)?);
     }
     let script = format!("mkdir -p $(dirname {HTPASSWD}); cat >{HTPASSWD}.new; mv {HTPASSWD}.new {HTPASSWD}");
     let argv = ["bash", "-euc", &script];
@@ -128,6 +136,11 @@ fn docker_config(user: &str, password: &str) -> String {
     let auth = STANDARD.encode(format!("{user}:{password}"));
     let account = serde_json::json!({ "username": user, "password": password, "auth": auth });
     serde_json::json!({ "auths": BTreeMap::from([(HOST, account)]) }).to_string()
+}
+
+/// The account of a registry that is there already, as `user:password`.
+pub(crate) async fn account(client: &Client) -> Result<Option<String>, LabError> {
+    Ok(known_password(client).await?.map(|password| format!("{USER}:{password}")))
 }
 
 /// The password of a registry that is there already.

@@ -44,7 +44,7 @@ pub(crate) struct Up {
     /// What runs in it from the start: a bad or a good example for `loopdrill check`
     #[arg(long, value_name = "PROFILE", value_parser = profile, conflicts_with = "bare")]
     profile: Option<Profile>,
-    /// What to install besides: monitoring (Prometheus, Alertmanager, kube-state-metrics, node_exporter)
+    /// What to install besides; may be given more than once
     #[arg(long, value_enum, value_name = "ADDON")]
     with: Vec<Addon>,
     /// Leave a lab that failed to come up as it is, for a look around
@@ -57,6 +57,8 @@ pub(crate) struct Up {
 enum Addon {
     /// Prometheus with our rules, Alertmanager, kube-state-metrics, node_exporter
     Monitoring,
+    /// A cloud account with web identity: moto for IAM, STS, S3 and ECR, and a role for victims
+    CloudIdentity,
 }
 
 #[derive(Debug, clap::Args)]
@@ -120,6 +122,7 @@ async fn up(args: Up) -> Result<ExitStatus, Failure> {
         addons: !args.bare,
         profile: args.profile,
         monitoring: args.with.contains(&Addon::Monitoring),
+        cloud: args.with.contains(&Addon::CloudIdentity),
         keep_failed: args.keep_failed,
         cancel: interrupt::token().map_err(|e| Failure::new(ExitStatus::NoCluster, &e))?,
         ..UpOptions::new(progress())?
