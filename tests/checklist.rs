@@ -171,7 +171,8 @@ fn bad_input_is_told_and_never_passes() {
     refused(&["check", &file("y.yaml", "a: [1\n")], "this is not YAML");
     refused(&["check", "/nowhere"], "cannot read /nowhere");
     refused(&["check"], "say what to check");
-    refused(&["check", "--context", "nowhere"], "there is no context nowhere");
+    let kubeconfig = file("kubeconfig", "apiVersion: v1\nkind: Config\n");
+    refused(&["check", "--kubeconfig", &kubeconfig, "--context", "nowhere"], "there is no context nowhere");
     refused(&["check", "--snapshot", &file("s.json", "{}")], "is no snapshot");
     refused(&["explain", "CO-99"], "there is no such check");
     let pod =
