@@ -11,8 +11,10 @@
 //! | [`dominoes`] | one cause in several loops, and several causes at once |
 //! | [`object`] | changes to API objects |
 //! | [`node`] | changes to a node, held on the node itself |
+//! | [`cloud`] | changes to a role of a cloud account |
 
 mod change;
+pub mod cloud;
 pub mod cross_az_pvc;
 pub mod decoys;
 pub mod dominoes;
