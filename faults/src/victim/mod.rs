@@ -99,7 +99,12 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for args in [vec![], vec!["dance".to_owned()], vec!["disk-writer".to_owned()], vec!["cloud-reader".to_owned()]] {
+        for args in [
+            vec![],
+            vec!["dance".to_owned()],
+            vec!["disk-writer".to_owned()],
+            vec!["cloud-reader".to_owned()],
+        ] {
             assert_eq!(format!("{:?}", main(&args)), format!("{:?}", ExitCode::from(2)), "{args:?}");
         }
     }

@@ -52,7 +52,7 @@ if COMMAND == "make":
         arn = policy(f"{ROLE}-{number}", LISTS)
         call("AttachRolePolicy", RoleName=ROLE, PolicyArn=arn)
     call("PutRolePolicy", RoleName=ROLE, PolicyName="reads", PolicyDocument=READS)
-    call("PutRolePolicy", RoleName=ROLE, PolicyName="lists, too", PolicyDocument=LISTS)
+    call("PutRolePolicy", RoleName=ROLE, PolicyName="lists.too", PolicyDocument=LISTS)
 elif COMMAND == "user":
     call("CreateUser", UserName=ROLE)
     call("PutUserPolicy", UserName=ROLE, PolicyName="drills", PolicyDocument=sys.argv[4])
@@ -65,6 +65,7 @@ elif COMMAND == "delete":
 elif COMMAND == "trust":
     call("UpdateAssumeRolePolicy", RoleName=ROLE, PolicyDocument=sys.argv[4])
 elif COMMAND == "enforce":
-    urllib.request.urlopen(urllib.request.Request(URL + "/moto-api/reset-auth", ROLE.encode())).read()
+    plain = {"Content-Type": "text/plain"}
+    urllib.request.urlopen(urllib.request.Request(URL + "/moto-api/reset-auth", ROLE.encode(), plain)).read()
 elif COMMAND == "dump":
     print(dump(), end="")

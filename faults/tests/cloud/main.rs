@@ -6,7 +6,7 @@
 
 mod moto;
 
-use loopdrill_aws::{Action, Iam, RoleState};
+use loopdrill_aws::{Action, RoleState};
 use loopdrill_faults::{
     Change, ChangeError, Means,
     cloud::CloudChange,
@@ -76,8 +76,8 @@ async fn what_was_changed_is_put_back_to_the_byte() {
     let folder = tempfile::tempdir().expect("a folder");
     let before = moto.dump("full");
     assert!(before.contains("team") && before.contains("lists"), "{before}");
-    let change = CloudChange::plan(&cloud(folder.path(), moto.address, "full"), "full", all_at_once);
-    let change = changed(change.await.expect("a plan"));
+    let cloud = cloud(folder.path(), moto.address, "full");
+    let change = changed(CloudChange::plan(&cloud, "full", all_at_once).await.expect("a plan"));
     assert_eq!(moto.dump("full"), before, "a plan touches nothing");
     assert!(change.read_back(&means(), "x").await.expect("read").is_none(), "not yet in force");
     for _ in 0..2 {
@@ -102,10 +102,10 @@ async fn what_somebody_else_changed_meanwhile_is_shown_and_not_overwritten() {
     moto.iam(&["make", "shared", "1"]);
     let folder = tempfile::tempdir().expect("a folder");
     let before = moto.dump("shared");
-    let change = CloudChange::plan(&cloud(folder.path(), moto.address, "shared"), "shared", all_at_once);
-    let change = changed(change.await.expect("a plan"));
+    let cloud = cloud(folder.path(), moto.address, "shared");
+    let change = changed(CloudChange::plan(&cloud, "shared", all_at_once).await.expect("a plan"));
     change.apply(&means(), "x").await.expect("applied");
-    let theirs = r#"{"Version":"2012-10-17","Statement":[]}"#;
+    let theirs = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListAllMyBuckets","Resource":"*"}]}"#;
     moto.iam(&["put", "shared", "reads", theirs]);
     let present = moto.dump("shared");
     let refused = change.undo(&means(), "x").await.expect_err("somebody else's");
@@ -122,7 +122,8 @@ async fn what_somebody_else_changed_meanwhile_is_shown_and_not_overwritten() {
     moto.iam(&["delete", "shared", "beside"]);
     assert_eq!(moto.dump("shared"), before);
     // The same before the change: what the snapshot does not know is not touched.
-    moto.iam(&["trust", "shared", theirs]);
+    let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+    moto.iam(&["trust", "shared", trust]);
     assert!(matches!(change.apply(&means(), "x").await, Err(ChangeError::Foreign { .. })));
 }
 
@@ -135,7 +136,9 @@ async fn the_printed_policy_is_enough_and_no_action_of_it_too_many() {
     let before = moto.dump("least");
     let policy = loopdrill_aws::policy(&cloud.aws);
     // moto knows no resources of IAM's own actions: it asks for all of them.
-    let of_moto = |policy: &Value| policy.to_string().replace(&format!("[\"{}\"]", cloud.aws.role_arn("least")), "\"*\"");
+    let of_moto = |policy: &Value| {
+        policy.to_string().replace(&format!("[\"{}\"]", cloud.aws.role_arn("least")), "\"*\"")
+    };
     let allow = |name: &str, policy: &str| {
         let keys = moto.iam(&["user", name, policy]);
         let (id, secret) = keys.trim().split_once(' ').expect("a pair of keys");
@@ -243,7 +246,8 @@ async fn every_bad_day_has_its_words_and_touches_nothing() {
     let none = said(&with(&|aws| aws.credentials_file = Some("/no/such/file".into())), "mine").await;
     assert!(none.contains("no credentials for http://127.0.0.1"), "{none}");
     // A port that nobody listens on.
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    let closed =
+        std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
     let down = said(&with(&|aws| aws.endpoint_url = Some(format!("http://{closed}"))), "mine").await;
     assert!(down.contains(&closed.to_string()) && down.contains("does not answer"), "{down}");
     let same = CloudChange::plan(&cloud, "mine", |role| Ok(role.clone())).await;
@@ -259,8 +263,13 @@ async fn a_run_that_is_killed_in_the_middle_is_undone_to_the_byte() {
     let Some(moto) = Moto::start() else { return };
     moto.iam(&["make", "killed", "3"]);
     let before = moto.dump("killed");
-    const EDITS: [&str; 5] =
-        ["UpdateAssumeRolePolicy", "DetachRolePolicy", "DeleteRolePolicy", "PutRolePolicy", "AttachRolePolicy"];
+    const EDITS: [&str; 5] = [
+        "UpdateAssumeRolePolicy",
+        "DetachRolePolicy",
+        "DeleteRolePolicy",
+        "PutRolePolicy",
+        "AttachRolePolicy",
+    ];
     // The role is changed by seven edits; the process dies while it waits for the answer to one of them.
     for edits_before_the_end in [0, 1, 4, 6] {
         let folder = tempfile::tempdir().expect("a folder");
@@ -288,7 +297,9 @@ async fn a_run_that_is_killed_in_the_middle_is_undone_to_the_byte() {
             .spawn()
             .expect("a process");
         let deadline = Instant::now() + Duration::from_secs(60);
-        let edits = || gate.heard.lock().expect("not poisoned").iter().filter(|a| EDITS.contains(&a.as_str())).count();
+        let edits = || {
+            gate.heard.lock().expect("not poisoned").iter().filter(|a| EDITS.contains(&a.as_str())).count()
+        };
         while edits() <= edits_before_the_end {
             assert!(Instant::now() < deadline, "the change did not begin");
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -300,7 +311,10 @@ async fn a_run_that_is_killed_in_the_middle_is_undone_to_the_byte() {
 
         let journals = journal::list(folder.path()).expect("a readable folder");
         let text = fs::read_to_string(&journals[0]).expect("a journal");
-        assert!(text.contains("killed") && !text.contains("canary/") && !text.contains("AKIACANARY"), "{text}");
+        assert!(
+            text.contains("killed") && !text.contains("canary/") && !text.contains("AKIACANARY"),
+            "{text}"
+        );
         let (journal, found) = Journal::recover(&journals[0]).expect("readable").expect("dirty");
         assert!(found.damage.is_empty() && journal.pending().len() == 1);
         let left = life::undo(&means(), &journal, &journal.pending()).await;
@@ -317,8 +331,8 @@ async fn a_process_that_is_killed() {
     let folder = std::env::var_os(WORK).expect("started by the other test");
     let folder = Path::new(&folder);
     let aws = AwsTarget::read(&folder.join("aws.yaml")).expect("a good file");
-    let change = CloudChange::plan(&CloudFacts { aws, of_lab: false }, "killed", all_at_once);
-    let plan = vec![changed(change.await.expect("a plan"))];
+    let cloud = CloudFacts { aws, of_lab: false };
+    let plan = vec![changed(CloudChange::plan(&cloud, "killed", all_at_once).await.expect("a plan"))];
     let journal = Journal::open(folder, &handle(), "r1").expect("a journal");
     life::inject(&means(), &journal, &drill(), plan).await.expect("in force");
 }

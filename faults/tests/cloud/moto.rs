@@ -153,8 +153,11 @@ impl Gate {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let heard = Arc::<Mutex<Vec<String>>>::default();
-        let shared =
-            Shared { behind: moto.address, heard: heard.clone(), judge: Arc::new(Mutex::new(Box::new(judge))) };
+        let shared = Shared {
+            behind: moto.address,
+            heard: heard.clone(),
+            judge: Arc::new(Mutex::new(Box::new(judge))),
+        };
         let router = Router::new().fallback(pass).with_state(shared);
         let task = tokio::spawn(async move { axum::serve(listener, router).await.expect("the gate serves") });
         Self { address, heard, task }

@@ -64,8 +64,7 @@ fn denied(world: &World, crash: &Crash<'_>, reason: Reason) -> Finding {
     let (pod, name) = (crash.pod, &crash.container.name);
     let since = if crash.since >= reason.from { crash.since } else { crash.ended_at.max(reason.from) };
     let account = Subject::new("ServiceAccount", &pod.namespace, &pod.service_account);
-    let mut finding =
-        Finding::new(reason.cause, reason.confidence, since).about([pod_subject(pod), account]);
+    let mut finding = Finding::new(reason.cause, reason.confidence, since).about([pod_subject(pod), account]);
     if let Some(role) = role(pod) {
         finding.add_subject(Subject::new("CloudRole", "", role));
     }
@@ -103,7 +102,9 @@ fn reasons(world: &World, crash: &Crash<'_>) -> Vec<Reason> {
         .filter_map(|revoked| match &revoked.how {
             Revocation::Trust(_) => trust(&revoked, session),
             Revocation::Sessions(before) => sessions(&revoked, *before, session),
-            Revocation::Grants(lost) => grants(&revoked, &format!("{} taken away", lost.join(", ")), session, object),
+            Revocation::Grants(lost) => {
+                grants(&revoked, &format!("{} taken away", lost.join(", ")), session, object)
+            }
             Revocation::Denial(name) => grants(&revoked, &format!("{name} denies"), session, object),
         })
         .collect();
@@ -158,7 +159,9 @@ fn trust(revoked: &Revoked, session: Option<&Said>) -> Option<Reason> {
             reason = reason.proven_by("AssumeRoleWithWebIdentity", "denied", s.at, "sts");
         }
         // The new policy lets this account in all the same.
-        _ if after(session, revoked).is_some_and(|s| s.word == CloudWord::Accepted) && reason.until.is_none() => {
+        _ if after(session, revoked).is_some_and(|s| s.word == CloudWord::Accepted)
+            && reason.until.is_none() =>
+        {
             return None;
         }
         _ => {}
@@ -173,7 +176,8 @@ fn sessions(revoked: &Revoked, before: Timestamp, session: Option<&Said>) -> Opt
     reason.until = revoked.restored_at;
     if let Some(s) = after(session, revoked).filter(|s| s.word == CloudWord::Accepted) {
         reason.confidence = 0.94;
-        reason = reason.proven_by("AssumeRoleWithWebIdentity", "accepted: only old sessions suffer", s.at, "sts");
+        reason =
+            reason.proven_by("AssumeRoleWithWebIdentity", "accepted: only old sessions suffer", s.at, "sts");
     }
     Some(reason)
 }
@@ -192,7 +196,9 @@ fn grants(revoked: &Revoked, what: &str, session: Option<&Said>, object: Option<
             reason = reason.proven_by("GetObject in a fresh session", "denied", s.at, "s3");
         }
         // Some other policy gives it, or it was not needed.
-        _ if after(object, revoked).is_some_and(|s| s.word == CloudWord::Accepted) && reason.until.is_none() => {
+        _ if after(object, revoked).is_some_and(|s| s.word == CloudWord::Accepted)
+            && reason.until.is_none() =>
+        {
             return None;
         }
         _ => {}
@@ -228,7 +234,8 @@ fn elsewhere(crash: &Crash<'_>, session: Option<&Said>, object: Option<&Said>) -
     if !accepted || endpoint == session.endpoint {
         return None;
     }
-    let place = |e: &str| if e.is_empty() { "where the SDK looks by itself".to_owned() } else { e.to_owned() };
+    let place =
+        |e: &str| if e.is_empty() { "where the SDK looks by itself".to_owned() } else { e.to_owned() };
     let said = format!("{}; the account's is {}", place(endpoint), place(&session.endpoint));
     let reason = Reason::new(Cause::BadConfiguration, 0.88, from(session.since, crash)?);
     let reason = reason.proven_by("the pod's own endpoint of the cloud", said, crash.pod.at, "sts");

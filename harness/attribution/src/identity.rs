@@ -36,11 +36,11 @@ pub(crate) fn explained_by_past_denial(world: &World, crash: &Crash<'_>) -> bool
     let pod = crash.pod;
     cloud::explains(world, crash)
         || denials(world, &pod.namespace, &pod.service_account).iter().any(|d| {
-        let after_loss = crate::world::age(crash.ended_at, d.lost_at) >= -ROUNDING;
-        let before_return =
-            d.restored_at.is_none_or(|back| crate::world::age(crash.ended_at, back) <= AFTERMATH);
-        after_loss && before_return
-    })
+            let after_loss = crate::world::age(crash.ended_at, d.lost_at) >= -ROUNDING;
+            let before_return =
+                d.restored_at.is_none_or(|back| crate::world::age(crash.ended_at, back) <= AFTERMATH);
+            after_loss && before_return
+        })
 }
 
 fn denials(world: &World, namespace: &str, account: &str) -> Vec<Denial> {

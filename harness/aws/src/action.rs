@@ -70,9 +70,8 @@ impl fmt::Display for Action {
 /// The least that a run's own credentials must be allowed in this account: no more roles than the target names.
 #[must_use]
 pub fn policy(target: &AwsTarget) -> Value {
-    let names = |on: On| -> Vec<&str> {
-        Action::ALL.iter().filter(|a| a.on() == on).map(|a| a.name()).collect()
-    };
+    let names =
+        |on: On| -> Vec<&str> { Action::ALL.iter().filter(|a| a.on() == on).map(|a| a.name()).collect() };
     let roles: Vec<_> = target.roles.iter().map(|role| target.role_arn(role)).collect();
     json!({
         "Version": "2012-10-17",
@@ -94,7 +93,10 @@ mod tests {
         let target = AwsTarget::parse(Path::new("aws.yaml"), text).expect("good");
         let policy = policy(&target);
         let roles = &policy["Statement"][1];
-        assert_eq!(roles["Resource"], json!(["arn:aws-cn:iam::123456789012:role/a", "arn:aws-cn:iam::123456789012:role/b"]));
+        assert_eq!(
+            roles["Resource"],
+            json!(["arn:aws-cn:iam::123456789012:role/a", "arn:aws-cn:iam::123456789012:role/b"])
+        );
         let text = policy.to_string();
         for action in Action::ALL {
             assert_eq!(text.contains(&format!("\"{action}\"")), action.on() != On::Workload, "{action}");

@@ -2,13 +2,12 @@
 
 use crate::CloudError;
 use aws_config::{
-    BehaviorVersion, Region, SdkConfig,
-    profile::ProfileFileCredentialsProvider,
-    retry::RetryConfig,
-    timeout::TimeoutConfig,
+    BehaviorVersion, Region, SdkConfig, profile::ProfileFileCredentialsProvider,
+    provider_config::ProviderConfig, retry::RetryConfig, timeout::TimeoutConfig,
 };
 use aws_credential_types::provider::ProvideCredentials as _;
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
+use aws_sdk_iam::config::SharedHttpClient;
 use aws_smithy_http_client::{
     Builder,
     tls::{Provider, rustls_provider::CryptoMode},
@@ -19,9 +18,12 @@ use std::time::Duration;
 /// Attempts at one call. Throttling is retried with a pause that grows from a fifth of a second to ten.
 const ATTEMPTS: u32 = 8;
 
+fn http_client() -> SharedHttpClient {
+    Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+}
+
 /// A configuration from the environment, as all of the SDK's programs have it.
 pub(crate) fn loader() -> aws_config::ConfigLoader {
-    let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let retry = RetryConfig::standard()
         .with_max_attempts(ATTEMPTS)
         .with_initial_backoff(Duration::from_millis(200))
@@ -31,7 +33,10 @@ pub(crate) fn loader() -> aws_config::ConfigLoader {
         .operation_attempt_timeout(Duration::from_secs(10))
         .operation_timeout(Duration::from_secs(40))
         .build();
-    aws_config::defaults(BehaviorVersion::latest()).http_client(http).retry_config(retry).timeout_config(limits)
+    aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http_client())
+        .retry_config(retry)
+        .timeout_config(limits)
 }
 
 fn of_target(target: &AwsTarget) -> aws_config::ConfigLoader {
@@ -48,7 +53,9 @@ pub(crate) async fn with_credentials(target: &AwsTarget) -> Result<SdkConfig, Cl
     let mut loader = of_target(target);
     if let Some(file) = &target.credentials_file {
         let files = EnvConfigFiles::builder().with_file(EnvConfigFileKind::Credentials, file).build();
-        loader = loader.credentials_provider(ProfileFileCredentialsProvider::builder().profile_files(files).build());
+        let how = ProviderConfig::without_region().with_http_client(http_client());
+        let provider = ProfileFileCredentialsProvider::builder().configure(&how).profile_files(files);
+        loader = loader.credentials_provider(provider.build());
     }
     let config = loader.load().await;
     let none = |why: String| CloudError::NoCredentials { place: target.place(), why };

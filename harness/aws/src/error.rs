@@ -26,7 +26,9 @@ pub enum CloudError {
         code: String,
     },
     /// It is another account than the target's.
-    #[error("these credentials are of account {found}, and the target file pins {expected}; use the right profile")]
+    #[error(
+        "these credentials are of account {found}, and the target file pins {expected}; use the right profile"
+    )]
     WrongAccount {
         /// The target's.
         expected: String,
@@ -102,7 +104,11 @@ pub enum CloudError {
 }
 
 /// The answer to a call, in this crate's words.
-pub(crate) fn answer<T, E, R>(action: Action, place: &str, result: Result<T, SdkError<E, R>>) -> Result<T, CloudError>
+pub(crate) fn answer<T, E, R>(
+    action: Action,
+    place: &str,
+    result: Result<T, SdkError<E, R>>,
+) -> Result<T, CloudError>
 where
     E: ProvideErrorMetadata + Error + 'static,
     R: std::fmt::Debug + 'static,
@@ -116,7 +122,11 @@ where
             let why = DisplayErrorContext(&error).to_string();
             CloudError::Unreachable { action, place: place.into(), why: short(&why) }
         }
-        _ => CloudError::Other { action, place: place.into(), why: short(&DisplayErrorContext(&error).to_string()) },
+        _ => CloudError::Other {
+            action,
+            place: place.into(),
+            why: short(&DisplayErrorContext(&error).to_string()),
+        },
     })
 }
 
@@ -124,10 +134,14 @@ where
 pub(crate) fn refused(action: Action, place: &str, code: &str, message: &str) -> CloudError {
     let (place, what) = (place.to_owned(), short(message));
     match code {
-        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => CloudError::Denied { action, place },
-        "Throttling" | "ThrottlingException" | "RequestLimitExceeded" | "TooManyRequestsException" | "SlowDown" => {
-            CloudError::Throttled { action, place }
+        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => {
+            CloudError::Denied { action, place }
         }
+        "Throttling"
+        | "ThrottlingException"
+        | "RequestLimitExceeded"
+        | "TooManyRequestsException"
+        | "SlowDown" => CloudError::Throttled { action, place },
         "NoSuchEntity" | "NoSuchBucket" | "NoSuchKey" => CloudError::NotFound { action, what },
         "LimitExceeded" | "LimitExceededException" => CloudError::Limit { action, what },
         "InvalidIdentityToken" | "ExpiredTokenException" | "InvalidIdentityTokenException" => {
@@ -160,7 +174,8 @@ mod tests {
 
     #[test]
     fn a_missing_permission_is_named_exactly() {
-        let said = refused(Action::DetachRolePolicy, "here", "AccessDenied", "User: x is not authorized").to_string();
+        let said = refused(Action::DetachRolePolicy, "here", "AccessDenied", "User: x is not authorized")
+            .to_string();
         assert!(said.starts_with("iam:DetachRolePolicy is not allowed"), "{said}");
         assert!(said.contains("loopdrill rbac --aws"), "{said}");
     }

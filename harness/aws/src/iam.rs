@@ -63,7 +63,9 @@ impl Iam {
         let mut pages = self.client.list_attached_role_policies().role_name(name).into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = answer(Action::ListAttachedRolePolicies, &self.place, page)?;
-            state.attached.extend(page.attached_policies().iter().filter_map(|p| p.policy_arn()).map(String::from));
+            state
+                .attached
+                .extend(page.attached_policies().iter().filter_map(|p| p.policy_arn()).map(String::from));
         }
         let mut pages = self.client.list_role_policies().role_name(name).into_paginator().send();
         while let Some(page) = pages.next().await {

@@ -142,7 +142,9 @@ mod tests {
         let there = edits(&after, &before);
         assert!(there.contains(&Edit::Detach("a".into())) && there.contains(&Edit::Delete("x".into())));
         let back = edits(&before, &after);
-        assert!(back.contains(&Edit::Attach("a".into())) && back.contains(&Edit::Put("x".into(), "1".into())));
+        assert!(
+            back.contains(&Edit::Attach("a".into())) && back.contains(&Edit::Put("x".into(), "1".into()))
+        );
         assert_eq!(edits(&before, &before), vec![]);
     }
 

@@ -3,7 +3,11 @@
 //! The environment is the one that EKS gives a pod: `AWS_ROLE_ARN`, `AWS_WEB_IDENTITY_TOKEN_FILE`, `AWS_REGION`, and
 //! `AWS_ENDPOINT_URL` where the cloud is not AWS itself. Without a role the SDK's default chain decides.
 
-use crate::{CloudError, connect, error::short, session::{Door, Session}};
+use crate::{
+    CloudError, connect,
+    error::short,
+    session::{Door, Session},
+};
 use aws_credential_types::{Credentials, provider::ProvideCredentials as _};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -55,7 +59,8 @@ impl Workload {
         let endpoint = var("AWS_ENDPOINT_URL");
         let loader = connect::loader();
         let loader = if identity.is_some() { loader.no_credentials() } else { loader };
-        let place = endpoint.clone().unwrap_or_else(|| format!("AWS {}", var("AWS_REGION").unwrap_or_default()));
+        let place =
+            endpoint.clone().unwrap_or_else(|| format!("AWS {}", var("AWS_REGION").unwrap_or_default()));
         let door = Door { config: loader.load().await, place, path_style: endpoint.is_some() };
         Self { door, identity, cache, session: None }
     }
@@ -94,7 +99,8 @@ impl Workload {
             let token = fs::read_to_string(&identity.token_file).map_err(|e| none(e.to_string()))?;
             return self.door.begin(&identity.role_arn, &token).await;
         }
-        let provider = self.door.config.credentials_provider().ok_or_else(|| none("there is no provider".into()))?;
+        let provider =
+            self.door.config.credentials_provider().ok_or_else(|| none("there is no provider".into()))?;
         let found = provider.provide_credentials().await;
         found.map(Session).map_err(|e| none(short(&connect::chain(&e))))
     }
@@ -111,7 +117,9 @@ fn take_up(cache: &Path) -> Option<Session> {
 }
 
 fn keep(cache: &Path, Session(session): &Session) -> std::io::Result<()> {
-    let Some(expires) = session.expiry().and_then(|end| end.duration_since(UNIX_EPOCH).ok()) else { return Ok(()) };
+    let Some(expires) = session.expiry().and_then(|end| end.duration_since(UNIX_EPOCH).ok()) else {
+        return Ok(());
+    };
     let kept = Kept {
         id: session.access_key_id().into(),
         secret: session.secret_access_key().into(),

@@ -125,7 +125,12 @@ struct Roles {
 }
 
 impl Roles {
-    async fn read(&mut self, target: &AwsTarget, arns: &BTreeSet<&str>, sink: &Sink) -> Result<(), NobodyListens> {
+    async fn read(
+        &mut self,
+        target: &AwsTarget,
+        arns: &BTreeSet<&str>,
+        sink: &Sink,
+    ) -> Result<(), NobodyListens> {
         let source = Source::cloud("iam");
         for name in target.roles.iter().filter(|name| arns.contains(target.role_arn(name).as_str())) {
             match timeout(LIMIT, self.role(target, name)).await {
@@ -181,12 +186,10 @@ async fn ask(
             word: said.as_ref().map_or_else(|e| word(Answer::from(e)), |()| CloudWord::Accepted),
         })
     };
-    let late = || {
-        CloudError::Unreachable {
-            action: loopdrill_aws::Action::AssumeRoleWithWebIdentity,
-            place: target.place(),
-            why: format!("no answer within {} s", LIMIT.as_secs()),
-        }
+    let late = || CloudError::Unreachable {
+        action: loopdrill_aws::Action::AssumeRoleWithWebIdentity,
+        place: target.place(),
+        why: format!("no answer within {} s", LIMIT.as_secs()),
     };
     let begun = timeout(LIMIT, door.begin(&bearer.role, &token)).await.unwrap_or_else(|_| Err(late()));
     drop(token);
@@ -203,13 +206,13 @@ async fn ask(
 async fn token(client: &Client, bearer: &Bearer) -> Result<String, kube::Error> {
     let accounts = Api::<ServiceAccount>::namespaced(client.clone(), &bearer.account.namespace);
     let spec = TokenRequestSpec {
-        audiences: vec![bearer.audience.clone()],
+        audiences: Some(vec![bearer.audience.clone()]),
         expiration_seconds: Some(600),
         ..TokenRequestSpec::default()
     };
-    let request = TokenRequest { spec, ..TokenRequest::default() };
+    let request = TokenRequest { spec: Some(spec), ..TokenRequest::default() };
     let given = accounts.create_token_request(&bearer.account.name, &PostParams::default(), &request).await?;
-    Ok(given.status.map(|s| s.token).unwrap_or_default())
+    Ok(given.status.and_then(|s| s.token).unwrap_or_default())
 }
 
 fn word(answer: Answer) -> CloudWord {

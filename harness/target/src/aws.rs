@@ -85,8 +85,8 @@ impl AwsTarget {
     /// [`AwsTargetError::Form`] with file and line.
     pub fn parse(path: &Path, text: &str) -> Result<Self, AwsTargetError> {
         let wrong = |line, why| AwsTargetError::Form { path: path.into(), line, why };
-        let mut target: Self = serde_yaml::from_str(text)
-            .map_err(|e| wrong(e.location().map(|l| l.line()), e.to_string()))?;
+        let mut target: Self =
+            serde_yaml::from_str(text).map_err(|e| wrong(e.location().map(|l| l.line()), e.to_string()))?;
         if let Err((field, why)) = target.check() {
             return Err(wrong(line_of(text, field), why));
         }
@@ -107,7 +107,9 @@ impl AwsTarget {
             return Err(("region", format!("region {:?} is not the name of a region", self.region)));
         }
         if let Some(url) = self.endpoint_url.as_deref()
-            && !["http://", "https://"].iter().any(|s| url.strip_prefix(s).is_some_and(|host| !host.is_empty()))
+            && !["http://", "https://"]
+                .iter()
+                .any(|s| url.strip_prefix(s).is_some_and(|host| !host.is_empty()))
         {
             return Err(("endpoint_url", format!("endpoint_url {url:?} is not an http(s):// URL")));
         }
@@ -153,7 +155,8 @@ impl AwsTarget {
 }
 
 fn is_role(name: &str) -> bool {
-    (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b))
+    (1..=64).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b))
 }
 
 /// The line on which a top-level field is written.

@@ -89,7 +89,8 @@ impl ClusterFacts {
     /// Takes over the cloud account that a lab's state folder describes, where it does.
     pub fn find_cloud(&mut self, folder: &Path) {
         let none = || {
-            Err("no cloud account is given; make the lab with `--with cloud-identity`, or pass --aws FILE".into())
+            Err("no cloud account is given; make the lab with `--with cloud-identity`, or pass --aws FILE"
+                .into())
         };
         let found = AwsTarget::find(folder).map_or_else(none, |read| read.map_err(|e| e.to_string()));
         self.take_cloud(found.map(|aws| CloudFacts { aws, of_lab: true }));

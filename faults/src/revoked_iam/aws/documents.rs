@@ -13,7 +13,9 @@ const MOST_INLINE: usize = 10_240;
 /// All sessions that began before `now` are denied everything.
 pub(super) fn sessions_revoked(role: &RoleState, now: Timestamp) -> Result<RoleState, String> {
     if role.inline.contains_key(REVOKES_SESSIONS) {
-        return Err(format!("it has the policy {REVOKES_SESSIONS} already; somebody revoked its sessions before"));
+        return Err(format!(
+            "it has the policy {REVOKES_SESSIONS} already; somebody revoked its sessions before"
+        ));
     }
     let now = now.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
     let policy = json!({
@@ -63,7 +65,8 @@ pub(super) fn permissions_gone(role: &RoleState) -> Result<RoleState, String> {
 fn ghost(policy: &Value) -> Option<&str> {
     match policy {
         Value::String(text) => {
-            let is_id = |t: &str| t.len() >= 16 && t.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+            let is_id =
+                |t: &str| t.len() >= 16 && t.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
             ["AROA", "AIDA"].iter().any(|kind| text.starts_with(kind) && is_id(text)).then_some(text)
         }
         Value::Array(all) => all.iter().find_map(ghost),
@@ -97,7 +100,9 @@ mod tests {
         let now = Timestamp::from_second(1_800_000_000).expect("in range");
         let revoked = sessions_revoked(&role(), now).expect("possible");
         assert_eq!(role().parts_that_differ(&revoked), [Part::Inline(REVOKES_SESSIONS.into())]);
-        assert!(revoked.inline[REVOKES_SESSIONS].contains(r#""aws:TokenIssueTime":"2027-01-15T08:00:00.000Z""#));
+        assert!(
+            revoked.inline[REVOKES_SESSIONS].contains(r#""aws:TokenIssueTime":"2027-01-15T08:00:00.000Z""#)
+        );
         let cut = trust_cut(&role(), &target()).expect("possible");
         assert_eq!(role().parts_that_differ(&cut), [Part::Trust]);
         let gone = permissions_gone(&role()).expect("possible");
@@ -114,7 +119,8 @@ mod tests {
         full.inline.insert("long".into(), "x".repeat(MOST_INLINE - 20));
         assert!(sessions_revoked(&full, now).expect_err("full").contains("10240"));
         assert!(permissions_gone(&RoleState::default()).is_err());
-        let ghost = RoleState { trust: r#"{"Principal": {"AWS": ["AROAJQABLZS4A3QDU576Q"]}}"#.into(), ..role() };
+        let ghost =
+            RoleState { trust: r#"{"Principal": {"AWS": ["AROAJQABLZS4A3QDU576Q"]}}"#.into(), ..role() };
         assert!(trust_cut(&ghost, &target()).expect_err("ghost").contains("AROAJQABLZS4A3QDU576Q"));
         assert!(trust_cut(&RoleState::default(), &target()).is_err());
     }

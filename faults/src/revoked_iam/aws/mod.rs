@@ -19,7 +19,10 @@ use crate::{
     Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Resource,
     cloud::CloudChange,
     revoked_iam::silent_crash::look_at,
-    victim::{Latch, Seen, Workload, api, create, delete_pods, metadata, place::quiet_worker, typed, until, wait_ready},
+    victim::{
+        Latch, Seen, Workload, api, create, delete_pods, metadata, place::quiet_worker, typed, until,
+        wait_ready,
+    },
 };
 use async_trait::async_trait;
 use k8s_openapi::api::{authentication::v1::TokenRequest, core::v1::ServiceAccount};
@@ -208,7 +211,7 @@ async fn token(ctx: &FaultContext) -> Result<String, FaultError> {
     let request: TokenRequest = typed(json!({"spec": {"audiences": [AUDIENCE], "expirationSeconds": 600}}));
     let given = accounts.create_token_request(NAME, &PostParams::default(), &request).await;
     let given = given.map_err(FaultError::api(format!("ask for a token of ServiceAccount {NAME}")))?;
-    Ok(given.status.map(|s| s.token).unwrap_or_default())
+    Ok(given.status.and_then(|s| s.token).unwrap_or_default())
 }
 
 impl Aws {
@@ -347,7 +350,11 @@ pub(crate) mod tests {
             let broken: Vec<_> = mine.broken().map(ToString::to_string).collect();
             assert_eq!(broken, ["cloud role victim"], "{}", fault.spec().id());
             assert!(mine.overlaps(&mine.clone()));
-            assert!(fault.dry_run(&lab())[0].contains("role victim of account 123456789012"), "{}", fault.spec().id());
+            assert!(
+                fault.dry_run(&lab())[0].contains("role victim of account 123456789012"),
+                "{}",
+                fault.spec().id()
+            );
             assert!(!ClusterFacts::default().has(&Capability::CloudIdentity));
             assert!(fault.spec().needs.iter().all(|need| lab().has(need)));
         }

@@ -10,7 +10,8 @@ use crate::{
     cloud::CloudChange,
     revoked_iam::silent_crash::look_at,
     victim::{
-        Latch, Look, create, delete_pods, describe, is_ready, metadata, newest, pods_of, seen, typed, wait_ready,
+        Latch, Look, create, delete_pods, describe, is_ready, metadata, newest, pods_of, seen, typed,
+        wait_ready,
     },
 };
 use async_trait::async_trait;
@@ -43,7 +44,8 @@ pub(super) struct StaticKey {
 /// Puts a session where long-lived keys lie: in a Secret, and from there into a workload's environment.
 async fn start_keyed(ctx: &FaultContext) -> Result<(), FaultError> {
     let target = &cloud(&ctx.target.facts)?.aws;
-    let begun = Door::of(target).await.begin(&target.role_arn(target.victim_role()), &token(ctx).await?).await;
+    let begun =
+        Door::of(target).await.begin(&target.role_arn(target.victim_role()), &token(ctx).await?).await;
     let session = begun.map_err(|e| FaultError::Unfit(format!("no key for the Secret: {e}")))?;
     let mut env = place(target);
     let mut data = Map::new();
@@ -69,8 +71,13 @@ impl Fault for StaticKey {
     fn dry_run(&self, cluster: &ClusterFacts) -> Vec<String> {
         let (role, account) = named(cluster);
         vec![
-            format!("start two workloads that read as role {role} of account {account}: one with a projected token, one with a key from a Secret"),
-            format!("add the inline policy {} with the present time to the role", documents::REVOKES_SESSIONS),
+            format!(
+                "start two workloads that read as role {role} of account {account}: one with a projected token, one with a key from a Secret"
+            ),
+            format!(
+                "add the inline policy {} with the present time to the role",
+                documents::REVOKES_SESSIONS
+            ),
             "undo: take that policy away".into(),
         ]
     }

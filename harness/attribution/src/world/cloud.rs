@@ -105,8 +105,11 @@ impl Cloud {
             let again = versions.range(..*at).any(|(_, earlier)| earlier.trust == now.trust);
             let news = Revocation::between(before, now).into_iter();
             all.extend(
-                news.filter(|how| !(again && matches!(how, Revocation::Trust(_))))
-                    .map(|how| Revoked { how, at: *at, restored_at: None }),
+                news.filter(|how| !(again && matches!(how, Revocation::Trust(_)))).map(|how| Revoked {
+                    how,
+                    at: *at,
+                    restored_at: None,
+                }),
             );
             before = Some(now);
         }

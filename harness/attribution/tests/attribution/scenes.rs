@@ -94,7 +94,12 @@ fn is_grant_or_review(o: &Observation) -> bool {
 
 /// The account's only binding is deleted while its pod runs; the pod exits with 1 and says nothing.
 /// A pod lives from a cloud role; the role changes, and the container ends again and again.
-fn cloud_revoked(s: &mut Scene, change: impl FnOnce(&mut CloudRole), session: CloudWord, object: Option<CloudWord>) {
+fn cloud_revoked(
+    s: &mut Scene,
+    change: impl FnOnce(&mut CloudRole),
+    session: CloudWord,
+    object: Option<CloudWord>,
+) {
     let pod = s.cloud_pod("victim");
     s.cloud_role(|_| {});
     s.pass(5.0);

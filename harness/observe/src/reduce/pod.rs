@@ -9,7 +9,8 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use loopdrill_model::quantity;
 use loopdrill_model::signal::{
-    CloudIdentity, Container, ContainerState, NodeRequirement, Operator, Pod, Resources, Terminated, Toleration, Unscheduled,
+    CloudIdentity, Container, ContainerState, NodeRequirement, Operator, Pod, Resources, Terminated,
+    Toleration, Unscheduled,
 };
 use std::collections::BTreeMap;
 
