@@ -53,19 +53,11 @@ if COMMAND == "make":
         call("AttachRolePolicy", RoleName=ROLE, PolicyArn=arn)
     call("PutRolePolicy", RoleName=ROLE, PolicyName="reads", PolicyDocument=READS)
     call("PutRolePolicy", RoleName=ROLE, PolicyName="lists.too", PolicyDocument=LISTS)
-elif COMMAND == "user":
-    call("CreateUser", UserName=ROLE)
-    call("PutUserPolicy", UserName=ROLE, PolicyName="drills", PolicyDocument=sys.argv[4])
-    answer = call("CreateAccessKey", UserName=ROLE)
-    print(members(answer, "AccessKeyId")[0], members(answer, "SecretAccessKey")[0])
 elif COMMAND == "put":
     call("PutRolePolicy", RoleName=ROLE, PolicyName=sys.argv[4], PolicyDocument=sys.argv[5])
 elif COMMAND == "delete":
     call("DeleteRolePolicy", RoleName=ROLE, PolicyName=sys.argv[4])
 elif COMMAND == "trust":
     call("UpdateAssumeRolePolicy", RoleName=ROLE, PolicyDocument=sys.argv[4])
-elif COMMAND == "enforce":
-    plain = {"Content-Type": "text/plain"}
-    urllib.request.urlopen(urllib.request.Request(URL + "/moto-api/reset-auth", ROLE.encode(), plain)).read()
 elif COMMAND == "dump":
     print(dump(), end="")

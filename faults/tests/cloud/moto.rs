@@ -109,11 +109,6 @@ impl Moto {
     pub(crate) fn dump(&self, role: &str) -> String {
         self.iam(&["dump", role])
     }
-
-    /// From now on signatures and policies count, or not.
-    pub(crate) fn enforce(&self, on: bool) {
-        self.iam(&["enforce", if on { "0" } else { "inf" }]);
-    }
 }
 
 /// What the gate does with a request.
@@ -124,6 +119,8 @@ pub(crate) enum Verdict {
     Hold,
     /// It is refused for being one too many.
     Throttle,
+    /// It is not allowed.
+    Deny,
 }
 
 type Judge = Box<dyn FnMut(&str) -> Verdict + Send>;
@@ -174,14 +171,19 @@ async fn pass(State(gate): State<Shared>, request: Request) -> Response<Body> {
     match verdict {
         Verdict::Pass => forward(gate.behind, Request::from_parts(parts, Body::from(body))).await,
         Verdict::Hold => std::future::pending().await,
-        Verdict::Throttle => {
-            let error = "<ErrorResponse><Error><Type>Sender</Type><Code>Throttling</Code>\
-                         <Message>Rate exceeded</Message></Error><RequestId>x</RequestId></ErrorResponse>";
-            let mut response = Response::new(Body::from(error));
-            *response.status_mut() = StatusCode::BAD_REQUEST;
-            response
-        }
+        Verdict::Throttle => error(StatusCode::BAD_REQUEST, "Throttling"),
+        Verdict::Deny => error(StatusCode::FORBIDDEN, "AccessDenied"),
     }
+}
+
+fn error(status: StatusCode, code: &str) -> Response<Body> {
+    let text = format!(
+        "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>no</Message></Error>\
+         <RequestId>x</RequestId></ErrorResponse>"
+    );
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response
 }
 
 async fn forward(behind: SocketAddr, request: Request) -> Response<Body> {
