@@ -1,6 +1,7 @@
 //! One reversible change of a cluster: the unit of the journal.
 
-use crate::{node::NodeChange, object::ObjectChange};
+use crate::{cloud::CloudChange, node::NodeChange, object::ObjectChange};
+use loopdrill_aws::CloudError;
 use loopdrill_model::Evidence;
 use loopdrill_target::{NodeAccess, NodeError};
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,14 @@ pub enum ChangeError {
     /// The node refused or did not answer.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// The cloud refused or did not answer.
+    #[error("{what}: {source}")]
+    Cloud {
+        /// What was to be changed.
+        what: String,
+        /// The cloud's answer.
+        source: CloudError,
+    },
     /// A node's agent said something that makes no sense.
     #[error("the agent on node {node} answered {answer:?}: {why}")]
     Agent {
@@ -74,6 +83,8 @@ pub enum Change {
     Object(ObjectChange),
     /// A node is altered; the change is held on the node and ends there by itself.
     Node(NodeChange),
+    /// A role of a cloud account is altered. Needs neither the API nor a node.
+    Cloud(Box<CloudChange>),
 }
 
 impl fmt::Display for Change {
@@ -81,6 +92,7 @@ impl fmt::Display for Change {
         match self {
             Change::Object(c) => c.fmt(f),
             Change::Node(c) => c.fmt(f),
+            Change::Cloud(c) => c.fmt(f),
         }
     }
 }
@@ -94,6 +106,7 @@ impl Change {
         match self {
             Change::Object(c) => c.apply(&client(means, self)?).await,
             Change::Node(c) => c.apply(nodes(means)?, id).await,
+            Change::Cloud(c) => c.apply().await,
         }
     }
 
@@ -105,6 +118,7 @@ impl Change {
         match self {
             Change::Object(c) => c.read_back(&client(means, self)?).await,
             Change::Node(c) => c.read_back(nodes(means)?, id).await,
+            Change::Cloud(c) => c.read_back().await,
         }
     }
 
@@ -116,6 +130,7 @@ impl Change {
         match self {
             Change::Object(c) => c.undo(&client(means, self)?).await,
             Change::Node(c) => c.undo(nodes(means)?, id).await,
+            Change::Cloud(c) => c.undo().await,
         }
     }
 
@@ -127,6 +142,7 @@ impl Change {
         match self {
             Change::Object(c) => c.differences(&client(means, self)?).await,
             Change::Node(c) => c.differences(nodes(means)?).await,
+            Change::Cloud(c) => c.differences().await,
         }
     }
 }

@@ -183,9 +183,23 @@ pub trait Fault: Send + Sync {
     }
 }
 
-/// All faults in all variants, in the order in which they are reported.
+/// All faults in all variants that need no cloud account, in the order in which they are reported.
 #[must_use]
 pub fn catalogue() -> Vec<Arc<dyn Fault>> {
+    everything().into_iter().filter(|f| !needs_cloud(&**f)).collect()
+}
+
+/// What a run with a cloud account has besides.
+#[must_use]
+pub fn cloud_catalogue() -> Vec<Arc<dyn Fault>> {
+    everything().into_iter().filter(|f| needs_cloud(&**f)).collect()
+}
+
+fn needs_cloud(fault: &dyn Fault) -> bool {
+    fault.spec().needs.contains(&Capability::CloudIdentity)
+}
+
+fn everything() -> Vec<Arc<dyn Fault>> {
     let mut all: Vec<Arc<dyn Fault>> = Vec::new();
     all.extend(crate::revoked_iam::variants());
     all.extend(crate::request_fragmentation::variants());

@@ -18,6 +18,8 @@ pub enum Resource {
     NodeCapacity(String),
     /// The lab's private registry and its credential.
     Registry,
+    /// A role of the cloud account.
+    CloudRole(String),
     /// Volumes of a zone.
     ZoneStorage(String),
     /// The class that claims without one get.
@@ -34,6 +36,7 @@ impl fmt::Display for Resource {
             Resource::NodeNetwork(n) => write!(f, "the network of node {n}"),
             Resource::NodeCapacity(n) => write!(f, "the free capacity of node {n}"),
             Resource::Registry => f.write_str("the private registry"),
+            Resource::CloudRole(r) => write!(f, "cloud role {r}"),
             Resource::ZoneStorage(z) => write!(f, "volumes of zone {z}"),
             Resource::DefaultStorageClass => f.write_str("the default StorageClass"),
             Resource::Cluster => f.write_str("the whole cluster"),

@@ -11,8 +11,10 @@
 //! | [`dominoes`] | one cause in several loops, and several causes at once |
 //! | [`object`] | changes to API objects |
 //! | [`node`] | changes to a node, held on the node itself |
+//! | [`cloud`] | changes to a role of a cloud account |
 
 mod change;
+pub mod cloud;
 pub mod cross_az_pvc;
 pub mod decoys;
 pub mod dominoes;
@@ -29,5 +31,5 @@ pub mod revoked_iam;
 pub mod victim;
 
 pub use change::{Change, ChangeError, Means};
-pub use fault::{Fault, FaultContext, FaultError, FaultSpec, catalogue};
+pub use fault::{Fault, FaultContext, FaultError, FaultSpec, catalogue, cloud_catalogue};
 pub use footprint::{Footprint, Hold, Resource};

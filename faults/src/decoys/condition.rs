@@ -3,7 +3,7 @@
 use crate::{
     Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Resource,
     object::{Create, ObjectChange},
-    revoked_iam,
+    revoked_iam::{self, aws::Reader},
     victim::{
         Latch, Look, VICTIM_LABEL, Workload, api, create, describe, newest, place::quiet_worker, pods_of,
         seen, wait_for_namespace,
@@ -75,6 +75,15 @@ impl Site<'_> {
     /// Will create the victim as a Deployment of one pod.
     pub(super) fn runs(&self, victim: &Workload) -> Result<Vec<Create>, FaultError> {
         Ok(vec![self.creates(&victim.deployment(1))?])
+    }
+
+    /// Will create the victim as a workload of the cloud, with its account.
+    pub(super) fn reads_from_cloud(&self, reader: Reader<'_>) -> Result<Vec<Create>, FaultError> {
+        let reader = Reader { name: NAME, ..reader };
+        Ok(vec![
+            self.creates(&revoked_iam::aws::account(self.ctx, NAME)?)?,
+            self.creates(&reader.workload(self.ctx)?.deployment(1))?,
+        ])
     }
 
     pub(super) fn facts(&self) -> &ClusterFacts {

@@ -1,12 +1,12 @@
 //! What looks like revoked rights: containers that end again and again, images that do not come.
 
 use super::condition::{Condition, NAME, Symptom, shows};
-use crate::FaultError;
-use crate::FaultSpec;
+use crate::{FaultError, FaultSpec, revoked_iam::aws::Reader};
 use loopdrill_model::{Capability, Cause};
 use serde_json::json;
 
 const FAULT: &str = "identity-decoy";
+const IN_CLOUD: &[Capability] = &[Capability::WorkerNodes(1), Capability::CloudIdentity];
 
 /// Where a token is expected.
 const TOKEN_DIR: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -119,6 +119,41 @@ pub(super) static CONDITIONS: &[Condition] = &[
                 .set("volumes", json!([{"name": "identity", "projected": {"sources": sources}}]))
                 .of_container("volumeMounts", json!([{"name": "identity", "mountPath": TOKEN_DIR}]));
             site.runs(&caller)
+        },
+        symptom: Symptom::Pod(shows::restarts),
+    },
+    Condition {
+        spec: FaultSpec {
+            fault: FAULT,
+            variant: "cloud-audience",
+            title: "a workload's token is for another audience, and the cloud does not accept it",
+            roots: &[&[Cause::TokenInvalid]],
+            needs: IN_CLOUD,
+            ..FaultSpec::DECOY
+        },
+        does: "start a workload that goes to the cloud with a token for another audience",
+        pulls: false,
+        objects: |site| site.reads_from_cloud(Reader { audience: "vault", ..Reader::WELL }),
+        symptom: Symptom::Pod(shows::restarts),
+    },
+    Condition {
+        spec: FaultSpec {
+            fault: FAULT,
+            variant: "cloud-endpoint",
+            title: "a workload looks for its cloud where it is not, and ends with code 1 again and again",
+            roots: &[&[Cause::BadConfiguration]],
+            needs: IN_CLOUD,
+            ..FaultSpec::DECOY
+        },
+        does: "start a workload that looks for the cloud at a port of its own node, where something else answers",
+        pulls: false,
+        objects: |site| {
+            let env = vec![
+                json!({"name": "HOST", "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}}),
+                // Where kube-proxy says how it is.
+                json!({"name": "AWS_ENDPOINT_URL", "value": "http://$(HOST):10256"}),
+            ];
+            site.reads_from_cloud(Reader { env, ..Reader::WELL })
         },
         symptom: Symptom::Pod(shows::restarts),
     },

@@ -61,7 +61,8 @@ mod tests {
         };
         let storage = StorageFacts { driver: "disk.example.com".into(), wait_class: "wait".into() };
         let facts = facts(&[("x", Some("a")), ("y", Some("b"))]);
-        let facts = ClusterFacts { registry: Some(registry), storage: Some(storage), ..facts };
+        let mut facts = ClusterFacts { registry: Some(registry), storage: Some(storage), ..facts };
+        facts.take_cloud(Ok(crate::revoked_iam::aws::tests::account()));
         context(&FakeApi::default(), facts)
     }
 

@@ -4,12 +4,12 @@
 //! |---|---|---|
 //! | [`rbac`] | the RoleBinding of its ServiceAccount | exit 1, empty log, `CrashLoopBackOff` |
 //! | [`pull`] | its credential at the registry | `ImagePullBackOff` |
-//!
-//! A variant for a cloud's IAM has the same shape: a victim that calls the cloud, a change of its own kind
-//! beside [`crate::Change::Object`] and [`crate::Change::Node`], and one more line in [`variants`].
+//! | [`aws`] | its cloud role: the sessions, the trust, or the permissions | exit 1, empty log, `CrashLoopBackOff` |
 
+pub mod aws;
 pub mod pull;
 pub mod rbac;
+mod silent_crash;
 
 use crate::Fault;
 use std::sync::Arc;
@@ -17,5 +17,7 @@ use std::sync::Arc;
 /// All variants.
 #[must_use]
 pub fn variants() -> Vec<Arc<dyn Fault>> {
-    vec![Arc::new(rbac::Rbac::default()), Arc::new(pull::Pull::default())]
+    let mut all: Vec<Arc<dyn Fault>> = vec![Arc::new(rbac::Rbac::default()), Arc::new(pull::Pull::default())];
+    all.extend(aws::variants());
+    all
 }

@@ -5,6 +5,7 @@
 //! injected, and ends at once on SIGTERM.
 
 mod api_caller;
+mod cloud_reader;
 mod disk_writer;
 mod latch;
 mod look;
@@ -40,6 +41,10 @@ pub fn main(args: &[String]) -> ExitCode {
     match program {
         Some("sleep") => run(std::future::pending()),
         Some("api-caller") => run(api_caller::call_forever()),
+        Some("cloud-reader") => match args.get(1) {
+            Some(bucket) => run(cloud_reader::read_forever(bucket.clone(), args.get(2).cloned())),
+            None => refuse("cloud-reader needs the bucket to read from"),
+        },
         Some("disk-writer") => match args.get(1) {
             Some(dir) => run(disk_writer::write_forever(dir.clone())),
             None => refuse("disk-writer needs the folder to write to"),
@@ -59,7 +64,7 @@ pub fn main(args: &[String]) -> ExitCode {
         Some("service") => run(service::serve()),
         Some(other) => refuse(&format!("there is no victim program {other:?}")),
         None => refuse(
-            "a victim program must be named: sleep, api-caller, disk-writer, memory-eater, api-writer, payload-server, http-front, api-hammer, lease-holder or service",
+            "a victim program must be named: sleep, api-caller, cloud-reader, disk-writer, memory-eater, api-writer, payload-server, http-front, api-hammer, lease-holder or service",
         ),
     }
 }
@@ -94,7 +99,12 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for args in [vec![], vec!["dance".to_owned()], vec!["disk-writer".to_owned()]] {
+        for args in [
+            vec![],
+            vec!["dance".to_owned()],
+            vec!["disk-writer".to_owned()],
+            vec!["cloud-reader".to_owned()],
+        ] {
             assert_eq!(format!("{:?}", main(&args)), format!("{:?}", ExitCode::from(2)), "{args:?}");
         }
     }

@@ -108,7 +108,13 @@ impl Workload {
     /// Runs as this ServiceAccount, with its token. Without it a victim has no token.
     #[must_use]
     pub fn account(self, name: &str) -> Self {
-        self.set("serviceAccountName", json!(name)).set("automountServiceAccountToken", json!(true))
+        self.account_without_token(name).set("automountServiceAccountToken", json!(true))
+    }
+
+    /// Runs as this ServiceAccount, without its token for the API.
+    #[must_use]
+    pub fn account_without_token(self, name: &str) -> Self {
+        self.set("serviceAccountName", json!(name))
     }
 
     /// Pulls `image` with the credential in the Secret `secret` at every start.

@@ -1,6 +1,7 @@
 //! Identity: an account lost what it needs, a token is not accepted, a registry rejects a credential.
 
 use crate::{
+    cloud,
     crash::{Crash, crashes},
     finding::{Finding, Findings, PROVEN, excerpt, pod_subject},
     text,
@@ -26,19 +27,20 @@ struct Denial {
 
 /// Seconds by which a crash may seem to precede the loss that caused it: the cluster's clock counts whole
 /// seconds, and a watch needs its time.
-const ROUNDING: f64 = 2.0;
+pub(crate) const ROUNDING: f64 = 2.0;
 /// Seconds after a right came back in which a process may still die of having lacked it.
-const AFTERMATH: f64 = 5.0;
+pub(crate) const AFTERMATH: f64 = 5.0;
 
 /// Why this crash may have happened: its account was denied something at that time. Also when that is over.
 pub(crate) fn explained_by_past_denial(world: &World, crash: &Crash<'_>) -> bool {
     let pod = crash.pod;
-    denials(world, &pod.namespace, &pod.service_account).iter().any(|d| {
-        let after_loss = crate::world::age(crash.ended_at, d.lost_at) >= -ROUNDING;
-        let before_return =
-            d.restored_at.is_none_or(|back| crate::world::age(crash.ended_at, back) <= AFTERMATH);
-        after_loss && before_return
-    })
+    cloud::explains(world, crash)
+        || denials(world, &pod.namespace, &pod.service_account).iter().any(|d| {
+            let after_loss = crate::world::age(crash.ended_at, d.lost_at) >= -ROUNDING;
+            let before_return =
+                d.restored_at.is_none_or(|back| crate::world::age(crash.ended_at, back) <= AFTERMATH);
+            after_loss && before_return
+        })
 }
 
 fn denials(world: &World, namespace: &str, account: &str) -> Vec<Denial> {
@@ -176,9 +178,16 @@ fn bad_tokens(world: &World, found: &mut Findings<'_>) {
         let by_itself =
             crash.end.exit_code != 0 && !crash.out_of_memory() && !crash.never_ran() && !crash.killed();
         let steady = crash.deaths >= 2 && world.age(crash.ended_at) < 60.0;
-        by_itself && steady && !crash.pod.tokens.is_empty() && !explained_by_past_denial(world, crash)
+        // A token for a cloud is not shown to the API server.
+        let has_token = match crash.pod.cloud {
+            Some(_) => crash.pod.tokens.iter().any(String::is_empty),
+            None => !crash.pod.tokens.is_empty(),
+        };
+        by_itself && steady && has_token && !explained_by_past_denial(world, crash)
     };
-    let foreign = |crash: &Crash<'_>| crash.pod.tokens.iter().find(|audience| !audience.is_empty()).cloned();
+    let foreign = |crash: &Crash<'_>| {
+        crash.pod.tokens.iter().find(|audience| !audience.is_empty() && crash.pod.cloud.is_none()).cloned()
+    };
     let suspects: Vec<_> = crashes(world).into_iter().filter(suspect).collect();
     let explained = suspects.iter().any(|c| foreign(c).is_some());
     for crash in suspects.iter().filter(|c| !explained || foreign(c).is_some()) {

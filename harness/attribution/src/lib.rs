@@ -8,6 +8,7 @@
 //! | module | what it proves |
 //! |---|---|
 //! | [`identity`] | an account lost what it needs; a registry rejects a credential |
+//! | [`cloud`] | a cloud's role was revoked, or the cloud does not take a token |
 //! | [`compute`] | no node has room, none is allowed, a node is down, a container outgrew its memory |
 //! | [`network`] | what the links between nodes lose, and of which size |
 //! | [`storage`] | a volume is where the pod may not go, or is not there at all |
@@ -21,6 +22,7 @@
 //!   compares findings.
 //! - A rule needs evidence to speak. Missing signals lower a confidence or silence a rule.
 
+mod cloud;
 mod compute;
 mod control_plane;
 mod crash;
@@ -55,6 +57,7 @@ pub fn judge(world: &World) -> Judgement {
     let mut found = Findings::new(world);
     let pending = placement::pending_pods(world);
     identity::look(world, &mut found);
+    cloud::look(world, &mut found);
     compute::look(world, &pending, &mut found);
     network::look(world, &mut found);
     storage::look(world, &pending, &mut found);

@@ -6,7 +6,7 @@ use kube::{Api, api::ListParams};
 use loopdrill_drill::EventSender;
 use loopdrill_lab::{Lab, LabError, LabSpec, Progress, UpOptions, lease};
 use loopdrill_model::ExitStatus;
-use loopdrill_target::{ClusterFacts, ClusterHandle, NodeAccess, Target};
+use loopdrill_target::{CloudFacts, ClusterFacts, ClusterHandle, NodeAccess, Target, aws::AwsTarget};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -35,9 +35,25 @@ pub(crate) struct ClusterArgs {
     /// The node image, where a lab is made; any with the contract of kindest/node
     #[arg(long, value_name = "IMAGE", env = "LOOPDRILL_NODE_IMAGE")]
     pub(crate) node_image: Option<String>,
+    /// The cloud account whose roles the cluster's workloads take on, for drills that revoke one: a YAML file with
+    /// account_id, region, roles and bucket [default: the lab's own, where it has one]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) aws: Option<PathBuf>,
 }
 
 impl ClusterArgs {
+    /// Whether a cloud account goes with the cluster.
+    pub(crate) fn has_cloud(&self) -> bool {
+        let of_lab = |name: &String| AwsTarget::find(&loopdrill_lab::folder(name)).is_some();
+        self.aws.is_some() || self.lab.as_ref().is_some_and(of_lab)
+    }
+
+    /// The cloud account that was named.
+    fn cloud(&self) -> Result<Option<CloudFacts>, Failure> {
+        let read = |file: &PathBuf| AwsTarget::read(file).map(|aws| CloudFacts { aws, of_lab: false });
+        self.aws.as_ref().map(read).transpose().map_err(|e| Failure::new(ExitStatus::Usage, &e))
+    }
+
     pub(crate) fn spec(&self, name: &str) -> Result<LabSpec, Failure> {
         let mut spec = self.spec.as_deref().map_or_else(|| Ok(LabSpec::default()), LabSpec::read)?;
         spec.name = name.into();
@@ -74,6 +90,7 @@ pub(crate) async fn provide(
     events: &EventSender,
     cancel: &CancellationToken,
 ) -> Result<Cluster, Failure> {
+    let cloud = args.cloud()?;
     let sender = events.clone();
     let progress: Progress = Arc::new(move |line: &str| sender.progress(line));
     for swept in loopdrill_lab::sweep().await? {
@@ -89,7 +106,7 @@ pub(crate) async fn provide(
         } else {
             ClusterHandle::Kind { name: name.clone() }
         };
-        return finish(lab, handle, After::Detach(binary), run, lease).await;
+        return finish(lab, handle, After::Detach(binary), run, lease, cloud).await;
     }
     let name = args.lab.clone().unwrap_or_else(|| format!("loopdrill-{run}"));
     let lease = lease::exclusive(&name)?;
@@ -110,7 +127,7 @@ pub(crate) async fn provide(
         }
     };
     let after = if keep { After::Stay } else { After::TakeDown };
-    finish(lab, ClusterHandle::Lab { name }, after, run, lease).await
+    finish(lab, ClusterHandle::Lab { name }, after, run, lease, cloud).await
 }
 
 /// A cluster that was made a moment ago may still be waiting for its nodes; what is not ready in the end is for the
@@ -157,9 +174,15 @@ async fn finish(
     after: After,
     run: &str,
     lease: lease::Lease,
+    cloud: Option<CloudFacts>,
 ) -> Result<Cluster, Failure> {
     match lab.target(run).await {
-        Ok(target) => Ok(Cluster { target: Arc::new(target), handle, lab, after, _lease: lease }),
+        Ok(mut target) => {
+            if let Some(cloud) = cloud {
+                Arc::make_mut(&mut target.facts).take_cloud(Ok(cloud));
+            }
+            Ok(Cluster { target: Arc::new(target), handle, lab, after, _lease: lease })
+        }
         Err(e) => {
             let failure = Failure::from(e);
             Err(give_back(&lab, &after).await.err().into_iter().fold(failure, Failure::and))
@@ -194,6 +217,17 @@ pub(crate) fn binary() -> Result<PathBuf, Failure> {
 
 /// What the cluster of a dry run consists of: asked where it is there, else taken from the specification.
 pub(crate) async fn facts(args: &ClusterArgs) -> Result<ClusterFacts, Failure> {
+    let cloud = args.cloud()?;
+    let mut facts = cluster_facts(args).await?;
+    match (cloud, args.lab.as_ref().or(args.kind.as_ref())) {
+        (Some(cloud), _) => facts.take_cloud(Ok(cloud)),
+        (None, Some(name)) => facts.find_cloud(&loopdrill_lab::folder(name)),
+        (None, None) => {}
+    }
+    Ok(facts)
+}
+
+async fn cluster_facts(args: &ClusterArgs) -> Result<ClusterFacts, Failure> {
     let name = args.kind.as_ref().or(args.lab.as_ref());
     if let Some(name) = name {
         match loopdrill_lab::reach(name).await {

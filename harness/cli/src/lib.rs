@@ -9,7 +9,7 @@ mod show;
 mod subject;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
-use command::{check, completions, diagnose, lab, list, replay, rules, run, undo};
+use command::{check, completions, diagnose, lab, list, rbac, replay, rules, run, undo};
 use failure::Failure;
 use loopdrill_model::ExitStatus;
 use std::process::ExitCode;
@@ -59,6 +59,8 @@ enum Command {
     Replay(replay::Args),
     /// Print alert rules for Prometheus, one a failure signature, with their unit tests
     Rules(rules::Args),
+    /// Print what a run must be allowed in a cloud account
+    Rbac(rbac::Args),
     /// Undo what an interrupted run left behind
     Undo(undo::Args),
     /// Print a shell's completion script
@@ -102,6 +104,7 @@ async fn dispatch(command: Command) -> Result<ExitStatus, Failure> {
         Command::Diagnose(args) => diagnose::main(args).await,
         Command::Replay(args) => replay::main(&args),
         Command::Rules(args) => rules::main(&args),
+        Command::Rbac(args) => rbac::main(&args),
         Command::Undo(args) => undo::main(args).await,
         Command::Completions(args) => completions::main(&args, &mut Cli::command()),
     }

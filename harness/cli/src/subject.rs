@@ -90,6 +90,7 @@ fn with_lab(lab: Lab, run: String) -> Subject {
         nodes: lab.is_ours().then_some(nodes),
         image: Some(lab.image().to_owned()).filter(|image| !image.is_empty()),
         run,
+        aws: lab.cloud(),
     };
     let name = lab.name().to_owned();
     let after = if lab.is_ours() { After::Nothing } else { After::Forget(lab) };
@@ -110,6 +111,7 @@ async fn with_kind(name: &str, run: String) -> Result<Subject, Failure> {
         nodes: Some(nodes),
         image: Some(lab.image().to_owned()),
         run,
+        aws: lab.cloud(),
     };
     Ok(Subject { target, name: name.into(), probes: true, after: After::Detach(lab, binary) })
 }
@@ -136,7 +138,7 @@ async fn context(name: &str, args: &SubjectArgs, run: String) -> Result<Subject,
     let mut config = config.map_err(|e| Failure::new(ExitStatus::Usage, &e))?;
     config.connect_timeout = Some(Duration::from_secs(5));
     let client = Client::try_from(config).map_err(|e| Failure::new(ExitStatus::Usage, &e))?;
-    let target = ObserveTarget { client, nodes: None, image: args.probe_image.clone(), run };
+    let target = ObserveTarget { client, nodes: None, image: args.probe_image.clone(), run, aws: None };
     Ok(Subject { target, name: name.into(), probes: args.probes, after: After::Nothing })
 }
 

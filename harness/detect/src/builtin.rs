@@ -277,6 +277,7 @@ mod tests {
             tolerations: vec![],
             claims: vec![],
             tokens: vec![],
+            cloud: None,
             unscheduled: Some(why),
             ready: false,
             containers: vec![],

@@ -25,7 +25,10 @@ impl Scope {
                     scope.nodes.insert(n.clone());
                 }
                 Resource::ControlPlane | Resource::Cluster => scope.everything = true,
-                Resource::Registry | Resource::ZoneStorage(_) | Resource::DefaultStorageClass => {}
+                Resource::Registry
+                | Resource::CloudRole(_)
+                | Resource::ZoneStorage(_)
+                | Resource::DefaultStorageClass => {}
             }
         }
         scope

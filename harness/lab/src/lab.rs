@@ -10,7 +10,7 @@ use crate::{
 };
 use bollard::models::ContainerSummary;
 use kube::Client;
-use loopdrill_target::{ClusterFacts, NodeAccess, Target};
+use loopdrill_target::{ClusterFacts, NodeAccess, Target, aws::AwsTarget};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -274,6 +274,12 @@ impl Lab {
         &self.kubeconfig
     }
 
+    /// The cloud account that goes with it, where it has one.
+    #[must_use]
+    pub fn cloud(&self) -> Option<AwsTarget> {
+        self.kubeconfig.parent().and_then(AwsTarget::find)?.ok()
+    }
+
     /// What the cluster consists of and can do.
     ///
     /// # Errors
@@ -282,6 +288,9 @@ impl Lab {
         let nodes: Arc<dyn NodeAccess> = self.nodes.clone();
         let mut facts = probe::probe(&self.client, Some(&nodes)).await?;
         facts.node_image.clone_from(&self.file.node_image);
+        if let Some(folder) = self.kubeconfig.parent() {
+            facts.find_cloud(folder);
+        }
         Ok(facts)
     }
 

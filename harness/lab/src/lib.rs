@@ -49,6 +49,7 @@ pub use probe::probe;
 pub use profile::Profile;
 pub use reach::reach;
 pub use spec::{LabSpec, NodeSpec, Role};
+pub use state::folder;
 pub use teardown::sweep;
 
 /// Hears what is going on, one line a phase.

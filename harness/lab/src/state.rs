@@ -28,9 +28,15 @@ fn home(variable: &str, below_home: &str) -> PathBuf {
     }
 }
 
+/// The folder of one lab's files.
+#[must_use]
+pub fn folder(name: &str) -> PathBuf {
+    dir().join("labs").join(name)
+}
+
 /// The folder of one lab's files, made when missing.
 pub(crate) fn lab_dir(name: &str) -> Result<PathBuf, LabError> {
-    let path = dir().join("labs").join(name);
+    let path = folder(name);
     create(&path)?;
     Ok(path)
 }

@@ -82,6 +82,8 @@ macro_rules! causes {
 causes! {
     RbacDenied => "rbac-denied", Identity, "the API server denies the ServiceAccount's requests (RBAC)";
     IamDenied => "iam-denied", Identity, "the cloud's IAM denies the workload's requests";
+    TrustDenied => "trust-denied", Identity, "a cloud role does not trust the workload's account any more";
+    SessionRevoked => "session-revoked", Identity, "the sessions of a cloud role are revoked";
     TokenInvalid => "token-invalid", Identity, "a token is expired, malformed or for another audience";
     PullUnauthorized => "pull-unauthorized", Identity, "the registry rejects the pull credential";
     Fragmentation => "fragmentation", Compute, "free requests suffice in sum and on no single node";

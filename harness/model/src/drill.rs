@@ -145,6 +145,8 @@ pub enum Capability {
     BlockIoThrottle,
     /// The node's systemd can own a fault.
     NodeServiceManager,
+    /// A cloud account that trusts the cluster's ServiceAccounts, and of which roles may be touched.
+    CloudIdentity,
 }
 
 impl fmt::Display for Capability {
@@ -159,6 +161,7 @@ impl fmt::Display for Capability {
             Capability::LocalEtcd => f.write_str("etcd on a reachable node"),
             Capability::BlockIoThrottle => f.write_str("block I/O throttling by cgroup"),
             Capability::NodeServiceManager => f.write_str("systemd on the nodes"),
+            Capability::CloudIdentity => f.write_str("a cloud account that trusts the cluster"),
         }
     }
 }

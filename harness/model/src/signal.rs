@@ -16,7 +16,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Who saw it, for example `api:pods`, `metrics:etcd/NODE`, `node:NODE`, `probe:NODE`, `victim`.
+/// Who saw it, for example `api:pods`, `metrics:etcd/NODE`, `node:NODE`, `probe:NODE`, `cloud:iam`,
+/// `victim`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Source(String);
@@ -37,6 +38,10 @@ impl Source {
     /// An active probe that starts on a node.
     pub fn probe(node: &str) -> Self {
         Self(format!("probe:{node}"))
+    }
+    /// An API of the cloud: `iam`, `sts`.
+    pub fn cloud(api: &str) -> Self {
+        Self(format!("cloud:{api}"))
     }
     /// The victim's own view of itself.
     #[must_use]
@@ -105,6 +110,10 @@ pub enum Signal {
     Gone(Gone),
     /// The API server's answer to "may this account do that?".
     AccessReview(AccessReview),
+    /// A role of a cloud as it is now.
+    CloudRole(CloudRole),
+    /// A cloud's answer to a ServiceAccount's token.
+    CloudAnswer(CloudAnswer),
     /// How much a container has written to its log.
     Log(Log),
     /// A counter or gauge of a metrics endpoint.

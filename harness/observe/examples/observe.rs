@@ -94,7 +94,7 @@ async fn target(args: &Args) -> Result<ObserveTarget, Box<dyn Error>> {
         return Ok(ObserveTarget::from(&target));
     }
     let client = Client::try_default().await?;
-    Ok(ObserveTarget { client, nodes: None, image: args.value("--probes"), run: "example".into() })
+    Ok(ObserveTarget { client, nodes: None, image: args.value("--probes"), run: "example".into(), aws: None })
 }
 
 async fn make_services(client: Client, asked: Asked) {

@@ -42,7 +42,7 @@ pub(crate) struct Failure {
     pub(crate) life: u32,
     /// Whether it is no longer the container's present state.
     pub(crate) previous: bool,
-    ended: Timestamp,
+    pub(crate) ended: Timestamp,
 }
 
 /// The latest failure of each container. Memory is another loop's business, and deletion nobody's.

@@ -14,6 +14,7 @@
 pub mod agent;
 mod agents;
 mod backoff;
+mod cloud;
 mod crash;
 mod lines;
 pub mod metrics;

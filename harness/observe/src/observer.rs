@@ -1,13 +1,13 @@
 //! The observer: everything that is watched, asked and probed, as one stream of observations.
 
 use crate::agents::{Agents, AgentsError};
-use crate::sink::{NobodyListens, Sink};
+use crate::sink::{Follower, NobodyListens, Sink};
 use crate::tasks::Tasks;
 use crate::watch::{Roster, watch_all};
-use crate::{crash, metrics, nodes};
+use crate::{cloud, crash, metrics, nodes};
 use kube::Client;
 use loopdrill_model::{Observation, Signal, Source};
-use loopdrill_target::{NodeAccess, Target};
+use loopdrill_target::{NodeAccess, Target, aws::AwsTarget};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -24,6 +24,8 @@ pub struct ObserveTarget {
     pub image: Option<String>,
     /// The run's id, the value of the label on whatever is installed.
     pub run: String,
+    /// The cloud account whose roles the pods take on, where one is given: its roles are then read, too.
+    pub aws: Option<AwsTarget>,
 }
 
 impl From<&Target> for ObserveTarget {
@@ -33,6 +35,7 @@ impl From<&Target> for ObserveTarget {
             nodes: target.nodes.clone(),
             image: Some(target.image.clone()),
             run: target.run.clone(),
+            aws: target.facts.cloud.as_ref().map(|c| c.aws.clone()),
         }
     }
 }
@@ -100,8 +103,15 @@ impl Observer {
         let agents = Arc::new(Agents::new(&target, &options));
         let (crashes, news) = mpsc::channel(CAPACITY);
         tasks.spawn(crash::follow(target.client.clone(), news, sink.clone()));
+        let mut followers = vec![Follower { concerns: crash::concerns, news: crashes }];
+        if let Some(aws) = target.aws.clone() {
+            let (identities, news) = mpsc::channel(CAPACITY);
+            tasks.spawn(cloud::follow(target.client.clone(), aws, news, sink.clone()));
+            followers.push(Follower { concerns: cloud::concerns, news: identities });
+        }
         let roster = Roster::default();
-        watch_all(&tasks, &target.client, &sink.with_crashes(crashes), &roster, options.namespace.as_deref());
+        let watched = sink.with_followers(followers);
+        watch_all(&tasks, &target.client, &watched, &roster, options.namespace.as_deref());
         if options.metrics {
             let client = target.client.clone();
             tasks.spawn(metrics::scrape_apiserver(client, options.apiserver_interval, sink.clone()));

@@ -50,6 +50,7 @@ pub(crate) fn signal(signal: &mut Signal) {
         Signal::Event(event) => self::event(event),
         Signal::Attachment(o) => o.error.iter_mut().for_each(text),
         Signal::Controller(o) => o.troubles.iter_mut().for_each(|(_, _, message)| text(message)),
+        Signal::CloudAnswer(answer) => text(&mut answer.endpoint),
         Signal::SourceState(state) => state.lost.iter_mut().for_each(text),
         Signal::Probe(probe) => {
             if let ProbeResult::Refused(why) = &mut probe.result {
@@ -67,6 +68,7 @@ pub(crate) fn signal(signal: &mut Signal) {
         | Signal::Grant(_)
         | Signal::Gone(_)
         | Signal::AccessReview(_)
+        | Signal::CloudRole(_)
         | Signal::Log(_)
         | Signal::Metric(_)
         | Signal::Histogram(_)
@@ -79,6 +81,7 @@ pub(crate) fn signal(signal: &mut Signal) {
 
 fn pod(pod: &mut Pod) {
     pod.unscheduled.iter_mut().for_each(|u| text(&mut u.message));
+    pod.cloud.iter_mut().for_each(|c| text(&mut c.endpoint));
     for container in &mut pod.containers {
         text(&mut container.image);
         if let ContainerState::Waiting { message, .. } = &mut container.state {

@@ -11,30 +11,37 @@ use tokio::sync::mpsc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NobodyListens;
 
+/// Who asks further questions about some of the signals.
+#[derive(Clone)]
+pub(crate) struct Follower {
+    pub(crate) concerns: fn(&Signal) -> bool,
+    pub(crate) news: mpsc::Sender<Signal>,
+}
+
 /// Sends what was seen, and remembers which sources work so that only changes of that are told.
 #[derive(Clone)]
 pub(crate) struct Sink {
     observations: mpsc::Sender<Observation>,
-    crashes: Option<mpsc::Sender<Signal>>,
+    followers: Vec<Follower>,
     works: Arc<Mutex<HashMap<Source, bool>>>,
 }
 
 impl Sink {
     pub(crate) fn new(observations: mpsc::Sender<Observation>) -> Self {
-        Self { observations, crashes: None, works: Arc::default() }
+        Self { observations, followers: Vec::new(), works: Arc::default() }
     }
 
-    /// A sink that also passes on to `crashes` what [`crate::crash`] works with.
-    pub(crate) fn with_crashes(&self, crashes: mpsc::Sender<Signal>) -> Self {
-        Self { crashes: Some(crashes), ..self.clone() }
+    /// A sink that also passes on to `followers` what concerns them.
+    pub(crate) fn with_followers(&self, followers: Vec<Follower>) -> Self {
+        Self { followers, ..self.clone() }
     }
 
     /// Sends one signal, without what must not leave. Waits when the receiver is slow.
     pub(crate) async fn send(&self, source: &Source, mut signal: Signal) -> Result<(), NobodyListens> {
         crate::redact::signal(&mut signal);
-        if let Some(crashes) = self.crashes.as_ref().filter(|_| crate::crash::concerns(&signal)) {
+        for follower in self.followers.iter().filter(|f| (f.concerns)(&signal)) {
             // Follow-up questions are extras: when they pile up, the watch goes on without them.
-            let _ = crashes.try_send(signal.clone());
+            let _ = follower.news.try_send(signal.clone());
         }
         let observation = Observation { at: Timestamp::now(), source: source.clone(), signal };
         self.observations.send(observation).await.map_err(|_| NobodyListens)

@@ -36,6 +36,7 @@ pub(crate) async fn survey(cluster: &Cluster, ask: &Ask, snapshot: &mut Snapshot
         nodes: None,
         image: Some(image),
         run: format!("check-{}", std::process::id()),
+        aws: None,
     };
     let options = ObserveOptions { metrics: false, ..ObserveOptions::default() };
     let (observer, mut stream) = Observer::start(target, options);

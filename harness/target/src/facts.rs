@@ -1,8 +1,9 @@
 //! What a cluster consists of and can do: probed once, before anything is touched.
 
+use crate::aws::AwsTarget;
 use loopdrill_model::{Capability, signal::Resources};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 /// A node of the cluster.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,6 +44,15 @@ pub struct StorageFacts {
     pub wait_class: String,
 }
 
+/// The cloud account whose roles the cluster's workloads take on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CloudFacts {
+    /// The account.
+    pub aws: AwsTarget,
+    /// It is a part of the lab, and goes with it.
+    pub of_lab: bool,
+}
+
 /// What the cluster consists of and can do.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ClusterFacts {
@@ -60,6 +70,9 @@ pub struct ClusterFacts {
     pub registry: Option<RegistryFacts>,
     /// The zonal storage, where there is one.
     pub storage: Option<StorageFacts>,
+    /// The cloud account, where one is given.
+    #[serde(default)]
+    pub cloud: Option<CloudFacts>,
 }
 
 impl ClusterFacts {
@@ -71,6 +84,23 @@ impl ClusterFacts {
             Capability::TwoZones => self.zones().len() >= 2,
             other => matches!(self.capabilities.get(other), Some(Ok(()))),
         }
+    }
+
+    /// Takes over the cloud account that a lab's state folder describes, where it does.
+    pub fn find_cloud(&mut self, folder: &Path) {
+        let none = || {
+            Err("no cloud account is given; make the lab with `--with cloud-identity`, or pass --aws FILE"
+                .into())
+        };
+        let found = AwsTarget::find(folder).map_or_else(none, |read| read.map_err(|e| e.to_string()));
+        self.take_cloud(found.map(|aws| CloudFacts { aws, of_lab: true }));
+    }
+
+    /// Takes over the cloud account that was given, or why there is none.
+    pub fn take_cloud(&mut self, found: Result<CloudFacts, String>) {
+        let answer = found.as_ref().map(drop).map_err(Clone::clone);
+        self.capabilities.insert(Capability::CloudIdentity, answer);
+        self.cloud = found.ok();
     }
 
     /// Nodes on which ordinary pods may run.

@@ -3,12 +3,13 @@
 //! This crate is the border between who provides a cluster (`loopdrill-lab`) and who uses one. Faults
 //! and observers both build on it and not on each other: an observer cannot ask what was injected.
 
+pub mod aws;
 mod facts;
 mod handle;
 mod namespace;
 mod nodes;
 
-pub use facts::{ClusterFacts, NodeFacts, RegistryFacts, StorageFacts};
+pub use facts::{CloudFacts, ClusterFacts, NodeFacts, RegistryFacts, StorageFacts};
 pub use handle::ClusterHandle;
 pub use namespace::{NamespaceLeft, remove_namespace};
 pub use nodes::{ExecOutput, NodeAccess, NodeError, NodePipe};

@@ -5,6 +5,7 @@
 //!   any order.
 //! - Memory is bounded: what is older than a few minutes is forgotten, and floods are cut.
 
+mod cloud;
 mod deaths;
 mod events;
 mod grants;
@@ -13,6 +14,7 @@ mod probes;
 mod series;
 mod telemetry;
 
+pub(crate) use cloud::{Cloud, Revocation, Revoked, Said};
 pub(crate) use deaths::{Deaths, Streak};
 pub(crate) use events::Events;
 pub(crate) use grants::{Grants, Loss};
@@ -49,6 +51,7 @@ pub struct World {
     pub(crate) quotas: Store<Quota>,
     deaths: Deaths,
     pub(crate) grants: Grants,
+    pub(crate) cloud: Cloud,
     pub(crate) events: Events,
     pub(crate) probes: Probes,
     pub(crate) telemetry: Telemetry,
@@ -122,6 +125,8 @@ impl World {
             Signal::Lease(lease) => self.take_lease(at, lease),
             Signal::Grant(grant) => self.grants.put(grant.clone(), at),
             Signal::AccessReview(review) => self.grants.review(review.clone(), at),
+            Signal::CloudRole(role) => self.cloud.put(role.clone(), at),
+            Signal::CloudAnswer(answer) => self.cloud.answer(answer, at),
             Signal::Event(event) => self.events.put(event.clone(), at),
             Signal::Gone(gone) => self.forget(at, gone),
             Signal::Log(log) => self.take_log(at, log),
@@ -227,6 +232,7 @@ impl World {
         self.quotas.prune(before);
         self.deaths.prune(before);
         self.grants.prune(before);
+        self.cloud.prune(before);
         self.events.prune(before);
         self.probes.prune(now);
         self.telemetry.prune(now);

@@ -1,7 +1,10 @@
 //! Identity, and what looks like it.
 
 use crate::{scene::*, scenes::*};
-use loopdrill_model::Cause::*;
+use loopdrill_model::{
+    Cause::*,
+    signal::{CloudIdentity, CloudWord},
+};
 
 #[test]
 fn a_revoked_role_binding_is_found_at_the_first_death() {
@@ -166,4 +169,118 @@ fn a_token_for_another_audience_explains_more_than_one_for_the_api_server() {
     assert!(of(ApplicationExit, "beside").is_some(), "{found:?}");
     let plain = failed_authentications(&[""], &[]);
     assert!(plain.iter().any(|(c, _, sure)| *c == TokenInvalid && *sure < 0.9), "{plain:?}");
+}
+
+/// The account, its role and its crashes, without anything that was revoked.
+fn crashing_in_the_cloud(s: &mut Scene) {
+    let pod = s.cloud_pod("victim");
+    s.cloud_role(|_| {});
+    s.pass(5.0);
+    s.crash_loop(pod, 1, "Error");
+}
+
+#[test]
+fn a_cloud_that_says_yes_makes_the_application_to_blame() {
+    let mut s = Scene::lab();
+    crashing_in_the_cloud(&mut s);
+    s.cloud_says(CloudWord::Accepted, Some(CloudWord::Accepted));
+    s.pass(1.0);
+    assert_eq!(s.causes(), [ApplicationExit]);
+}
+
+#[test]
+fn a_policy_that_goes_and_was_not_needed_is_no_cause() {
+    let mut s = Scene::lab();
+    let pod = s.cloud_pod("victim");
+    s.cloud_role(|_| {});
+    s.pass(5.0);
+    s.cloud_role(|r| r.grants.clear());
+    s.pass(3.0);
+    s.cloud_says(CloudWord::Accepted, Some(CloudWord::Accepted));
+    s.crash_loop(pod, 1, "Error");
+    assert_eq!(s.causes(), [ApplicationExit]);
+}
+
+#[test]
+fn a_role_that_is_whole_again_is_no_finding_and_explains_what_it_left() {
+    let mut s = Scene::lab();
+    cloud_policy_detached(&mut s);
+    assert_eq!(s.causes(), [IamDenied]);
+    s.cloud_role(|_| {});
+    s.cloud_says(CloudWord::Accepted, Some(CloudWord::Accepted));
+    s.pass(20.0);
+    assert_eq!(s.causes(), []);
+}
+
+#[test]
+fn a_trust_that_was_cut_before_anybody_looked_is_told_by_the_cloud() {
+    let mut s = Scene::lab();
+    let pod = s.cloud_pod("victim");
+    s.cloud_role(|r| r.trusts_web_identity = false);
+    let pod = s.dies(pod, 1, "Error", 0);
+    s.pass(0.5);
+    s.cloud_says(CloudWord::Denied, None);
+    s.pass(0.5);
+    let pod = s.runs_again(pod);
+    s.pass(0.5);
+    s.dies(pod, 1, "Error", 1);
+    s.pass(1.0);
+    assert_eq!(s.causes(), [TrustDenied]);
+}
+
+#[test]
+fn a_token_for_somebody_else_is_no_revoked_right() {
+    let mut s = Scene::lab();
+    crashing_in_the_cloud(&mut s);
+    s.cloud_says(CloudWord::BadToken, None);
+    s.pass(1.0);
+    assert_eq!(s.causes(), [TokenInvalid]);
+}
+
+#[test]
+fn a_pod_that_asks_elsewhere_is_told_by_its_own_environment() {
+    let mut s = Scene::lab();
+    let role = s.role_arn();
+    let pod = s.pod("victim", |p| {
+        p.cloud = Some(CloudIdentity { role, endpoint: "http://10.0.0.9:80".into() });
+    });
+    s.cloud_role(|_| {});
+    s.pass(5.0);
+    s.crash_loop(pod, 1, "Error");
+    s.cloud_says(CloudWord::Accepted, Some(CloudWord::Accepted));
+    s.pass(1.0);
+    assert_eq!(s.causes(), [BadConfiguration]);
+}
+
+#[test]
+fn a_cloud_that_is_silent_or_busy_has_denied_nothing() {
+    for word in [CloudWord::Silent, CloudWord::Throttled, CloudWord::Unclear] {
+        let mut s = Scene::lab();
+        crashing_in_the_cloud(&mut s);
+        s.cloud_says(word, None);
+        s.pass(1.0);
+        assert_eq!(s.causes(), [ApplicationExit], "{word:?}");
+    }
+}
+
+#[test]
+fn a_key_that_dies_with_a_roles_sessions_was_one_of_them() {
+    let mut s = Scene::lab();
+    let keyed = |s: &mut Scene| s.pod("victim", |p| p.cloud = Some(CloudIdentity::default()));
+    let pod = keyed(&mut s);
+    s.cloud_role(|_| {});
+    s.pass(30.0);
+    let now = s.now();
+    s.cloud_role(|r| r.sessions_revoked_before = Some(now));
+    s.pass(1.0);
+    s.crash_loop(pod, 1, "Error");
+    assert_eq!(s.causes(), [SessionRevoked]);
+
+    let mut s = Scene::lab();
+    let pod = keyed(&mut s);
+    let now = s.now();
+    s.cloud_role(|r| r.sessions_revoked_before = Some(now));
+    s.pass(60.0);
+    s.crash_loop(pod, 1, "Error");
+    assert_eq!(s.causes(), [ApplicationExit], "a minute later it is its own doing");
 }

@@ -162,6 +162,7 @@ impl Scene {
             tolerations: vec![],
             claims: vec![],
             tokens: vec![String::new()],
+            cloud: None,
             unscheduled: None,
             ready: true,
             containers: vec![self.new_container("main")],
@@ -323,6 +324,44 @@ impl Scene {
             namespace: self.name("ns"),
             allowed,
         }));
+    }
+
+    /// The ARN of the cloud role in this scene.
+    pub(crate) fn role_arn(&self) -> String {
+        format!("arn:aws:iam::123456789012:role/{}", self.name("role"))
+    }
+
+    /// A running pod that takes the cloud role on, as one on EKS does.
+    pub(crate) fn cloud_pod(&mut self, pod: &str) -> Pod {
+        let (role, endpoint) = (self.role_arn(), String::new());
+        self.pod(pod, |p| {
+            p.tokens = vec!["sts.amazonaws.com".into()];
+            p.cloud = Some(CloudIdentity { role, endpoint });
+        })
+    }
+
+    /// The cloud role as it is now.
+    pub(crate) fn cloud_role(&mut self, change: impl FnOnce(&mut CloudRole)) {
+        let mut role = CloudRole {
+            role: self.role_arn(),
+            trust: "aaaa".into(),
+            trusts_web_identity: true,
+            grants: vec![self.name("reads")],
+            sessions_revoked_before: None,
+            denials: vec![],
+        };
+        change(&mut role);
+        self.see_from(Source::cloud("iam"), Signal::CloudRole(role));
+    }
+
+    /// What the cloud says to the account's token, and then to its session.
+    pub(crate) fn cloud_says(&mut self, session: CloudWord, object: Option<CloudWord>) {
+        for (api, word) in [("sts", Some(session)), ("s3", object)] {
+            let Some(word) = word else { continue };
+            let account = Subject::new("ServiceAccount", self.name("ns"), self.name("account"));
+            let (role, api, endpoint) = (self.role_arn(), api.to_owned(), String::new());
+            self.see(Signal::CloudAnswer(CloudAnswer { account, role, api, endpoint, word }));
+        }
     }
 
     pub(crate) fn claim(&mut self, claim: &str, change: impl FnOnce(&mut Claim)) -> Claim {

@@ -14,6 +14,9 @@ pub(crate) struct Case {
 
 pub(crate) const CASES: &[Case] = &[
     Case { cause: Cause::RbacDenied, tell: rbac_revoked, decisive: is_grant_or_review },
+    Case { cause: Cause::IamDenied, tell: cloud_policy_detached, decisive: is_of_the_cloud },
+    Case { cause: Cause::TrustDenied, tell: cloud_trust_cut, decisive: is_of_the_cloud },
+    Case { cause: Cause::SessionRevoked, tell: cloud_sessions_revoked, decisive: is_of_the_cloud },
     Case { cause: Cause::PullUnauthorized, tell: pull_unauthorized, decisive: is_pod },
     Case { cause: Cause::ImageNotFound, tell: image_not_found, decisive: is_pod },
     Case { cause: Cause::RegistryUnreachable, tell: registry_unreachable, decisive: is_pod },
@@ -66,6 +69,9 @@ pub(crate) const CASES: &[Case] = &[
 fn is_pod(o: &Observation) -> bool {
     matches!(o.signal, Signal::Pod(_))
 }
+fn is_of_the_cloud(o: &Observation) -> bool {
+    matches!(o.signal, Signal::CloudRole(_) | Signal::CloudAnswer(_))
+}
 fn is_node(o: &Observation) -> bool {
     matches!(o.signal, Signal::Node(_))
 }
@@ -87,6 +93,45 @@ fn is_grant_or_review(o: &Observation) -> bool {
 }
 
 /// The account's only binding is deleted while its pod runs; the pod exits with 1 and says nothing.
+/// A pod lives from a cloud role; the role changes, and the container ends again and again.
+fn cloud_revoked(
+    s: &mut Scene,
+    change: impl FnOnce(&mut CloudRole),
+    session: CloudWord,
+    object: Option<CloudWord>,
+) {
+    let pod = s.cloud_pod("victim");
+    s.cloud_role(|_| {});
+    s.pass(5.0);
+    s.cloud_role(change);
+    s.pass(0.5);
+    let pod = s.dies(pod, 1, "Error", 0);
+    s.pass(0.5);
+    s.cloud_says(session, object);
+    let pod = s.runs_again(pod);
+    s.pass(0.5);
+    s.dies(pod, 1, "Error", 1);
+    s.pass(1.0);
+}
+
+pub(crate) fn cloud_policy_detached(s: &mut Scene) {
+    cloud_revoked(s, |r| r.grants.clear(), CloudWord::Accepted, Some(CloudWord::Denied));
+}
+
+pub(crate) fn cloud_trust_cut(s: &mut Scene) {
+    let cut = |r: &mut CloudRole| {
+        r.trust = "bbbb".into();
+        r.trusts_web_identity = false;
+    };
+    cloud_revoked(s, cut, CloudWord::Denied, None);
+}
+
+pub(crate) fn cloud_sessions_revoked(s: &mut Scene) {
+    let now = s.now();
+    let revoke = |r: &mut CloudRole| r.sessions_revoked_before = Some(now);
+    cloud_revoked(s, revoke, CloudWord::Accepted, Some(CloudWord::Accepted));
+}
+
 pub(crate) fn rbac_revoked(s: &mut Scene) {
     s.grant("binding", &["get", "list"]);
     let pod = s.pod("victim", |_| {});

@@ -107,7 +107,8 @@ pub(crate) async fn main(command: Command) -> Result<ExitStatus, Failure> {
 }
 
 async fn up(args: Up) -> Result<ExitStatus, Failure> {
-    let cluster = ClusterArgs { lab: None, kind: None, keep: true, spec: args.spec, node_image: None };
+    let cluster =
+        ClusterArgs { lab: None, kind: None, keep: true, spec: args.spec, node_image: None, aws: None };
     let spec = match args.profile.filter(|_| cluster.spec.is_none()) {
         Some(profile) => {
             let spec = profile.spec(&args.name);

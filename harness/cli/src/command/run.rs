@@ -11,7 +11,7 @@ use loopdrill_detect::{Builtin, Detector, DetectorOptions, ExecOptions, Mapping,
 use loopdrill_drill::{
     Budgets, Detectors, EventSender, EventStream, Options, Selection, Session, event_stream,
 };
-use loopdrill_faults::{Fault, catalogue, journal};
+use loopdrill_faults::{Fault, catalogue, cloud_catalogue, journal};
 use loopdrill_model::{ExitStatus, Loop, RunReport};
 use loopdrill_observe::record::Tape;
 use loopdrill_report::{Console, ConsoleOptions, Folds, OutputDir};
@@ -119,7 +119,11 @@ pub(crate) async fn main(args: Args) -> Result<ExitStatus, Failure> {
         groups: args.group.iter().flat_map(|g| g.all()).copied().collect(),
     };
     let control = selection.control();
-    let faults = selection.pick(catalogue())?;
+    let mut known = catalogue();
+    if args.cluster.has_cloud() {
+        known.extend(cloud_catalogue());
+    }
+    let faults = selection.pick(known)?;
     let listed = listed(&args)?;
     if args.dry_run {
         return dry_run(&args, &faults).await;

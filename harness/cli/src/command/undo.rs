@@ -2,7 +2,7 @@
 
 use crate::Failure;
 use loopdrill_faults::{
-    Means,
+    Change, Means,
     journal::{self, Found, Journal},
 };
 use loopdrill_lab::LabError;
@@ -13,7 +13,8 @@ use std::{path::Path, sync::Arc};
 /// Options of `loopdrill undo`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Needs nothing but the journal and the cluster's engine; changes of nodes are undone without the API server."
+    after_help = "Needs nothing but the journal and the cluster's engine; changes of nodes are undone without the API server, \
+changes of a cloud account with the credentials that the run had."
 )]
 pub(crate) struct Args {
     /// Only say what is left
@@ -61,12 +62,12 @@ async fn undo(path: &Path, args: &Args) -> Result<ExitStatus, Failure> {
             left
         }
         None => {
-            eprintln!("{} does not exist any more, and with it what was changed", found.cluster);
-            for p in &pending {
+            eprintln!("{} does not exist any more, and with it what was changed there", found.cluster);
+            for p in pending.iter().filter(|p| went_with_it(&p.change)) {
                 journal.undo_ended(&p.id, Ok(()))?;
             }
-            journal.close()?;
-            Vec::new()
+            let client = Err("the cluster does not exist any more".into());
+            loopdrill_drill::undo_journal(&Means { client, nodes: None }, &journal).await?
         }
     };
     for l in &left {
@@ -77,6 +78,11 @@ async fn undo(path: &Path, args: &Args) -> Result<ExitStatus, Failure> {
         return Ok(ExitStatus::Ready);
     }
     Ok(ExitStatus::CleanupFailed)
+}
+
+/// What was changed in a cloud of its own outlives the cluster.
+fn went_with_it(change: &Change) -> bool {
+    !matches!(change, Change::Cloud(c) if !c.cloud.of_lab)
 }
 
 /// What the dead run's detector had installed carries its label and is in no journal.

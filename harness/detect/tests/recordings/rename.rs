@@ -187,6 +187,10 @@ fn collect(signal: &Signal, names: &mut BTreeSet<String>) {
         }
         Signal::Service(o) => add(&[&o.namespace, &o.name]),
         Signal::Quota(o) => add(&[&o.namespace, &o.name]),
+        Signal::CloudRole(o) => {
+            add(&[&o.role]);
+            o.grants.iter().chain(&o.denials).for_each(|g| add(&[g]));
+        }
         Signal::Grant(o) => add(&[&o.binding.name, &o.account.name, &o.account.namespace]),
         _ => {}
     }

@@ -1,6 +1,7 @@
 //! What is counted, probed or asked for.
 
 use crate::Subject;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -14,6 +15,59 @@ pub struct AccessReview {
     pub resource: String,
     pub namespace: String,
     pub allowed: bool,
+}
+
+/// A role of a cloud as it is now. Policies are named and fingerprinted; their texts are not here.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CloudRole {
+    /// Its ARN.
+    pub role: String,
+    /// A fingerprint of its trust policy.
+    pub trust: String,
+    /// Its trust policy lets web identities in, under whatever conditions.
+    pub trusts_web_identity: bool,
+    /// Managed policies by ARN, inline ones by name and fingerprint; those that only deny are not among them.
+    pub grants: Vec<String>,
+    /// Sessions that began before this are denied everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sessions_revoked_before: Option<Timestamp>,
+    /// Inline policies that deny without such a condition.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub denials: Vec<String>,
+}
+
+/// What a cloud said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CloudWord {
+    /// Yes.
+    Accepted,
+    /// This account, or this session, may not.
+    Denied,
+    /// The token is expired, malformed or for another audience.
+    BadToken,
+    /// Later.
+    Throttled,
+    /// Nothing.
+    Silent,
+    /// Something else.
+    Unclear,
+}
+
+/// A cloud's answer to whoever comes with a fresh token of a ServiceAccount.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CloudAnswer {
+    /// The account.
+    pub account: Subject,
+    /// The role that it wants to take on.
+    pub role: String,
+    /// Which API was asked: `sts` for a session, `s3` for the object that the session is for.
+    pub api: String,
+    /// Where the cloud was asked, when it is not where the SDK would look by itself.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub endpoint: String,
+    /// What it said.
+    pub word: CloudWord,
 }
 
 /// How much a container wrote in one of its lives. Never the text itself.

@@ -88,10 +88,24 @@ pub struct Pod {
     /// Audiences of the ServiceAccount tokens that it mounts; an empty one is the API server's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tokens: Vec<String>,
+    /// As whom it goes to a cloud, from the environment that clouds give to pods.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cloud: Option<CloudIdentity>,
     /// Condition `PodScheduled` is false: reason, message and since when.
     pub unscheduled: Option<Unscheduled>,
     pub ready: bool,
     pub containers: Vec<Container>,
+}
+
+/// As whom a pod goes to a cloud.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CloudIdentity {
+    /// The role that it takes on, by its ARN; empty where it has a key of its own.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub role: String,
+    /// Where it finds the cloud, when that is written in its own environment.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub endpoint: String,
 }
 
 /// Why a pod is not scheduled, in the scheduler's words.

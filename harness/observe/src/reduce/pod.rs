@@ -9,7 +9,8 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use loopdrill_model::quantity;
 use loopdrill_model::signal::{
-    Container, ContainerState, NodeRequirement, Operator, Pod, Resources, Terminated, Toleration, Unscheduled,
+    CloudIdentity, Container, ContainerState, NodeRequirement, Operator, Pod, Resources, Terminated,
+    Toleration, Unscheduled,
 };
 use std::collections::BTreeMap;
 
@@ -39,6 +40,7 @@ pub(crate) fn pod(object: &ApiPod) -> Pod {
         tolerations: spec.tolerations.iter().flatten().map(toleration).collect(),
         claims: claims(meta.name.as_deref().unwrap_or_default(), &spec),
         tokens: tokens(&spec),
+        cloud: cloud(&spec),
         unscheduled: unscheduled(&status),
         ready: condition(&status, "Ready").is_some_and(|c| c.status == "True"),
         containers: containers(&spec, &status),
@@ -104,6 +106,15 @@ fn tokens(spec: &PodSpec) -> Vec<String> {
         spec.volumes.iter().flatten().filter_map(|v| v.projected.as_ref()?.sources.as_ref()).flatten();
     let tokens = sources.filter_map(|s| s.service_account_token.as_ref());
     tokens.map(|t| t.audience.clone().unwrap_or_default()).collect()
+}
+
+/// As whom the pod goes to AWS: what EKS, or somebody in its manner, writes into the environment.
+fn cloud(spec: &PodSpec) -> Option<CloudIdentity> {
+    let env = || spec.containers.iter().flat_map(|c| c.env.iter().flatten());
+    let value = |name: &str| env().find(|e| e.name == name).and_then(|e| e.value.clone()).unwrap_or_default();
+    let role = value("AWS_ROLE_ARN");
+    let has_key = env().any(|e| e.name == "AWS_ACCESS_KEY_ID");
+    (!role.is_empty() || has_key).then(|| CloudIdentity { role, endpoint: value("AWS_ENDPOINT_URL") })
 }
 
 fn amounts(of: Option<&BTreeMap<String, Quantity>>) -> Resources {

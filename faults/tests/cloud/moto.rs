@@ -1,0 +1,198 @@
+//! A real moto on loopback, with an engine of its own to look at it, and a gate in front of it.
+
+use axum::{
+    Router,
+    body::{Body, Bytes, to_bytes},
+    extract::{Request, State},
+    http::{Response, StatusCode},
+};
+use hyper_util::rt::TokioIo;
+use std::{
+    net::{SocketAddr, TcpListener as StdListener},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+use tokio::net::{TcpListener, TcpStream};
+
+/// The release that the tests were written against.
+const MOTO: &str = "moto[server]==5.2.5";
+
+/// A running moto. It is ended when dropped.
+pub(crate) struct Moto {
+    child: Child,
+    python: PathBuf,
+    pub(crate) address: SocketAddr,
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn run(command: &mut Command) -> Result<String, String> {
+    let output = command.stdin(Stdio::null()).output().map_err(|e| format!("{command:?}: {e}"))?;
+    match output.status.success() {
+        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        false => Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr).trim())),
+    }
+}
+
+fn cache() -> PathBuf {
+    let var = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    var("LOOPDRILL_CACHE")
+        .or_else(|| var("XDG_CACHE_HOME").map(|d| d.join("loopdrill")))
+        .or_else(|| var("HOME").map(|d| d.join(".cache/loopdrill")))
+        .unwrap_or_else(std::env::temp_dir)
+}
+
+/// A Python that has moto, made once and kept.
+fn python() -> Result<PathBuf, String> {
+    static ONE: Mutex<Option<Result<PathBuf, String>>> = Mutex::new(None);
+    let mut one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    one.get_or_insert_with(|| {
+        let folder = cache().join("moto-5.2.5");
+        let python = folder.join("bin/python");
+        if run(Command::new(&python).args(["-c", "import moto.server"])).is_err() {
+            run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
+            run(Command::new(&python).args(["-m", "pip", "install", "--quiet", MOTO]))?;
+        }
+        Ok(python)
+    })
+    .clone()
+}
+
+impl Moto {
+    /// Starts one, or says what is missing: a skip, unless `LOOPDRILL_REQUIRE` asks for proof.
+    pub(crate) fn start() -> Option<Self> {
+        match python() {
+            Ok(python) => Some(Self::with(python)),
+            Err(why) if std::env::var_os("LOOPDRILL_REQUIRE").is_some() => panic!("moto is missing: {why}"),
+            Err(why) => {
+                eprintln!("skipped: needs python3 and {MOTO}: {why}");
+                None
+            }
+        }
+    }
+
+    fn with(python: PathBuf) -> Self {
+        let free = StdListener::bind("127.0.0.1:0").expect("a free port");
+        let address = free.local_addr().expect("an address");
+        drop(free);
+        let child = Command::new(&python)
+            .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &address.port().to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("moto starts");
+        let moto = Self { child, python, address };
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while std::net::TcpStream::connect(address).is_err() {
+            assert!(Instant::now() < deadline, "moto does not listen");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        moto
+    }
+
+    /// The independent client.
+    pub(crate) fn iam(&self, args: &[&str]) -> String {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cloud/iam.py");
+        let url = format!("http://{}", self.address);
+        run(Command::new(&self.python).arg(script).arg(url).args(args)).expect("moto answers")
+    }
+
+    /// All of a role as the server sends it.
+    pub(crate) fn dump(&self, role: &str) -> String {
+        self.iam(&["dump", role])
+    }
+}
+
+/// What the gate does with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Pass,
+    /// It is never answered.
+    Hold,
+    /// It is refused for being one too many.
+    Throttle,
+    /// It is not allowed.
+    Deny,
+}
+
+type Judge = Box<dyn FnMut(&str) -> Verdict + Send>;
+
+/// In front of moto: hears which actions are asked for, and decides about each.
+pub(crate) struct Gate {
+    pub(crate) address: SocketAddr,
+    pub(crate) heard: Arc<Mutex<Vec<String>>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+#[derive(Clone)]
+struct Shared {
+    behind: SocketAddr,
+    heard: Arc<Mutex<Vec<String>>>,
+    judge: Arc<Mutex<Judge>>,
+}
+
+impl Gate {
+    pub(crate) async fn open(moto: &Moto, judge: impl FnMut(&str) -> Verdict + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let heard = Arc::<Mutex<Vec<String>>>::default();
+        let shared = Shared {
+            behind: moto.address,
+            heard: heard.clone(),
+            judge: Arc::new(Mutex::new(Box::new(judge))),
+        };
+        let router = Router::new().fallback(pass).with_state(shared);
+        let task = tokio::spawn(async move { axum::serve(listener, router).await.expect("the gate serves") });
+        Self { address, heard, task }
+    }
+}
+
+async fn pass(State(gate): State<Shared>, request: Request) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let body = to_bytes(body, 1 << 20).await.expect("a small body");
+    let text = String::from_utf8_lossy(&body).into_owned();
+    let action = text.split('&').find_map(|f| f.strip_prefix("Action=")).unwrap_or_default().to_owned();
+    gate.heard.lock().expect("not poisoned").push(action.clone());
+    let verdict = (gate.judge.lock().expect("not poisoned"))(&action);
+    match verdict {
+        Verdict::Pass => forward(gate.behind, Request::from_parts(parts, Body::from(body))).await,
+        Verdict::Hold => std::future::pending().await,
+        Verdict::Throttle => error(StatusCode::BAD_REQUEST, "Throttling"),
+        Verdict::Deny => error(StatusCode::FORBIDDEN, "AccessDenied"),
+    }
+}
+
+fn error(status: StatusCode, code: &str) -> Response<Body> {
+    let text = format!(
+        "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>no</Message></Error>\
+         <RequestId>x</RequestId></ErrorResponse>"
+    );
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response
+}
+
+async fn forward(behind: SocketAddr, request: Request) -> Response<Body> {
+    let stream = TcpStream::connect(behind).await.expect("moto listens");
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("moto speaks HTTP");
+    tokio::spawn(connection);
+    let response = sender.send_request(request).await.expect("moto answers");
+    let (parts, body) = response.into_parts();
+    let body: Bytes = to_bytes(Body::new(body), 1 << 20).await.expect("a small answer");
+    Response::from_parts(parts, Body::from(body))
+}

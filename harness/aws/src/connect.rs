@@ -1,0 +1,82 @@
+//! How the SDK is set up: one HTTP client, credentials, retries, time limits.
+
+use crate::CloudError;
+use aws_config::{
+    BehaviorVersion, Region, SdkConfig, profile::ProfileFileCredentialsProvider,
+    provider_config::ProviderConfig, retry::RetryConfig, timeout::TimeoutConfig,
+};
+use aws_credential_types::provider::ProvideCredentials as _;
+use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
+use aws_sdk_iam::config::SharedHttpClient;
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+use loopdrill_target::aws::AwsTarget;
+use std::time::Duration;
+
+/// Attempts at one call. Throttling is retried with a pause that grows from a fifth of a second to ten.
+const ATTEMPTS: u32 = 8;
+
+fn http_client() -> SharedHttpClient {
+    Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+}
+
+/// A configuration from the environment, as all of the SDK's programs have it.
+pub(crate) fn loader() -> aws_config::ConfigLoader {
+    let retry = RetryConfig::standard()
+        .with_max_attempts(ATTEMPTS)
+        .with_initial_backoff(Duration::from_millis(200))
+        .with_max_backoff(Duration::from_secs(10));
+    let limits = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(3))
+        .operation_attempt_timeout(Duration::from_secs(10))
+        .operation_timeout(Duration::from_secs(40))
+        .build();
+    aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http_client())
+        .retry_config(retry)
+        .timeout_config(limits)
+}
+
+fn of_target(target: &AwsTarget) -> aws_config::ConfigLoader {
+    let loader = loader().region(Region::new(target.region.clone()));
+    match &target.endpoint_url {
+        Some(url) => loader.endpoint_url(url),
+        None => loader,
+    }
+}
+
+/// The configuration of a target with its credentials; these are resolved here, so that their absence is told as
+/// that.
+pub(crate) async fn with_credentials(target: &AwsTarget) -> Result<SdkConfig, CloudError> {
+    let mut loader = of_target(target);
+    if let Some(file) = &target.credentials_file {
+        let files = EnvConfigFiles::builder().with_file(EnvConfigFileKind::Credentials, file).build();
+        let how = ProviderConfig::without_region().with_http_client(http_client());
+        let provider = ProfileFileCredentialsProvider::builder().configure(&how).profile_files(files);
+        loader = loader.credentials_provider(provider.build());
+    }
+    let config = loader.load().await;
+    let none = |why: String| CloudError::NoCredentials { place: target.place(), why };
+    let provider = config.credentials_provider().ok_or_else(|| none("there is no provider".into()))?;
+    let found = provider.provide_credentials().await;
+    found.map_err(|e| none(crate::error::short(&chain(&e))))?;
+    Ok(config)
+}
+
+/// The configuration of a target for calls that carry no signature.
+pub(crate) async fn unsigned(target: &AwsTarget) -> SdkConfig {
+    of_target(target).no_credentials().load().await
+}
+
+/// An error with its causes.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
+}
