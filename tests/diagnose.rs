@@ -41,7 +41,7 @@ fn diagnose_on_a_real_lab() {
     another_namespace_is_not_concerned(&lab);
     what_was_recorded_replays_the_same(&lab, dir.path());
     probes_come_and_go(&lab, &runtime, &client);
-    a_kubeconfig_is_enough(&lab, dir.path());
+    a_kubeconfig_is_enough(&lab);
     without_rights_silence_proves_nothing(&lab, &runtime, &client, dir.path());
 }
 
@@ -170,7 +170,7 @@ fn with_kubeconfig(lab: &TestLab, file: &Path, more: &[&str]) -> Output {
     lab.output(&[&args, more].concat())
 }
 
-fn a_kubeconfig_is_enough(lab: &TestLab, _dir: &Path) {
+fn a_kubeconfig_is_enough(lab: &TestLab) {
     let found = document(&with_kubeconfig(lab, &kubeconfig(lab), &[]), 1);
     assert_eq!(causes(&found), ["placement-constraint"], "{found:#}");
     let lacking = found["lacking"].as_array().expect("a list");

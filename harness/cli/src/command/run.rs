@@ -120,9 +120,9 @@ pub(crate) async fn main(args: Args) -> Result<ExitStatus, Failure> {
     };
     let control = selection.control();
     let mut known = catalogue();
-    if args.cluster.has_cloud() {
-        known.extend(cloud_catalogue());
-    }
+    // Asked for by name, a drill of a cloud is skipped with the reason rather than unknown.
+    let (has_cloud, named) = (args.cluster.has_cloud(), |v: &str| args.variant.iter().any(|n| n == v));
+    known.extend(cloud_catalogue().into_iter().filter(|f| has_cloud || named(f.spec().variant)));
     let faults = selection.pick(known)?;
     let listed = listed(&args)?;
     if args.dry_run {
