@@ -15,6 +15,8 @@ pub(crate) struct Crash<'w> {
     pub(crate) ended_at: Timestamp,
     /// When the first of these ends was seen.
     pub(crate) since: Timestamp,
+    /// When it was seen to end again: once is no loop. The first end, where earlier ones were not seen.
+    pub(crate) loops_since: Timestamp,
 }
 
 /// Seconds for which a container that runs again is still remembered as crashing.
@@ -91,5 +93,13 @@ fn crash<'w>(world: &World, pod: &'w Seen<Pod>, c: &'w Container) -> Option<Cras
         (false, true) => streak.ends.max(c.restarts + u32::from(over)),
         (false, false) => streak.ends,
     };
-    Some(Crash { pod, container: c, end, deaths, ended_at: streak.last_at, since: streak.since })
+    Some(Crash {
+        pod,
+        container: c,
+        end,
+        deaths,
+        ended_at: streak.last_at,
+        since: streak.since,
+        loops_since: streak.again_at.unwrap_or(streak.since),
+    })
 }

@@ -194,7 +194,7 @@ fn bad_tokens(world: &World, found: &mut Findings<'_>) {
         let pod = crash.pod;
         let account = Subject::new("ServiceAccount", &pod.namespace, &pod.service_account);
         let mut finding =
-            Finding::new(Cause::TokenInvalid, 0.7, crash.since).about([pod_subject(pod), account]);
+            Finding::new(Cause::TokenInvalid, 0.7, crash.loops_since).about([pod_subject(pod), account]);
         if let Some(audience) = foreign(crash) {
             finding.confidence = 0.9;
             let signal = "audience of the pod's token";

@@ -4,13 +4,13 @@ mod counters;
 mod ways;
 
 use crate::{
-    finding::{Finding, Findings, node_subject},
-    world::{World, age, float},
+    finding::{Finding, Findings, PROVEN, node_subject},
+    world::{Seen, Series, World, age, float},
 };
 use counters::{counted, counted_black_holes};
 use loopdrill_model::{Cause, Source, Timestamp, signal::*};
 use std::collections::BTreeSet;
-use ways::{Fate, Way, judged, turns, way};
+use ways::{Fate, Way, judged, turns_since, way};
 
 pub(crate) fn look(world: &World, found: &mut Findings<'_>) {
     let ways: Vec<_> = world.probes.paths().map(|(path, sizes)| way(world, path, sizes)).collect();
@@ -47,15 +47,12 @@ fn lossy(world: &World, ways: &[Way<'_>], found: &mut Findings<'_>) {
     for way in ways.iter().filter(|w| w.path.path != ProbePath::Dns && w.path.from != w.path.to) {
         let (share, asked) = way.loss;
         let partial = asked >= 10 && (0.12..0.95).contains(&share);
-        if !partial
-            || !turns(world, way)
-            || way.black_hole().is_some()
-            || !judged(world, ways, way, way.path.path)
-        {
+        if !partial || way.black_hole().is_some() || !judged(world, ways, way, way.path.path) {
             continue;
         }
+        let Some(since) = turns_since(world, way) else { continue };
         let nodes = [node_subject(&way.path.from), node_subject(&way.path.to)];
-        let finding = Finding::new(Cause::PacketLoss, 0.8, world.ago(15)).about(nodes).proven_by(
+        let finding = Finding::new(Cause::PacketLoss, 0.8, since).about(nodes).proven_by(
             format!("probe {} → {}", way.path.from, way.path.to),
             format!("{:.0} % of {asked} lost, small ones too", share * 100.0),
             world.now(),
@@ -77,12 +74,11 @@ fn filtered(world: &World, ways: &[Way<'_>], found: &mut Findings<'_>) {
             w.path.path == ProbePath::Underlay && w.path.from == way.path.from && w.path.to == way.path.to
         });
         // When the node's own address is silent, too, the node may be dying: its status will tell.
-        let reachable = match beneath.map(Way::smallest) {
-            Some(Fate::Passes) => true,
-            Some(_) => false,
-            None => [&way.path.from, &way.path.to].iter().all(|n| kubelet_answers(world, n, since)),
+        let reachable = match beneath {
+            Some(way) => way.passes_after(since),
+            None => [&way.path.from, &way.path.to].iter().all(|n| is_heard_of(world, n, since)),
         };
-        let patience = if reachable { 5.0 } else { 60.0 };
+        let patience = if reachable { PROVEN } else { 60.0 };
         let settled = [&way.path.from, &way.path.to].iter().all(|n| world.ready_for(n) > 30.0);
         if !settled || !found.lasts(since, patience) {
             continue;
@@ -106,10 +102,14 @@ fn filtered(world: &World, ways: &[Way<'_>], found: &mut Findings<'_>) {
     }
 }
 
-/// Whether the node's kubelet was read well after pods there fell silent: the node itself is within reach.
-fn kubelet_answers(world: &World, node: &str, since: Timestamp) -> bool {
-    let read = world.telemetry.usage.get(node).and_then(|series| series.last());
-    read.is_some_and(|(at, _)| age(*at, since) > 3.0)
+/// Whether the node was heard of well after pods there fell silent: its kubelet was read, or passed on what its own
+/// prober found. So the node itself is within reach.
+fn is_heard_of(world: &World, node: &str, since: Timestamp) -> bool {
+    let later = |at: Option<&Timestamp>| at.is_some_and(|at| age(*at, since) > 0.5);
+    let read = world.telemetry.usage.get(node).and_then(Series::last);
+    let own = world.probes.paths().filter(|(path, _)| path.from == node);
+    let mut told = own.flat_map(|(_, sizes)| sizes.values().filter_map(Series::last));
+    later(read.map(|(at, _)| at)) || told.any(|(at, _)| later(Some(at)))
 }
 
 fn unresolved(world: &World, ways: &[Way<'_>], found: &mut Findings<'_>) {
@@ -125,17 +125,38 @@ fn unresolved(world: &World, ways: &[Way<'_>], found: &mut Findings<'_>) {
         })
         .collect();
     let Some(since) = failing.iter().map(|(_, s)| *s).min() else { return };
-    if world.watched_for() < 20.0 || !found.lasts(since, 4.0) {
+    // A server that moves is silent for a moment; where there is none, and nobody starts one, that is no moment.
+    let deserted = without_servers(world);
+    let patience = if deserted.is_some() { PROVEN } else { 4.0 };
+    if deserted.is_none() && world.watched_for() < 20.0 || !found.lasts(since, patience) {
         return;
     }
     let share = float(failing.len() as u64) / float(known.len().max(1) as u64);
     let mut finding = Finding::new(Cause::DnsFailure, 0.8 + 0.1 * share, since)
         .about(failing.iter().map(|(w, _)| node_subject(&w.path.from)));
+    if let Some(at) = deserted {
+        let source = Source::api("endpointslices");
+        finding =
+            finding.proven_by("endpoints of the cluster's DNS", "none, and no pod is to come", at, &source);
+    }
     for (w, at) in &failing {
         let source = Source::probe(&w.path.from);
         finding = finding.proven_by(format!("DNS asked from {}", w.path.from), "no answer", *at, &source);
     }
     found.add("dns", finding);
+}
+
+/// Since when the cluster's DNS has no server and is not about to get one. Kubernetes fixes the Service's name.
+fn without_servers(world: &World) -> Option<Timestamp> {
+    const SYSTEM: &str = "kube-system";
+    let endpoints = world.endpoints.get(&(SYSTEM.to_owned(), "kube-dns".to_owned()))?;
+    let service = world.services.find(SYSTEM, "kube-dns")?;
+    let serves = |p: &&Seen<Pod>| {
+        let selected = service.selector.iter().all(|(k, v)| p.labels.get(k) == Some(v));
+        p.namespace == SYSTEM && selected && !p.deleting
+    };
+    let deserted = endpoints.value.ready == 0 && !world.pods.iter().any(|p| serves(&p));
+    deserted.then_some(endpoints.since)
 }
 
 /// Since when the DNS refuses or errs without a break; at least twice.

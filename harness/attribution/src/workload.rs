@@ -4,9 +4,10 @@ use crate::{
     crash::{Crash, crashes},
     finding::{Finding, Findings, PROVEN, excerpt, pod_subject},
     identity, text,
-    world::{Seen, World, waiting_fact},
+    world::{Seen, World, age, selector_fact, waiting_fact},
 };
 use loopdrill_model::{Cause, Source, Subject, Timestamp, signal::*};
+use std::collections::BTreeMap;
 
 pub(crate) fn look(world: &World, found: &mut Findings<'_>) {
     bad_configuration(world, found);
@@ -60,11 +61,11 @@ fn exits(world: &World, found: &mut Findings<'_>) {
         if other || identity::explained_by_past_denial(world, &crash) || !repeats(world, &crash) {
             continue;
         }
-        // Whoever else is to blame needs a moment to show it.
-        if !found.lasts(crash.since, 5.0) {
+        let probe = killed_by_probe(world, &crash);
+        let patience = if probe.is_some() || stands_alone(world, &crash) { PROVEN } else { UNSURE };
+        if !found.lasts(crash.loops_since, patience) {
             continue;
         }
-        let probe = killed_by_probe(world, &crash);
         let (cause, confidence) = match (&probe, crash.end.exit_code, crash.container.has_liveness_probe) {
             (Some(_), _, _) => (Cause::ProbeFailing, 0.93),
             (None, 0, true) => (Cause::ProbeFailing, 0.6),
@@ -72,7 +73,7 @@ fn exits(world: &World, found: &mut Findings<'_>) {
             (None, 137 | 143, _) => (Cause::ApplicationExit, 0.55),
             _ => (Cause::ApplicationExit, 0.8),
         };
-        let mut finding = Finding::new(cause, confidence, crash.since).about([pod_subject(crash.pod)]);
+        let mut finding = Finding::new(cause, confidence, crash.loops_since).about([pod_subject(crash.pod)]);
         finding.subjects.extend(crash.pod.owner.clone());
         if let Some((words, at)) = probe {
             finding = finding.proven_by("Unhealthy", words, at, &Source::api("events"));
@@ -81,6 +82,16 @@ fn exits(world: &World, found: &mut Findings<'_>) {
         finding = finding.proven_by(signal, crash.describe(), crash.ended_at, &Source::api("pods"));
         found.add(format!("{}/exits", crash.pod.namespace), finding);
     }
+}
+
+/// Seconds that whoever else may be to blame for a crash loop gets to show it.
+const UNSURE: f64 = 5.0;
+
+/// Nobody else can still turn out to be to blame: it has no cloud that is asked only after a crash, and no token, or
+/// the API server has told since then whether it refused one.
+fn stands_alone(world: &World, crash: &Crash<'_>) -> bool {
+    let mut told = world.telemetry.metric("authentication_attempts").filter_map(|(_, series)| series.last());
+    crash.pod.cloud.is_none() && (crash.pod.tokens.is_empty() || told.any(|(at, _)| *at > crash.loops_since))
 }
 
 /// It ended more than once; or it failed for good, alone or with others of its Job.
@@ -180,11 +191,10 @@ fn slow_backends(world: &World, found: &mut Findings<'_>) {
                 && world.age(e.last_at.map_or(e.at, |t| world.local(t))) < 15.0
         });
         let Some(event) = waited.max_by_key(|e| (e.count, e.at)) else { continue };
-        if event.count < UNANSWERED || !found.lasts(event.first_at, 2.0) {
-            continue;
-        }
+        // A hiccup ends by itself.
+        let Some(since) = event.counted_to(UNANSWERED).filter(|t| found.lasts(*t, 0.4)) else { continue };
         let source = Source::api("events");
-        let finding = Finding::new(Cause::BackendSlow, 0.85, event.first_at)
+        let finding = Finding::new(Cause::BackendSlow, 0.85, since)
             .about([pod_subject(pod)])
             .about(pod.owner.clone())
             .proven_by("Unhealthy", excerpt(&event.message), event.at, &source)
@@ -195,6 +205,8 @@ fn slow_backends(world: &World, found: &mut Findings<'_>) {
 
 /// Seconds for which a Service may be without endpoints while it or its pods are being replaced.
 const EMPTY: f64 = 12.0;
+/// Seconds between a change of a Service's selector and the endpoints that it costs.
+const AT_ONCE: f64 = 3.0;
 
 /// Services whose selector no pod matches, although pods run beside them and no controller is idle or
 /// still at work.
@@ -221,10 +233,13 @@ fn empty_services(world: &World, found: &mut Findings<'_>) {
             continue;
         }
         let since = endpoints.since.max(service.first_at);
-        if !found.lasts(since, EMPTY) {
+        // Pods come and go by themselves; a selector is changed by somebody, and the pods that it left still run.
+        let changed_at = service.since(&selector_fact(service));
+        let turned_away = changed_at > service.first_at && age(since, changed_at).abs() < AT_ONCE;
+        if !found.lasts(since, if turned_away { PROVEN } else { EMPTY }) {
             continue;
         }
-        let finding = Finding::new(Cause::NoReadyEndpoints, 0.6, since)
+        let finding = Finding::new(Cause::NoReadyEndpoints, if turned_away { 0.9 } else { 0.6 }, since)
             .about([Subject::new("Service", &service.namespace, &service.name)])
             .proven_by(
                 "endpoints",
@@ -232,6 +247,20 @@ fn empty_services(world: &World, found: &mut Findings<'_>) {
                 endpoints.at,
                 &Source::api("endpointslices"),
             );
+        let finding = match turned_away {
+            true => finding.proven_by(
+                "selector changed",
+                words(&service.selector),
+                changed_at,
+                &Source::api("services"),
+            ),
+            false => finding,
+        };
         found.add(format!("{}/{}", service.namespace, service.name), finding);
     }
+}
+
+/// `a=b,c=d`, as `kubectl get --selector` takes it.
+fn words(selector: &BTreeMap<String, String>) -> String {
+    selector.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(",")
 }

@@ -4,7 +4,7 @@ use crate::Failure;
 use k8s_openapi::api::core::v1::Node;
 use kube::{Api, api::ListParams};
 use loopdrill_drill::EventSender;
-use loopdrill_lab::{Lab, LabError, LabSpec, Progress, UpOptions, lease};
+use loopdrill_lab::{Lab, LabError, LabSpec, Profile, Progress, UpOptions, lease};
 use loopdrill_model::ExitStatus;
 use loopdrill_target::{CloudFacts, ClusterFacts, ClusterHandle, NodeAccess, Target, aws::AwsTarget};
 use std::{
@@ -24,41 +24,97 @@ pub(crate) struct ClusterArgs {
     #[arg(long, value_name = "NAME", conflicts_with = "kind")]
     pub(crate) lab: Option<String>,
     /// Use the cluster of this name that the kind CLI made
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["spec", "profile", "with"])]
     pub(crate) kind: Option<String>,
     /// Keep the lab that is made for this run
     #[arg(long)]
     pub(crate) keep: bool,
-    /// The lab's specification, where one is made
-    #[arg(long, value_name = "FILE", conflicts_with = "kind")]
-    pub(crate) spec: Option<PathBuf>,
-    /// The node image, where a lab is made; any with the contract of kindest/node
-    #[arg(long, value_name = "IMAGE", env = "LOOPDRILL_NODE_IMAGE")]
-    pub(crate) node_image: Option<String>,
+    #[command(flatten)]
+    pub(crate) made: LabArgs,
     /// The cloud account whose roles the cluster's workloads take on, for drills that revoke one: a YAML file with
     /// account_id, region, roles and bucket [default: the lab's own, where it has one]
     #[arg(long, value_name = "FILE")]
     pub(crate) aws: Option<PathBuf>,
 }
 
+/// What a lab is made of.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct LabArgs {
+    /// The lab's specification, where one is made (YAML: region, apiPort, nodes with role, zone, instanceType, labels)
+    #[arg(long, value_name = "FILE")]
+    spec: Option<PathBuf>,
+    /// The node image, where a lab is made; any with the contract of kindest/node
+    #[arg(long, value_name = "IMAGE", env = "LOOPDRILL_NODE_IMAGE")]
+    node_image: Option<String>,
+    /// What runs from the start in a lab that is made: a bad or a good example for `loopdrill check`
+    #[arg(long, value_name = "PROFILE", value_parser = profile)]
+    profile: Option<Profile>,
+    /// What a lab that is made has besides; may be given more than once
+    #[arg(long, value_enum, value_name = "ADDON")]
+    with: Vec<Addon>,
+}
+
+/// What a lab can have besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Addon {
+    /// Prometheus with our rules, Alertmanager, kube-state-metrics, node_exporter
+    Monitoring,
+    /// A cloud account with web identity: moto for IAM, STS, S3 and ECR, and a role for victims
+    CloudIdentity,
+}
+
+fn profile(name: &str) -> Result<Profile, String> {
+    let known = Profile::ALL.map(Profile::name).join(", ");
+    Profile::ALL.into_iter().find(|p| p.name() == name).ok_or_else(|| format!("the profiles are {known}"))
+}
+
+impl LabArgs {
+    /// The specification of a lab of that name.
+    pub(crate) fn spec(&self, name: &str) -> Result<LabSpec, Failure> {
+        let mut spec = match (&self.spec, self.profile) {
+            (Some(file), _) => LabSpec::read(file)?,
+            (None, Some(profile)) => profile.spec(name),
+            (None, None) => LabSpec::default(),
+        };
+        spec.name = name.into();
+        spec.validate()?;
+        Ok(spec)
+    }
+
+    /// How it is made.
+    pub(crate) fn options(
+        &self,
+        progress: Progress,
+        cancel: CancellationToken,
+    ) -> Result<UpOptions, Failure> {
+        Ok(UpOptions {
+            node_image: self.node_image.clone(),
+            profile: self.profile,
+            monitoring: self.with.contains(&Addon::Monitoring),
+            cloud: self.with.contains(&Addon::CloudIdentity),
+            cancel,
+            ..UpOptions::new(progress)?
+        })
+    }
+
+    /// Whether it is to be another lab than the usual one.
+    fn is_special(&self) -> bool {
+        self.spec.is_some() || self.profile.is_some() || !self.with.is_empty()
+    }
+}
+
 impl ClusterArgs {
     /// Whether a cloud account goes with the cluster.
     pub(crate) fn has_cloud(&self) -> bool {
         let of_lab = |name: &String| AwsTarget::find(&loopdrill_lab::folder(name)).is_some();
-        self.aws.is_some() || self.lab.as_ref().is_some_and(of_lab)
+        let to_come = self.made.with.contains(&Addon::CloudIdentity);
+        self.aws.is_some() || to_come || self.lab.as_ref().is_some_and(of_lab)
     }
 
     /// The cloud account that was named.
     fn cloud(&self) -> Result<Option<CloudFacts>, Failure> {
         let read = |file: &PathBuf| AwsTarget::read(file).map(|aws| CloudFacts { aws, of_lab: false });
         self.aws.as_ref().map(read).transpose().map_err(|e| Failure::new(ExitStatus::Usage, &e))
-    }
-
-    pub(crate) fn spec(&self, name: &str) -> Result<LabSpec, Failure> {
-        let mut spec = self.spec.as_deref().map_or_else(|| Ok(LabSpec::default()), LabSpec::read)?;
-        spec.name = name.into();
-        spec.validate()?;
-        Ok(spec)
     }
 }
 
@@ -114,16 +170,14 @@ pub(crate) async fn provide(
     let lab = match existing(&name, &binary).await? {
         Some(lab) => {
             events.progress(format!("lab {name} is there already"));
+            if args.made.is_special() {
+                events.progress("it stays as it was made: --spec, --profile and --with are for a new one");
+            }
             lab
         }
         None => {
-            let options = UpOptions {
-                node_image: args.node_image.clone(),
-                keep,
-                cancel: cancel.clone(),
-                ..UpOptions::new(progress)?
-            };
-            Lab::up(&args.spec(&name)?, &options).await?
+            let options = UpOptions { keep, ..args.made.options(progress, cancel.clone())? };
+            Lab::up(&args.made.spec(&name)?, &options).await?
         }
     };
     let after = if keep { After::Stay } else { After::TakeDown };
@@ -239,6 +293,6 @@ async fn cluster_facts(args: &ClusterArgs) -> Result<ClusterFacts, Failure> {
             Err(e) => return Err(e.into()),
         }
     }
-    let spec = args.spec(name.map_or("loopdrill", String::as_str))?;
+    let spec = args.made.spec(name.map_or("loopdrill", String::as_str))?;
     Ok(loopdrill_lab::planned_facts(&spec))
 }

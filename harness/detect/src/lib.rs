@@ -21,6 +21,7 @@ mod nothing;
 mod prometheus;
 mod replay;
 mod score;
+mod strays;
 
 pub use builtin::{Builtin, Told};
 pub use detector::{DetectError, Detector};
@@ -29,6 +30,7 @@ pub use nothing::Nothing;
 pub use prometheus::{Mapping, MappingError, Prometheus, PrometheusOptions};
 pub use replay::{Moment, Player};
 pub use score::{Scored, Scorer, Verdict};
+pub use strays::{Key, Strays, key};
 
 use std::{collections::BTreeSet, sync::Arc};
 

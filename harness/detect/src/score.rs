@@ -4,6 +4,7 @@
 //! engine does: findings in a drill's reach that were not there before the injection, as they stand when the
 //! detector's time is over. A finding in no drill's reach is a false alarm.
 
+use crate::strays::{Key, Strays, key};
 use loopdrill_model::{Cause, Diagnoses, Diagnosis, Expectation, FaultId, Loop, Timestamp};
 use loopdrill_observe::record::{Did, Mark, Reach};
 use std::collections::BTreeSet;
@@ -56,16 +57,12 @@ pub struct Scored {
     pub diagnosed_at: Option<Timestamp>,
 }
 
-type Key = (Loop, Option<Cause>, Vec<String>);
-
-fn key(d: &Diagnosis) -> Key {
-    (d.control_loop, d.cause, d.subjects.iter().map(ToString::to_string).collect())
-}
-
 struct Open {
     scored: Scored,
     reach: Reach,
     before: BTreeSet<Key>,
+    /// The injection has begun.
+    ready: bool,
     /// Every cause and when it was named first, with its first evidence.
     named: Vec<((Loop, Option<Cause>), Timestamp, Timestamp)>,
     concluded: bool,
@@ -85,18 +82,20 @@ impl Open {
         self.scored.expected.is_silence()
     }
 
+    /// The injection begins: what is found now proves nothing. On a healthy cluster there is nothing that may be.
+    fn begin(&mut self, present: &[Diagnosis]) {
+        self.ready = true;
+        if !self.is_silent() {
+            self.before = present.iter().filter(|d| self.holds(d)).map(key).collect();
+        }
+    }
+
     fn take(&mut self, present: &[Diagnosis], at: Timestamp) {
-        let mine = present.iter().filter(|d| self.holds(d));
-        if self.scored.injected_at.is_none() {
-            // On a healthy cluster there is nothing that may have been there before.
-            let none = self.is_silent();
-            self.before = mine.filter(|_| !none).map(key).collect();
+        if self.scored.injected_at.is_none() || self.concluded {
             return;
         }
-        if self.concluded {
-            return;
-        }
-        let mine: Vec<_> = mine.filter(|d| !self.before.contains(&key(d))).cloned().collect();
+        let mine = present.iter().filter(|d| self.holds(d) && !self.before.contains(&key(d)));
+        let mine: Vec<_> = mine.cloned().collect();
         for d in &mine {
             let what = (d.control_loop, d.cause);
             if !self.named.iter().any(|(named, ..)| *named == what) {
@@ -130,8 +129,7 @@ impl Open {
 pub struct Scorer {
     open: Vec<Open>,
     done: Vec<Scored>,
-    strays: Vec<Diagnosis>,
-    known: BTreeSet<Key>,
+    strays: Strays,
     marked: bool,
     present: Vec<Diagnosis>,
 }
@@ -154,17 +152,19 @@ impl Scorer {
                 },
                 reach: scope.clone(),
                 before: BTreeSet::new(),
+                ready: false,
                 named: Vec::new(),
                 concluded: false,
             }),
-            Did::Inject => {
-                let present = std::mem::take(&mut self.present);
-                if let Some(open) = self.find(mark) {
-                    open.take(&present, mark.at);
-                    open.scored.injected_at = Some(mark.at);
+            Did::Ready => self.with_present(mark, |open, present| open.begin(present)),
+            Did::Inject => self.with_present(mark, |open, present| {
+                // Recordings of version 2 do not tell when the injection began.
+                if !open.ready {
+                    open.begin(present);
                 }
-                self.present = present;
-            }
+                open.scored.injected_at = Some(mark.at);
+                open.take(present, mark.at);
+            }),
             Did::Manifest => {
                 if let Some(open) = self.find(mark) {
                     open.scored.manifested_at = Some(mark.at);
@@ -189,19 +189,13 @@ impl Scorer {
         for open in &mut self.open {
             open.take(&document.diagnoses, at);
         }
-        for d in &document.diagnoses {
-            let explained = self.open.iter().any(|o| o.holds(d) || !o.reach.nodes.is_empty());
-            // What was there before anything was touched is the cluster's own trouble.
-            let own = self
-                .open
-                .iter()
-                .any(|o| o.reach.everything && o.is_silent() && o.scored.injected_at.is_none());
-            if own {
-                self.known.insert(key(d));
-            } else if !explained && self.known.insert(key(d)) {
-                self.strays.push(d.clone());
-            }
+        let untouched = |o: &Open| o.reach.everything && o.is_silent() && o.scored.injected_at.is_none();
+        if self.open.iter().any(untouched) {
+            self.strays.tolerate(&document.diagnoses);
         }
+        let open = &self.open;
+        self.strays
+            .judge(&document.diagnoses, |d| open.iter().any(|o| o.holds(d) || !o.reach.nodes.is_empty()));
         self.present.clone_from(&document.diagnoses);
     }
 
@@ -209,11 +203,83 @@ impl Scorer {
     /// false alarms. A recording without marks has neither: nobody knows what was right.
     #[must_use]
     pub fn finish(self) -> (Vec<Scored>, Vec<Diagnosis>) {
-        let strays = if self.marked { self.strays } else { Vec::new() };
+        let strays = if self.marked { self.strays.found().to_vec() } else { Vec::new() };
         (self.done.into_iter().chain(self.open.into_iter().map(Open::close)).collect(), strays)
+    }
+
+    /// What the marked drill makes of the findings as they stand.
+    fn with_present(&mut self, mark: &Mark, f: impl FnOnce(&mut Open, &[Diagnosis])) {
+        let present = std::mem::take(&mut self.present);
+        if let Some(open) = self.find(mark) {
+            f(open, &present);
+        }
+        self.present = present;
     }
 
     fn find(&mut self, mark: &Mark) -> Option<&mut Open> {
         self.open.iter_mut().find(|o| o.scored.drill == mark.drill)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use loopdrill_model::{Root, Subject};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).expect("in range")
+    }
+
+    fn finding(name: &str) -> Diagnosis {
+        Diagnosis {
+            control_loop: Loop::Network,
+            cause: Some(Cause::OverlayMtu),
+            subjects: vec![Subject::new("Pod", "n", name)],
+            confidence: 0.9,
+            evidence: Vec::new(),
+            chain: Vec::new(),
+            first_evidence_at: at(3),
+            diagnosed_at: at(4),
+        }
+    }
+
+    /// A drill whose injection takes from the second second to the fifth. `found` is found since the fourth, `before`
+    /// from the first second on.
+    fn score(ready: bool, before: &[Diagnosis], found: &[Diagnosis]) -> Scored {
+        let drill = FaultId::new("f", "v");
+        let mark = |second, what| Mark { at: at(second), drill: drill.clone(), what };
+        let document =
+            |diagnoses: &[&[Diagnosis]]| Diagnoses { diagnoses: diagnoses.concat(), ..Default::default() };
+        let root = Root { control_loop: Loop::Network, causes: vec![Cause::OverlayMtu] };
+        let expected = Expectation { roots: vec![root], ..Expectation::default() };
+        let scope = Reach { namespace: "n".into(), ..Reach::default() };
+        let mut scorer = Scorer::default();
+        scorer.mark(&mark(0, Did::Start { expected, scope }));
+        scorer.document(&document(&[before]), at(1));
+        if ready {
+            scorer.mark(&mark(2, Did::Ready));
+        }
+        scorer.document(&document(&[before, found]), at(4));
+        scorer.mark(&mark(5, Did::Inject));
+        scorer.document(&document(&[before, found]), at(6));
+        scorer.mark(&mark(7, Did::Conclude));
+        scorer.finish().0.remove(0)
+    }
+
+    #[test]
+    fn what_is_found_during_the_injection_is_an_answer_to_it() {
+        let scored = score(true, &[], &[finding("p")]);
+        assert_eq!((scored.verdict, scored.diagnosed_at), (Verdict::Right, Some(at(5))));
+        assert_eq!(scored.first_evidence_at, Some(at(5)), "before that it was not in force");
+    }
+
+    #[test]
+    fn what_was_found_before_it_is_none() {
+        assert_eq!(score(true, &[finding("p")], &[]).verdict, Verdict::Missed);
+    }
+
+    #[test]
+    fn a_recording_that_does_not_say_when_it_began_counts_from_its_end() {
+        assert_eq!(score(false, &[], &[finding("p")]).verdict, Verdict::Missed);
     }
 }

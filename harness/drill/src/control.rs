@@ -3,7 +3,7 @@
 
 use crate::{
     Session,
-    findings::{Scope, key},
+    findings::Scope,
     marks,
     panel::Seat,
     verdict::{Facts, Verdict},
@@ -11,6 +11,7 @@ use crate::{
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::Node;
 use kube::{Api, api::ListParams};
+use loopdrill_detect::key;
 use loopdrill_faults::{Footprint, Resource};
 use loopdrill_model::{
     DetectorResult, Diagnosis, DrillReport, EventKind, Evidence, Expectation, FaultId, Gate, GateResult,

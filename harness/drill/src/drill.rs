@@ -2,13 +2,9 @@
 
 mod observe;
 
-use crate::{
-    Session,
-    findings::{Key, Scope, key},
-    marks, namespace,
-    panel::Seat,
-};
+use crate::{Session, findings::Scope, marks, namespace, panel::Seat};
 use futures::future::join_all;
+use loopdrill_detect::{Key, key};
 use loopdrill_faults::{
     ChangeError, Fault, FaultContext, FaultError,
     journal::Pending,
@@ -167,6 +163,7 @@ impl Drill<'_> {
             })
         })?;
         self.wait_for_quiet().await?;
+        self.session.mark(&self.id, || Did::Ready);
         self.progress("injecting");
         let pending = self.inject().await?;
         self.fault.provoke(&self.ctx).await?;

@@ -1,7 +1,8 @@
 //! Which of the detector's findings count for which drill.
 
+use loopdrill_detect::Strays;
 use loopdrill_faults::{Footprint, Resource};
-use loopdrill_model::{Cause, Diagnosis, FaultId, Loop};
+use loopdrill_model::{Diagnosis, FaultId};
 use loopdrill_observe::record::Reach;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -58,13 +59,6 @@ impl Scope {
     }
 }
 
-/// What makes a finding the same finding.
-pub(crate) type Key = (Loop, Option<Cause>, Vec<String>);
-
-pub(crate) fn key(d: &Diagnosis) -> Key {
-    (d.control_loop, d.cause, d.subjects.iter().map(ToString::to_string).collect())
-}
-
 /// The scopes of the drills that run now, and the findings that belong to none.
 #[derive(Debug, Default)]
 pub(crate) struct Scopes(Mutex<Inner>);
@@ -72,8 +66,7 @@ pub(crate) struct Scopes(Mutex<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     active: BTreeMap<FaultId, Scope>,
-    known: BTreeSet<Key>,
-    strays: Vec<Diagnosis>,
+    strays: Strays,
 }
 
 impl Scopes {
@@ -87,22 +80,17 @@ impl Scopes {
 
     /// Findings that were there before anything was touched are the cluster's own trouble, not false alarms.
     pub(crate) fn tolerate(&self, present: &[Diagnosis]) {
-        self.lock().known.extend(present.iter().map(key));
+        self.lock().strays.tolerate(present);
     }
 
     /// Sorts out the findings that no running drill can have caused.
     pub(crate) fn judge(&self, present: &[Diagnosis]) {
-        let mut inner = self.lock();
-        for d in present {
-            let explained = inner.active.values().any(|s| s.holds(d) || s.breaks_nodes());
-            if !explained && inner.known.insert(key(d)) {
-                inner.strays.push(d.clone());
-            }
-        }
+        let Inner { active, strays } = &mut *self.lock();
+        strays.judge(present, |d| active.values().any(|s| s.holds(d) || s.breaks_nodes()));
     }
 
     pub(crate) fn strays(&self) -> Vec<Diagnosis> {
-        self.lock().strays.clone()
+        self.lock().strays.found().to_vec()
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -113,7 +101,7 @@ impl Scopes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use loopdrill_model::{Subject, Timestamp};
+    use loopdrill_model::{Cause, Loop, Subject, Timestamp};
 
     fn finding(kind: &str, namespace: &str, name: &str) -> Diagnosis {
         Diagnosis {
@@ -156,6 +144,9 @@ mod tests {
         );
         scopes.leave(&drill);
         scopes.judge(&present);
-        assert_eq!(scopes.strays().len(), 2);
+        assert_eq!(scopes.strays().len(), 1, "it was right, and has not gone yet");
+        scopes.judge(&[]);
+        scopes.judge(&present);
+        assert_eq!(scopes.strays().len(), 2, "it came back without a reason");
     }
 }

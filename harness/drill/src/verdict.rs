@@ -1,6 +1,6 @@
 //! What one detector's side of a drill comes to. Pure: every detector under test is judged by these few lines.
 
-use crate::findings::key;
+use loopdrill_detect::key;
 use loopdrill_model::{
     Cause, DetectorResult, Diagnoses, Diagnosis, Evidence, Expectation, GateResult, Loop, Source, Timestamp,
 };

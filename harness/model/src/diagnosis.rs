@@ -76,7 +76,8 @@ pub struct Diagnosis {
     /// From root to symptom; empty when the cause shows in one loop only.
     #[serde(default)]
     pub chain: Vec<ChainLink>,
-    /// When the first of the evidence was true.
+    /// When the first of the evidence was true. Where one of a kind proves nothing, because a healthy cluster shows it,
+    /// too (a container that ends once, a probe or a packet that is lost), it is the one that made a pattern of them.
     pub first_evidence_at: Timestamp,
     /// When the diagnosis was made.
     pub diagnosed_at: Timestamp,

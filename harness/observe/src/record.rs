@@ -7,6 +7,7 @@
 //! |---|---|
 //! | 1 | observations, not compressed |
 //! | 2 | judgements and marks; gzip; numbers that come back bit by bit |
+//! | 3 | a mark before the injection begins |
 
 mod entry;
 mod tape;
@@ -24,7 +25,7 @@ use std::{
 };
 
 /// The format that is written. A reader takes this and every earlier one.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 const FORMAT: &str = "loopdrill-recording";
 const LONGEST_LINE: u64 = 16 << 20;

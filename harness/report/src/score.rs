@@ -141,6 +141,8 @@ pub struct DetectorScore {
     pub false_alarms: usize,
     /// From the first evidence to the diagnosis.
     pub lag: Option<Spread>,
+    /// The same by the loop that was really to blame: some loops are watched, others are measured at intervals.
+    pub lag_by_loop: BTreeMap<&'static str, Spread>,
     /// From the first evidence to the victim's symptom; the worst is the shortest notice.
     pub lead: Option<Spread>,
     /// From the injection to the diagnosis.
@@ -158,6 +160,11 @@ impl DetectorScore {
         let silences = cases.iter().filter(|c| c.expected.is_none());
         let mut confusion = Confusion::default();
         cases.iter().for_each(|c| confusion.add(c.expected, c.blamed));
+        let lag_of = |really: Option<Loop>| {
+            Spread::of(cases.iter().filter(|c| c.expected == really).filter_map(|c| c.lag))
+        };
+        let loops = ANSWERS.into_iter().filter(Option::is_some);
+        let lag_by_loop = loops.filter_map(|l| Some((answer_name(l), lag_of(l)?))).collect();
         let lead = Spread::of(faults.clone().filter_map(|c| c.lead).map(|l| -l));
         DetectorScore {
             detector: detector.into(),
@@ -168,6 +175,7 @@ impl DetectorScore {
             silent: silences.filter(|c| c.blamed.is_none()).count(),
             false_alarms,
             lag: Spread::of(faults.clone().filter_map(|c| c.lag)),
+            lag_by_loop,
             lead: lead.map(|s| Spread { median: -s.median, worst: -s.worst }),
             since_injection: Spread::of(faults.filter_map(|c| c.since_injection)),
             confusion,

@@ -30,11 +30,18 @@ pub(super) struct Way<'w> {
     pub(super) loss: (f64, u32),
     /// A packet of the smallest size was lost within the last ten seconds.
     lost_small: bool,
+    /// When the newest answer at the smallest size was known, or that there is none.
+    known_at: Option<Timestamp>,
 }
 
 impl Way<'_> {
     pub(super) fn smallest(&self) -> Fate {
         self.fates.first().map_or(Fate::Unknown, |f| f.1)
+    }
+
+    /// Whether small ones pass, also after `since`.
+    pub(super) fn passes_after(&self, since: Timestamp) -> bool {
+        self.smallest() == Fate::Passes && self.known_at.is_some_and(|at| at > since)
     }
 
     pub(super) fn all(&self, wanted: impl Fn(Fate) -> bool) -> bool {
@@ -75,7 +82,8 @@ pub(super) fn way<'w>(
     let lost_small = small
         .take_while(|(t, _)| world.age(*t) < 10.0)
         .any(|(_, answer)| matches!(answer, ProbeResult::Lost));
-    Way { path, fates, loss: (f64::from(lost) / f64::from(asked.max(1)), asked), lost_small }
+    let known_at = sizes.values().next().and_then(Series::last).map(|(t, _)| *t);
+    Way { path, fates, loss: (f64::from(lost) / f64::from(asked.max(1)), asked), lost_small, known_at }
 }
 
 fn fate(world: &World, answers: &Series<ProbeResult>) -> Fate {
@@ -120,18 +128,24 @@ pub(super) fn judged<'a>(world: &World, ways: &'a [Way<'a>], way: &Way<'_>, path
         && !ways.iter().any(|w| deaf(&w))
 }
 
+/// Turns from lost to through or back that make a pattern.
+const TURNS: usize = 4;
+
 /// Small ones get lost and through by turns, also in the last seconds. A way that was cut and is silent, or
 /// that is whole again, turned once.
-pub(super) fn turns(world: &World, way: &Way<'_>) -> bool {
+///
+/// Says since when: one packet that is lost is nothing yet.
+pub(super) fn turns_since(world: &World, way: &Way<'_>) -> Option<Timestamp> {
     let sizes = world.probes.paths().find(|(p, _)| *p == way.path).map(|(_, s)| s);
-    let Some(small) = sizes.and_then(|s| s.values().next()) else { return false };
+    let small = sizes.and_then(|s| s.values().next())?;
     let lost: Vec<_> = small
         .iter()
         .filter(|(t, _)| world.age(*t) < 30.0)
         .map(|(t, a)| (*t, matches!(a, ProbeResult::Lost)))
         .collect();
-    let turns = lost.windows(2).filter(|pair| pair[0].1 != pair[1].1).count();
-    turns >= 4 && lost.iter().any(|(t, lost)| *lost && world.age(*t) < 8.0)
+    let turns = lost.windows(2).filter(|pair| pair[0].1 != pair[1].1).map(|pair| pair[1].0);
+    let since = turns.skip(TURNS - 1).next()?;
+    lost.iter().any(|(t, lost)| *lost && world.age(*t) < 8.0).then_some(since)
 }
 
 #[cfg(test)]
@@ -151,6 +165,7 @@ mod tests {
                 .collect(),
             loss: (0.0, 0),
             lost_small,
+            known_at: None,
         };
         use Fate::*;
         let hole = |fates: &[Fate]| way(fates, false).black_hole();

@@ -30,6 +30,8 @@ pub(crate) struct Streak {
     pub(crate) ends: u32,
     /// When the first of them was seen.
     pub(crate) since: Timestamp,
+    /// When the second of them was seen, which made it a row.
+    pub(crate) again_at: Option<Timestamp>,
     /// When the last of them was seen.
     pub(crate) last_at: Timestamp,
 }
@@ -77,12 +79,13 @@ impl Deaths {
         };
         let mut ends = lives.iter().rev();
         let (newest, end) = ends.next()?;
-        let mut streak = Streak { ends: 1, since: when(end), last_at: when(end) };
+        let mut streak = Streak { ends: 1, since: when(end), again_at: None, last_at: when(end) };
         for (life, end) in ends {
             if age(streak.since, when(end)) > STREAK {
                 break;
             }
             streak.ends = newest - life + 1;
+            streak.again_at = Some(streak.since);
             streak.since = when(end);
         }
         Some(streak)
@@ -107,14 +110,14 @@ mod tests {
 
     #[test]
     fn ends_that_follow_each_other_are_a_streak_in_any_order() {
-        let wanted = Some(Streak { ends: 3, since: at(1), last_at: at(61) });
+        let wanted = Some(Streak { ends: 3, since: at(1), again_at: Some(at(31)), last_at: at(61) });
         assert_eq!(streak(&[(4, 0, 1), (5, 30, 31), (6, 60, 61)]), wanted);
         assert_eq!(streak(&[(6, 60, 61), (4, 0, 1), (5, 30, 31)]), wanted);
     }
 
     #[test]
     fn an_end_of_long_ago_belongs_to_none() {
-        let wanted = Some(Streak { ends: 1, since: at(5001), last_at: at(5001) });
+        let wanted = Some(Streak { ends: 1, since: at(5001), again_at: None, last_at: at(5001) });
         assert_eq!(streak(&[(0, 0, 5000), (1, 5000, 5001)]), wanted);
     }
 }

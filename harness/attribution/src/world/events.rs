@@ -10,6 +10,32 @@ pub(crate) struct SeenEvent {
     pub(crate) at: Timestamp,
     /// When it was first seen.
     pub(crate) first_at: Timestamp,
+    /// When each count was seen, of the first few.
+    counts: BTreeMap<u32, Timestamp>,
+}
+
+/// Counts of one event whose times are remembered.
+const MOST_COUNTS: usize = 8;
+
+impl SeenEvent {
+    fn new(event: KubeEvent, at: Timestamp) -> Self {
+        let counts = BTreeMap::from([(event.count, at)]);
+        Self { event, at, first_at: at, counts }
+    }
+
+    /// When it was seen to have happened so many times; nothing when it has not.
+    pub(crate) fn counted_to(&self, count: u32) -> Option<Timestamp> {
+        self.counts.range(count..).map(|(_, at)| *at).min()
+    }
+
+    fn note_count(&mut self, count: u32, at: Timestamp) {
+        let seen = self.counts.entry(count).or_insert(at);
+        *seen = at.min(*seen);
+        // The newest goes: what is asked for is when it began to be many.
+        while self.counts.len() > MOST_COUNTS {
+            self.counts.pop_last();
+        }
+    }
 }
 
 impl std::ops::Deref for SeenEvent {
@@ -35,13 +61,14 @@ impl Events {
         let events = self.by_object.entry(object).or_default();
         if let Some(known) = events.get_mut(&event.uid) {
             known.first_at = known.first_at.min(at);
+            known.note_count(event.count, at);
             if (event.version, event.count) > (known.version, known.count) {
                 known.event = event;
                 known.at = at;
             }
         } else if self.total < MOST {
             self.total += 1;
-            events.insert(event.uid.clone(), SeenEvent { event, at, first_at: at });
+            events.insert(event.uid.clone(), SeenEvent::new(event, at));
         }
     }
 

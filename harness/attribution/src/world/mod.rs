@@ -18,7 +18,7 @@ pub(crate) use cloud::{Cloud, Revocation, Revoked, Said};
 pub(crate) use deaths::{Deaths, Streak};
 pub(crate) use events::Events;
 pub(crate) use grants::{Grants, Loss};
-pub(crate) use objects::{Seen, Store, waiting_fact};
+pub(crate) use objects::{Seen, Store, selector_fact, waiting_fact};
 pub(crate) use probes::{Path, Probes};
 pub(crate) use series::{HistogramSeries, Series, float, rise};
 pub(crate) use telemetry::Telemetry;

@@ -179,7 +179,7 @@ object!(Volume);
 object!(StorageClass);
 object!(Attachment);
 object!(Controller, namespace; |c| c.troubles.iter().map(|(kind, reason, _)| format!("{kind}/{reason}")).collect());
-object!(Service, namespace);
+object!(Service, namespace; |s| vec![selector_fact(s)]);
 object!(Quota, namespace);
 
 /// The fact that a container waits, for reasons of one kind: a pull that fails and one that backs off are one.
@@ -190,6 +190,11 @@ pub(crate) fn waiting_fact(container: &str, reason: &str) -> String {
         other => other,
     };
     format!("waiting/{container}/{kind}")
+}
+
+/// The fact that a Service selects these pods.
+pub(crate) fn selector_fact(service: &Service) -> String {
+    format!("selector/{:?}", service.selector)
 }
 
 /// A pod's facts: `deleting`, `unscheduled`, `unready`, and for each container that

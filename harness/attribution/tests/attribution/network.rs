@@ -89,9 +89,9 @@ fn a_node_that_is_silent_on_all_ways_is_left_to_its_status() {
 }
 
 #[test]
-fn where_nobody_probes_from_node_to_node_the_kubelets_answer_for_their_nodes() {
+fn where_nobody_probes_from_node_to_node_whoever_is_heard_of_is_within_reach() {
     let unknown = ProbeResult::Refused("not probed".into());
-    let silence = |usage: bool| {
+    let silence = |usage: bool, own: bool| {
         let mut s = Scene::lab();
         healthy_rounds(&mut s, 5);
         for _ in 0..12 {
@@ -101,11 +101,16 @@ fn where_nobody_probes_from_node_to_node_the_kubelets_answer_for_their_nodes() {
             }
             round(&mut s, [LOST, LOST, LOST], unknown.clone(), PASSED);
         }
-        s.told.retain(|o| !matches!(&o.signal, Signal::Probe(p) if p.path == ProbePath::Underlay));
+        let w2 = s.name("w2");
+        s.told.retain(|o| match &o.signal {
+            Signal::Probe(p) => p.path != ProbePath::Underlay && (own || p.from != w2),
+            _ => true,
+        });
         s.causes()
     };
-    assert_eq!(silence(true), [TrafficFiltered]);
-    assert_eq!(silence(false), []);
+    assert_eq!(silence(true, false), [TrafficFiltered], "their kubelets were read");
+    assert_eq!(silence(false, true), [TrafficFiltered], "they tell what they found themselves");
+    assert_eq!(silence(false, false), [], "one of them may be gone");
 }
 
 #[test]

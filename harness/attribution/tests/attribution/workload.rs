@@ -88,6 +88,90 @@ fn a_service_whose_selector_matches_nothing_has_no_endpoints() {
     assert_eq!(s.causes(), [NoReadyEndpoints]);
 }
 
+/// Two ends of a container, a second and a half apart, and so many seconds more.
+fn ends_twice(s: &mut Scene, pod: Pod, then: f64) {
+    let pod = s.dies(pod, 1, "Error", 0);
+    s.pass(0.5);
+    let pod = s.runs_again(pod);
+    s.pass(1.0);
+    s.dies(pod, 1, "Error", 1);
+    s.pass(then);
+}
+
+#[test]
+fn a_crash_loop_is_judged_as_soon_as_nobody_else_can_be_to_blame() {
+    let mut s = Scene::lab();
+    let pod = s.pod("victim", |p| p.tokens.clear());
+    ends_twice(&mut s, pod, 0.8);
+    assert_eq!(s.causes(), [ApplicationExit], "nobody asks it for a token");
+
+    let count =
+        |s: &mut Scene| s.metric("apiserver", "authentication_attempts", &[("result", "success")], 9.0);
+    let with_token = |p: &mut Pod| p.tokens = vec![String::new()];
+    let mut s = Scene::lab();
+    let pod = s.pod("victim", with_token);
+    count(&mut s);
+    ends_twice(&mut s, pod, 0.8);
+    assert_eq!(s.causes(), [], "its token may have been refused");
+    count(&mut s);
+    assert_eq!(s.causes(), [ApplicationExit], "it was not");
+
+    let mut s = Scene::lab();
+    let pod = s.pod("victim", with_token);
+    ends_twice(&mut s, pod, 4.0);
+    assert_eq!(s.causes(), [], "who does not count gets time");
+    s.pass(2.0);
+    assert_eq!(s.causes(), [ApplicationExit]);
+}
+
+#[test]
+fn a_container_that_its_probe_kills_is_judged_at_once() {
+    let mut s = Scene::lab();
+    let pod =
+        s.pod("victim", |p| (p.containers[0].has_liveness_probe, p.tokens) = (true, vec![String::new()]));
+    s.event(("Pod", "victim"), "pod-victim", "Unhealthy", "Liveness probe failed: 500");
+    ends_twice(&mut s, pod, 0.8);
+    assert_eq!(s.causes(), [ProbeFailing]);
+    let lag = s.diagnoses()[0].first_evidence_at;
+    assert_eq!(lag, s.ago(0.8), "the second end made it a row");
+}
+
+#[test]
+fn a_selector_that_somebody_changed_is_judged_at_once_and_one_that_never_fitted_later() {
+    let mut s = Scene::lab();
+    wrong_selector(&mut s);
+    let service = |s: &Scene| {
+        let told = s.told.iter().rev().find_map(|o| match &o.signal {
+            Signal::Service(service) => Some(service.clone()),
+            _ => None,
+        });
+        told.expect("a Service")
+    };
+    let endpoints = |s: &mut Scene, ready| {
+        let (namespace, service) = (s.name("ns"), service(s).name);
+        s.see(Signal::Endpoints(Endpoints { namespace, service, ready, not_ready: 0 }));
+    };
+    let mut changed = service(&s);
+    let pod = s.pod("other", |_| {});
+    (changed.version, changed.selector) = (changed.version + 100, pod.labels.clone());
+    s.see(Signal::Service(changed.clone()));
+    endpoints(&mut s, 1);
+    s.pass(30.0);
+    assert_eq!(s.causes(), [], "it has endpoints");
+    changed.version += 1;
+    changed.selector.insert("track".into(), "next".into());
+    s.see(Signal::Service(changed));
+    s.pass(0.2);
+    endpoints(&mut s, 0);
+    s.pass(0.8);
+    assert_eq!(s.causes(), [NoReadyEndpoints]);
+    let found = &s.diagnoses()[0];
+    assert!(
+        found.evidence.iter().any(|e| e.signal == "selector changed" && e.value.contains("track=next")),
+        "{found:#?}"
+    );
+}
+
 #[test]
 fn a_job_whose_pods_fail_again_and_again_is_to_blame() {
     let mut s = Scene::lab();

@@ -1,7 +1,7 @@
 //! `loopdrill lab`.
 
-use crate::{Failure, cluster::ClusterArgs, interrupt, names::OutputFormat};
-use loopdrill_lab::{Lab, Profile, Progress, UpOptions, lease};
+use crate::{Failure, cluster::LabArgs, interrupt, names::OutputFormat};
+use loopdrill_lab::{Lab, Progress, UpOptions, lease};
 use loopdrill_model::ExitStatus;
 use serde_json::json;
 use std::{path::PathBuf, sync::Arc};
@@ -29,36 +29,17 @@ pub(crate) struct Up {
     /// The lab's name
     #[arg(long, default_value = "loopdrill")]
     name: String,
-    /// The lab's specification (YAML: region, apiPort, nodes with role, zone, instanceType, labels)
-    #[arg(long, value_name = "FILE")]
-    spec: Option<PathBuf>,
-    /// The node image; any with the contract of kindest/node
-    #[arg(long, value_name = "IMAGE", env = "LOOPDRILL_NODE_IMAGE")]
-    node_image: Option<String>,
+    #[command(flatten)]
+    made: LabArgs,
     /// Merge its kubeconfig into yours
     #[arg(long)]
     merge: bool,
     /// Without storage and registry: sooner up, and their drills are skipped
-    #[arg(long)]
+    #[arg(long, conflicts_with = "profile")]
     bare: bool,
-    /// What runs in it from the start: a bad or a good example for `loopdrill check`
-    #[arg(long, value_name = "PROFILE", value_parser = profile, conflicts_with = "bare")]
-    profile: Option<Profile>,
-    /// What to install besides; may be given more than once
-    #[arg(long, value_enum, value_name = "ADDON")]
-    with: Vec<Addon>,
     /// Leave a lab that failed to come up as it is, for a look around
     #[arg(long)]
     keep_failed: bool,
-}
-
-/// What a lab can have besides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Addon {
-    /// Prometheus with our rules, Alertmanager, kube-state-metrics, node_exporter
-    Monitoring,
-    /// A cloud account with web identity: moto for IAM, STS, S3 and ECR, and a role for victims
-    CloudIdentity,
 }
 
 #[derive(Debug, clap::Args)]
@@ -85,11 +66,6 @@ pub(crate) struct Kubeconfig {
     merge: bool,
 }
 
-fn profile(name: &str) -> Result<Profile, String> {
-    let known = Profile::ALL.map(Profile::name).join(", ");
-    Profile::ALL.into_iter().find(|p| p.name() == name).ok_or_else(|| format!("the profiles are {known}"))
-}
-
 pub(crate) async fn main(command: Command) -> Result<ExitStatus, Failure> {
     match command {
         Command::Up(args) => up(args).await,
@@ -107,26 +83,13 @@ pub(crate) async fn main(command: Command) -> Result<ExitStatus, Failure> {
 }
 
 async fn up(args: Up) -> Result<ExitStatus, Failure> {
-    let cluster =
-        ClusterArgs { lab: None, kind: None, keep: true, spec: args.spec, node_image: None, aws: None };
-    let spec = match args.profile.filter(|_| cluster.spec.is_none()) {
-        Some(profile) => {
-            let spec = profile.spec(&args.name);
-            spec.validate()?;
-            spec
-        }
-        None => cluster.spec(&args.name)?,
-    };
+    let spec = args.made.spec(&args.name)?;
     let _lease = lease::exclusive(&args.name)?;
+    let cancel = interrupt::token().map_err(|e| Failure::new(ExitStatus::NoCluster, &e))?;
     let options = UpOptions {
-        node_image: args.node_image,
         addons: !args.bare,
-        profile: args.profile,
-        monitoring: args.with.contains(&Addon::Monitoring),
-        cloud: args.with.contains(&Addon::CloudIdentity),
         keep_failed: args.keep_failed,
-        cancel: interrupt::token().map_err(|e| Failure::new(ExitStatus::NoCluster, &e))?,
-        ..UpOptions::new(progress())?
+        ..args.made.options(progress(), cancel)?
     };
     let lab = Lab::up(&spec, &options).await?;
     if args.merge {

@@ -105,8 +105,9 @@ Examples:
   loopdrill run --fault control --for 600          ten minutes in which nothing may be found
   loopdrill run --check                            also: which warnings of the checklist were right?
   loopdrill run --lab dev                          on the lab `dev`, which is made where it is missing and stays
-  loopdrill run --lab dev --detector builtin,prometheus
+  loopdrill run --with monitoring --detector builtin,prometheus
                                                    the lab's own alerts beside our detector
+  loopdrill run --group all --with cloud-identity  all that there is, with the drills of a cloud account
   loopdrill run --detector builtin --detector 'exec:./adapter'
                                                    another tool beside ours, on one scoreboard
   loopdrill run --detector none                    what a cluster without monitoring would notice: nothing";

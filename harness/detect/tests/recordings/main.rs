@@ -10,6 +10,7 @@ mod twist;
 
 use library::{Answer, RECORDINGS, Recording, answers, play};
 use loopdrill_detect::Verdict;
+use loopdrill_model::{Cause, Loop, Source, Timestamp};
 use loopdrill_observe::record::{Entry, ReplayError, read};
 use std::{collections::BTreeSet, fmt::Write as _, io::Cursor};
 
@@ -129,4 +130,39 @@ fn a_recording_that_is_cut_off_says_so_after_what_is_there() {
         assert!(entries.len() > 10);
         assert!(matches!(entries.last(), Some(Err(ReplayError::CutOff { .. }))));
     }
+}
+
+/// Seconds between the API server's metrics as they were read before `at`: a slow API server is asked less often.
+fn interval(recording: &Recording, at: Timestamp) -> f64 {
+    let read = recording.entries.iter().filter_map(|e| match e {
+        Entry::Seen(o) if o.source == Source::metrics("apiserver") && o.at <= at => Some(o.at),
+        _ => None,
+    });
+    let read: Vec<_> = read.collect();
+    let pauses = read.windows(2).map(|w| w[1].duration_since(w[0]).as_secs_f64());
+    pauses.filter(|pause| *pause > 0.5).last().unwrap_or(1.0).max(1.0)
+}
+
+/// What is watched is judged within a second; what is measured within an interval and a second.
+#[test]
+fn the_diagnosis_follows_its_evidence() {
+    let mut late = Vec::new();
+    for recording in RECORDINGS.iter() {
+        for s in play(&recording.entries).scored {
+            let (Some(from), Some(to)) = (s.first_evidence_at, s.diagnosed_at) else { continue };
+            let lag = to.duration_since(from).as_secs_f64();
+            let most = match (s.expected.control_loop(), s.found[0].cause) {
+                (Some(Loop::Network), _) => 2.0,
+                (Some(Loop::ControlPlane), _) | (_, Some(Cause::TokenInvalid)) => {
+                    interval(recording, to) + 1.0
+                }
+                _ => 1.0,
+            };
+            println!("{:<40} {lag:.2} s of {most:.2} s", s.drill.to_string());
+            if lag > most {
+                late.push(format!("{}: {lag:.2} s, {most:.2} s are allowed", s.drill));
+            }
+        }
+    }
+    assert!(late.is_empty(), "{late:#?}");
 }

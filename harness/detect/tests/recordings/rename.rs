@@ -10,7 +10,7 @@ use std::{
     hash::{Hash, Hasher},
 };
 
-/// Names that Kubernetes gives itself.
+/// Names that Kubernetes gives itself, among them that of the Service for DNS, which clients rely on.
 const KUBERNETES: &[&str] = &[
     "",
     "coredns",
@@ -18,6 +18,7 @@ const KUBERNETES: &[&str] = &[
     "etcd",
     "kube-apiserver",
     "kube-controller-manager",
+    "kube-dns",
     "kube-node-lease",
     "kube-proxy",
     "kube-public",

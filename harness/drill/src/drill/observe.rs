@@ -2,11 +2,11 @@
 
 use super::{Drill, Stop};
 use crate::{
-    findings::{Key, key},
     panel::Seat,
     verdict::{Facts, Verdict},
 };
 use futures::future::try_join_all;
+use loopdrill_detect::{Key, key};
 use loopdrill_faults::FaultError;
 use loopdrill_model::{Diagnosis, EventKind, Evidence, Gate, Source, Timestamp};
 use loopdrill_observe::record::Did;

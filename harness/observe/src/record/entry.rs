@@ -51,6 +51,8 @@ pub enum Did {
         /// Where its effects may show.
         scope: Reach,
     },
+    /// Its victim is well, and what was found before has faded: from here on findings count. Since version 3.
+    Ready,
     /// The fault is in force.
     Inject,
     /// The victim showed the symptom, at this time.

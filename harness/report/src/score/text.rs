@@ -86,6 +86,9 @@ impl DetectorScore {
         let wide = ANSWERS.map(|a| answer_name(a).len() + 2).iter().sum::<usize>() + label <= screen.width;
         let head = |a: Option<Loop>| if wide { answer_name(a) } else { &answer_name(a)[..4] };
         let heads = ANSWERS.map(|a| pad(head(a), head(a).len() + 2, true)).concat();
+        let has_lags = label + heads.len() + 2 * TIME <= screen.width;
+        let heads =
+            if has_lags { heads + &pad("lag", TIME, true) + &pad("worst", TIME, true) } else { heads };
         let corner = if wide { "really ↓ said →" } else { "really, said" };
         let mut out = format!("{}\n", s.dim(&format!("{}{heads}", pad(&cut(corner, label), label, false))));
         for really in ANSWERS.into_iter().filter(|r| self.confusion.asked(*r) > 0) {
@@ -100,6 +103,10 @@ impl DetectorScore {
                     (_, false) => s.bad(&cell),
                 };
             }
+            let lag = self.lag_by_loop.get(answer_name(really)).filter(|_| has_lags);
+            out += &lag
+                .map(|l| pad(&seconds(l.median), TIME, true) + &pad(&seconds(l.worst), TIME, true))
+                .unwrap_or_default();
             out.push('\n');
         }
         out
