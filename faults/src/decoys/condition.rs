@@ -14,7 +14,7 @@ use k8s_openapi::api::{
     apps::v1::Deployment,
     core::v1::{PersistentVolumeClaim, Pod},
 };
-use loopdrill_model::Evidence;
+use loopdrill_model::{Capability, Evidence};
 use loopdrill_target::ClusterFacts;
 use serde::Serialize;
 
@@ -114,6 +114,10 @@ impl Fault for Decoy {
         let mut footprint = Footprint::default().uses(Resource::ControlPlane);
         if self.condition.pulls {
             footprint = footprint.uses(Resource::Registry);
+        }
+        if self.condition.spec.needs.contains(&Capability::CloudIdentity) {
+            let roles = cluster.cloud.iter().map(|cloud| cloud.aws.victim_role());
+            footprint = roles.fold(footprint, |f, role| f.uses(Resource::CloudRole(role.into())));
         }
         let registry = cluster.registry.iter().filter(|_| self.condition.pulls).map(|r| &r.node);
         let worker = quiet_worker(cluster).map(|n| &n.name);

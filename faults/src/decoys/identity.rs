@@ -2,6 +2,7 @@
 
 use super::condition::{Condition, NAME, Symptom, shows};
 use crate::{FaultError, FaultSpec, revoked_iam::aws::Reader};
+use loopdrill_aws::CLOCK_AHEAD;
 use loopdrill_model::{Capability, Cause};
 use serde_json::json;
 
@@ -153,6 +154,23 @@ pub(super) static CONDITIONS: &[Condition] = &[
                 // Where kube-proxy says how it is.
                 json!({"name": "AWS_ENDPOINT_URL", "value": "http://$(HOST):10256"}),
             ];
+            site.reads_from_cloud(Reader { env, ..Reader::WELL })
+        },
+        symptom: Symptom::Pod(shows::restarts),
+    },
+    Condition {
+        spec: FaultSpec {
+            fault: FAULT,
+            variant: "cloud-clock",
+            title: "a workload's clock is 50 minutes ahead, and the cloud does not take what it signs",
+            roots: &[&[Cause::ApplicationExit]],
+            needs: IN_CLOUD,
+            ..FaultSpec::DECOY
+        },
+        does: "start a workload that signs its requests to the cloud 50 minutes ahead of time",
+        pulls: false,
+        objects: |site| {
+            let env = vec![json!({"name": CLOCK_AHEAD, "value": "3000"})];
             site.reads_from_cloud(Reader { env, ..Reader::WELL })
         },
         symptom: Symptom::Pod(shows::restarts),

@@ -4,6 +4,7 @@
 //! | looks like | file | and is in truth |
 //! |---|---|---|
 //! | revoked IAM | `identity` | a bad flag, a failing probe, too little memory, a missing tag, a silent registry, a token for somebody else |
+//! | a revoked cloud role | `identity`, `cloud` | a cloud that does not answer or throttles, another endpoint, a wrong clock |
 //! | request fragmentation | `compute` | a selector without nodes, true exhaustion, a quota, a missing claim |
 //! | lowered overlay MTU | `network` | a filter, loss at every size, no DNS, no endpoint, a slow backend |
 //! | cross-AZ PVC | `storage` | a missing class, a class that asks for the impossible, a missing ConfigMap, nothing at all |
@@ -12,6 +13,7 @@
 //! Most are a few objects that are wrong by themselves: a [`Condition`] says which, and what is then seen of them.
 //! The others are faults of their own.
 
+mod cloud;
 mod compute;
 mod condition;
 mod control_plane;
@@ -33,6 +35,7 @@ pub fn variants() -> Vec<Arc<dyn Fault>> {
     };
     let mut all: Vec<Arc<dyn Fault>> = Vec::new();
     all.extend(of(identity::CONDITIONS));
+    all.extend(cloud::variants());
     all.extend(of(compute::CONDITIONS));
     all.extend(network::variants());
     all.extend(of(storage::CONDITIONS));

@@ -9,7 +9,7 @@
 pub mod aws;
 pub mod pull;
 pub mod rbac;
-mod silent_crash;
+pub(crate) mod silent_crash;
 
 use crate::Fault;
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod}
 use kube::ResourceExt;
 
 /// One look at the newest pod of the workload `name`.
-pub(super) async fn look_at(ctx: &FaultContext, name: &str) -> Result<Look, FaultError> {
+pub(crate) async fn look_at(ctx: &FaultContext, name: &str) -> Result<Look, FaultError> {
     let pods = pods_of(ctx, name).await?;
     Ok(match newest(&pods) {
         None => Look::Settling("there is no pod".into()),

@@ -2,7 +2,8 @@
 //! loop.
 //!
 //! When the cloud says no, to its token or to its session, it ends with code 1 and without a word, as so many real
-//! programs do. When the cloud does not answer, or is too busy, it waits: that is no verdict on its identity.
+//! programs do. When the cloud does not answer, or is too busy, that is no verdict on its identity: it ends so at its
+//! start, when it can do nothing at all, and waits later.
 
 use super::{READY_PORT, ready::Ready};
 use loopdrill_aws::{CloudError, PROBE, Workload};
@@ -16,7 +17,8 @@ pub(super) async fn read_forever(bucket: String, cache: Option<String>) -> ExitC
     loop {
         match workload.read(&bucket, PROBE).await {
             Ok(()) if ready.is_none() => ready = Ready::open(READY_PORT).await.ok(),
-            Ok(()) | Err(CloudError::Unreachable { .. } | CloudError::Throttled { .. }) => {}
+            Ok(()) => {}
+            Err(CloudError::Unreachable { .. } | CloudError::Throttled { .. }) if ready.is_some() => {}
             Err(_) => return ExitCode::from(1),
         }
         tokio::time::sleep(PAUSE).await;

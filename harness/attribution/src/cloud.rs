@@ -22,11 +22,13 @@ struct Reason {
     from: Timestamp,
     until: Option<Timestamp>,
     proofs: Vec<Evidence>,
+    /// The role, where the pod does not name it itself.
+    role: Option<String>,
 }
 
 impl Reason {
     fn new(cause: Cause, confidence: f64, from: Timestamp) -> Self {
-        Self { cause, confidence, from, until: None, proofs: Vec::new() }
+        Self { cause, confidence, from, until: None, proofs: Vec::new(), role: None }
     }
 
     fn proven_by(mut self, signal: &str, value: impl Into<String>, at: Timestamp, api: &str) -> Self {
@@ -65,7 +67,7 @@ fn denied(world: &World, crash: &Crash<'_>, reason: Reason) -> Finding {
     let since = if crash.since >= reason.from { crash.since } else { crash.ended_at.max(reason.from) };
     let account = Subject::new("ServiceAccount", &pod.namespace, &pod.service_account);
     let mut finding = Finding::new(reason.cause, reason.confidence, since).about([pod_subject(pod), account]);
-    if let Some(role) = role(pod) {
+    if let Some(role) = role(pod).or(reason.role.as_deref()) {
         finding.add_subject(Subject::new("CloudRole", "", role));
     }
     for proof in reason.proofs {
@@ -114,6 +116,7 @@ fn reasons(world: &World, crash: &Crash<'_>) -> Vec<Reason> {
         all.extend(bad_token(said, crash));
         all.extend(refused(Cause::TrustDenied, "sts", said, crash).filter(|_| !trust));
     }
+    all.extend([session, object].into_iter().flatten().filter_map(|said| no_verdict(said, crash)));
     if let Some(said) = object {
         all.extend(refused(Cause::IamDenied, "s3", said, crash).filter(|_| !denied));
     }
@@ -130,13 +133,17 @@ fn kept_keys(world: &World, crash: &Crash<'_>) -> Vec<Reason> {
     if crash.pod.cloud.is_none() {
         return Vec::new();
     }
-    let revoked = world.cloud.roles().flat_map(|role| world.cloud.revocations(role));
-    let reason = |r: Revoked| match &r.how {
+    let revoked = world
+        .cloud
+        .roles()
+        .flat_map(|role| world.cloud.revocations(role).into_iter().map(move |r| (role, r)));
+    let reason = |(role, r): (&str, Revoked)| match &r.how {
         Revocation::Sessions(before) if (-ROUNDING..AT_ONCE).contains(&age(crash.since, r.at)) => {
             let value = format!("sessions of the role from before {before} are denied");
             let mut reason = Reason::new(Cause::SessionRevoked, 0.75, r.at.min(crash.since));
             reason = reason.proven_by("policy of the role", value, r.at, "iam");
             reason.until = r.restored_at;
+            reason.role = Some(role.to_owned());
             Some(reason.proven_by("key of the pod", "one that nothing renews", crash.pod.at, "iam"))
         }
         _ => None,
@@ -224,6 +231,27 @@ fn bad_token(said: &Said, crash: &Crash<'_>) -> Option<Reason> {
     let reason = Reason::new(Cause::TokenInvalid, 0.92, from(said.since, crash)?);
     let reason = reason.proven_by("audience of the pod's token", audience, crash.pod.at, "sts");
     Some(reason.proven_by("AssumeRoleWithWebIdentity", "the token is not accepted", said.at, "sts"))
+}
+
+/// The cloud says neither yes nor no: nobody answers, or it is too busy. That is no verdict on whoever asks.
+fn no_verdict(said: &Said, crash: &Crash<'_>) -> Option<Reason> {
+    let (cause, value) = match said.word {
+        CloudWord::Silent => (Cause::CloudUnreachable, "no answer"),
+        CloudWord::Throttled => (Cause::CloudThrottled, "throttled"),
+        _ => return None,
+    };
+    let reason = Reason::new(cause, 0.9, from(said.since, crash)?);
+    Some(reason.proven_by("a fresh token of the account", value, said.at, "sts"))
+}
+
+/// Whether the cloud has let the pod's account in and given it its object since then, where the pod looks for it.
+pub(crate) fn clears(world: &World, pod: &Pod, since: Timestamp) -> bool {
+    let Some(role) = role(pod) else { return pod.cloud.is_none() };
+    let endpoint = pod.cloud.as_ref().map(|c| c.endpoint.as_str()).unwrap_or_default();
+    ["sts", "s3"].iter().all(|api| {
+        let said = world.cloud.said(&pod.namespace, &pod.service_account, role, api);
+        said.is_some_and(|s| s.word == CloudWord::Accepted && s.at > since && s.endpoint == endpoint)
+    })
 }
 
 /// The account is let in where the cloud is, and the pod asks elsewhere.

@@ -270,8 +270,11 @@ fn out_of_memory(world: &World, found: &mut Findings<'_>) {
             Some(bytes) => format!("OOMKilled at a limit of {} MiB, {} times", bytes >> 20, crash.deaths),
             None => format!("OOMKilled without a limit of its own, {} times", crash.deaths),
         };
+        // The kernel's word does not always reach the kubelet: an end before may have been called an error.
+        let told_before = crash.container.last.as_ref().is_none_or(|last| last.reason == crash.end.reason);
+        let since = if told_before { crash.since } else { crash.ended_at };
         let finding =
-            Finding::new(Cause::OutOfMemory, 0.97, crash.since).about([pod_subject(crash.pod)]).proven_by(
+            Finding::new(Cause::OutOfMemory, 0.97, since).about([pod_subject(crash.pod)]).proven_by(
                 format!("container {} terminated", crash.container.name),
                 value,
                 crash.ended_at,

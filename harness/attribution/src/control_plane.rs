@@ -325,7 +325,9 @@ fn api(world: &World, hidden: bool, healthy: bool, found: &mut Findings<'_>) {
     };
     let (refused, queued) = (rejected(world), queued(world));
     let waits = waits_for_cpu(world);
-    let slows = p99.is_some_and(|p| p > SLOW_REQUEST / 2.0);
+    // A moment of half that is a machine with much to do.
+    let half = SLOW_REQUEST / 2.0;
+    let slows = is_slow || p99.is_some_and(|p| p > half) && slow_before(world, half);
     let suffers = slows || refused >= 5.0 || queued >= QUEUED || waits.is_some();
     if grown && suffers {
         let mut finding = base(Cause::ApiOverload, if healthy { 0.88 } else { 0.7 });
@@ -342,7 +344,7 @@ fn api(world: &World, hidden: bool, healthy: bool, found: &mut Findings<'_>) {
             finding = finding.proven_by(SCHEDULING, value, world.now(), &source);
         }
         found.add("api", finding);
-    } else if hidden && is_slow && !grown && world.watched_for() > 60.0 && slow_before(world) {
+    } else if hidden && is_slow && !grown && world.watched_for() > 60.0 && slow_before(world, SLOW_REQUEST) {
         found.add("etcd", base(Cause::EtcdDiskBound, 0.62).about([Subject::new("Component", "", "etcd")]));
     } else if healthy && is_slow && !grown {
         let finding = base(Cause::ControlPlaneStarved, 0.6);
@@ -387,15 +389,15 @@ fn rejected(world: &World) -> f64 {
 }
 
 /// Whether the short requests of the ten seconds before these were slow, too.
-fn slow_before(world: &World) -> bool {
+fn slow_before(world: &World, limit: f64) -> bool {
     let gain =
         world.telemetry.gain("apiserver_request_duration_seconds", is_short, world.ago(20), world.ago(10));
-    gain.count >= 5 && gain.quantile(0.99).is_some_and(|p| p > SLOW_REQUEST)
+    gain.count >= 5 && gain.quantile(0.99).is_some_and(|p| p > limit)
 }
 
 /// Slow without traffic, with a healthy disk: is there CPU at all where the control plane runs?
 fn starved(world: &World, finding: Finding, found: &mut Findings<'_>) {
-    if world.watched_for() < 60.0 || !slow_before(world) {
+    if world.watched_for() < 60.0 || !slow_before(world, SLOW_REQUEST) {
         return;
     }
     for node in world.nodes.iter().filter(|n| has_control_plane(n)) {

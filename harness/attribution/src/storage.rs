@@ -144,8 +144,9 @@ fn unbound_claims(world: &World, found: &mut Findings<'_>) {
         else {
             continue;
         };
-        // A provisioner that has just started fails once or twice; a class that is missing is missing.
-        let patience = if cause == Cause::ProvisioningFailed { 2.0 } else { PROVEN };
+        // A provisioner that has just started fails once or twice; what it cannot do it says at once.
+        let fleeting = cause == Cause::ProvisioningFailed && !text::is_final(&value);
+        let patience = if fleeting { 2.0 } else { PROVEN };
         if !found.lasts(since, patience) {
             continue;
         }

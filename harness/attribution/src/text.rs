@@ -22,6 +22,19 @@ fn any(text: &str, patterns: &[&str]) -> bool {
     patterns.iter().any(|p| text.contains(p))
 }
 
+/// Whether a driver says that trying again will not help, by the codes of gRPC.
+pub(crate) fn is_final(message: &str) -> bool {
+    const FINAL: &[&str] = &[
+        "code = failedprecondition",
+        "code = invalidargument",
+        "code = notfound",
+        "code = outofrange",
+        "code = permissiondenied",
+        "code = unimplemented",
+    ];
+    any(&words(message), FINAL)
+}
+
 /// Words of a network that does not answer.
 const UNREACHABLE: &[&str] = &[
     "dial tcp",

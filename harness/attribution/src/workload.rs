@@ -1,6 +1,7 @@
 //! Workload: the application itself is to blame, or what was written about it.
 
 use crate::{
+    cloud,
     crash::{Crash, crashes},
     finding::{Finding, Findings, PROVEN, excerpt, pod_subject},
     identity, text,
@@ -87,11 +88,15 @@ fn exits(world: &World, found: &mut Findings<'_>) {
 /// Seconds that whoever else may be to blame for a crash loop gets to show it.
 const UNSURE: f64 = 5.0;
 
-/// Nobody else can still turn out to be to blame: it has no cloud that is asked only after a crash, and no token, or
-/// the API server has told since then whether it refused one.
+/// Nobody else can still turn out to be to blame: it has no token, or the API server has told since then whether it
+/// refused one; it has no cloud, or that was asked since then and lets it in.
 fn stands_alone(world: &World, crash: &Crash<'_>) -> bool {
     let mut told = world.telemetry.metric("authentication_attempts").filter_map(|(_, series)| series.last());
-    crash.pod.cloud.is_none() && (crash.pod.tokens.is_empty() || told.any(|(at, _)| *at > crash.loops_since))
+    let (pod, since) = (crash.pod, crash.loops_since);
+    match pod.cloud {
+        Some(_) => cloud::clears(world, pod, since),
+        None => pod.tokens.is_empty() || told.any(|(at, _)| *at > since),
+    }
 }
 
 /// It ended more than once; or it failed for good, alone or with others of its Job.

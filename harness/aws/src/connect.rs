@@ -17,6 +17,8 @@ use std::time::Duration;
 
 /// Attempts at one call. Throttling is retried with a pause that grows from a fifth of a second to ten.
 const ATTEMPTS: u32 = 8;
+/// Attempts of whoever wants to know what the cloud says now. It is also the SDK's own default.
+const FEW: u32 = 3;
 
 /// A client for TLS, which needs the machine's root certificates; or one for an endpoint without TLS, which works where
 /// there are none, as in a pod that holds this program and nothing else.
@@ -29,10 +31,6 @@ fn http_client() -> SharedHttpClient {
 
 /// A configuration from the environment, as all of the SDK's programs have it.
 pub(crate) fn loader() -> aws_config::ConfigLoader {
-    let retry = RetryConfig::standard()
-        .with_max_attempts(ATTEMPTS)
-        .with_initial_backoff(Duration::from_millis(200))
-        .with_max_backoff(Duration::from_secs(10));
     let limits = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(3))
         .operation_attempt_timeout(Duration::from_secs(10))
@@ -40,8 +38,15 @@ pub(crate) fn loader() -> aws_config::ConfigLoader {
         .build();
     aws_config::defaults(BehaviorVersion::latest())
         .http_client(http_client())
-        .retry_config(retry)
+        .retry_config(retries(FEW))
         .timeout_config(limits)
+}
+
+fn retries(attempts: u32) -> RetryConfig {
+    RetryConfig::standard()
+        .with_max_attempts(attempts)
+        .with_initial_backoff(Duration::from_millis(200))
+        .with_max_backoff(Duration::from_secs(10))
 }
 
 fn of_target(target: &AwsTarget) -> aws_config::ConfigLoader {
@@ -55,7 +60,7 @@ fn of_target(target: &AwsTarget) -> aws_config::ConfigLoader {
 /// The configuration of a target with its credentials; these are resolved here, so that their absence is told as
 /// that.
 pub(crate) async fn with_credentials(target: &AwsTarget) -> Result<SdkConfig, CloudError> {
-    let mut loader = of_target(target);
+    let mut loader = of_target(target).retry_config(retries(ATTEMPTS));
     if let Some(file) = &target.credentials_file {
         let files = EnvConfigFiles::builder().with_file(EnvConfigFileKind::Credentials, file).build();
         let how = ProviderConfig::without_region().with_http_client(http_client());

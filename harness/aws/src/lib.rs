@@ -31,4 +31,4 @@ pub use error::CloudError;
 pub use iam::Iam;
 pub use role::{Edit, Part, RoleState, excerpt};
 pub use session::{Answer, Door, PROBE, Session};
-pub use workload::Workload;
+pub use workload::{CLOCK_AHEAD, Workload};

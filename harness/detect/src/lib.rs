@@ -30,7 +30,7 @@ pub use nothing::Nothing;
 pub use prometheus::{Mapping, MappingError, Prometheus, PrometheusOptions};
 pub use replay::{Moment, Player};
 pub use score::{Scored, Scorer, Verdict};
-pub use strays::{Key, Strays, key};
+pub use strays::{Key, Strays, is_role, key};
 
 use std::{collections::BTreeSet, sync::Arc};
 

@@ -4,7 +4,7 @@
 //! engine does: findings in a drill's reach that were not there before the injection, as they stand when the
 //! detector's time is over. A finding in no drill's reach is a false alarm.
 
-use crate::strays::{Key, Strays, key};
+use crate::strays::{Key, Strays, is_role, key};
 use loopdrill_model::{Cause, Diagnoses, Diagnosis, Expectation, FaultId, Loop, Timestamp};
 use loopdrill_observe::record::{Did, Mark, Reach};
 use std::collections::BTreeSet;
@@ -75,6 +75,7 @@ impl Open {
                 let node = s.name.split('/').next().unwrap_or_default();
                 s.namespace == self.reach.namespace && !s.namespace.is_empty()
                     || s.namespace.is_empty() && self.reach.nodes.iter().any(|n| n == node)
+                    || is_role(s, |name| self.reach.roles.iter().any(|r| r == name))
             })
     }
 

@@ -1,6 +1,6 @@
 //! Findings that nothing explains: false alarms.
 
-use loopdrill_model::{Cause, Diagnosis, Loop};
+use loopdrill_model::{Cause, Diagnosis, Loop, Subject};
 use std::collections::BTreeSet;
 
 /// What makes a finding the same finding.
@@ -10,6 +10,12 @@ pub type Key = (Loop, Option<Cause>, Vec<String>);
 #[must_use]
 pub fn key(d: &Diagnosis) -> Key {
     (d.control_loop, d.cause, d.subjects.iter().map(ToString::to_string).collect())
+}
+
+/// Whether it is a cloud role whose name, the last part of its ARN, is one of these.
+#[must_use]
+pub fn is_role(subject: &Subject, one_of: impl Fn(&str) -> bool) -> bool {
+    subject.kind == "CloudRole" && subject.name.rsplit('/').next().is_some_and(one_of)
 }
 
 /// One detector's false alarms: each finding once.
@@ -52,7 +58,7 @@ impl Strays {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use loopdrill_model::{Subject, Timestamp};
+    use loopdrill_model::Timestamp;
 
     fn finding(name: &str) -> Diagnosis {
         Diagnosis {

@@ -1,6 +1,6 @@
 //! Which of the detector's findings count for which drill.
 
-use loopdrill_detect::Strays;
+use loopdrill_detect::{Strays, is_role};
 use loopdrill_faults::{Footprint, Resource};
 use loopdrill_model::{Diagnosis, FaultId};
 use loopdrill_observe::record::Reach;
@@ -14,22 +14,29 @@ use std::{
 pub(crate) struct Scope {
     namespace: String,
     nodes: BTreeSet<String>,
+    /// Cloud roles: who lives from one elsewhere suffers, too.
+    roles: BTreeSet<String>,
     everything: bool,
 }
 
 impl Scope {
     pub(crate) fn of(namespace: &str, footprint: &Footprint) -> Self {
-        let mut scope = Self { namespace: namespace.into(), nodes: BTreeSet::new(), everything: false };
+        let mut scope = Self {
+            namespace: namespace.into(),
+            nodes: BTreeSet::new(),
+            roles: BTreeSet::new(),
+            everything: false,
+        };
         for broken in footprint.broken() {
             match broken {
                 Resource::NodeLife(n) | Resource::NodeNetwork(n) | Resource::NodeCapacity(n) => {
                     scope.nodes.insert(n.clone());
                 }
                 Resource::ControlPlane | Resource::Cluster => scope.everything = true,
-                Resource::Registry
-                | Resource::CloudRole(_)
-                | Resource::ZoneStorage(_)
-                | Resource::DefaultStorageClass => {}
+                Resource::CloudRole(role) => {
+                    scope.roles.insert(role.clone());
+                }
+                Resource::Registry | Resource::ZoneStorage(_) | Resource::DefaultStorageClass => {}
             }
         }
         scope
@@ -40,7 +47,9 @@ impl Scope {
         self.everything
             || d.subjects.iter().any(|s| {
                 let node = s.name.split('/').next().unwrap_or_default();
-                s.namespace == self.namespace || (s.namespace.is_empty() && self.nodes.contains(node))
+                s.namespace == self.namespace
+                    || (s.namespace.is_empty() && self.nodes.contains(node))
+                    || is_role(s, |name| self.roles.contains(name))
             })
     }
 
@@ -49,6 +58,7 @@ impl Scope {
         Reach {
             namespace: self.namespace.clone(),
             nodes: self.nodes.iter().cloned().collect(),
+            roles: self.roles.iter().cloned().collect(),
             everything: self.everything,
         }
     }
@@ -127,6 +137,10 @@ mod tests {
         assert!(scope.holds(&finding("Node", "", "n1")));
         assert!(scope.holds(&finding("Interface", "", "n1/overlay")));
         assert!(!scope.holds(&finding("Node", "", "n2")));
+        let scope = Scope::of("ns", &Footprint::default().breaks(Resource::CloudRole("app".into())));
+        assert!(scope.holds(&finding("CloudRole", "", "arn:aws:iam::123456789012:role/team/app")));
+        assert!(!scope.holds(&finding("CloudRole", "", "arn:aws:iam::123456789012:role/other")));
+        assert!(!scope.holds(&finding("Pod", "elsewhere", "app")));
     }
 
     #[test]

@@ -97,6 +97,7 @@ causes! {
     TrafficFiltered => "traffic-filtered", Network, "a policy or filter drops the traffic";
     DnsFailure => "dns-failure", Network, "cluster names do not resolve";
     RegistryUnreachable => "registry-unreachable", Network, "the registry does not answer";
+    CloudUnreachable => "cloud-unreachable", Network, "the cloud's API does not answer";
     NoReadyEndpoints => "no-ready-endpoints", Workload, "the Service has no ready endpoint";
     BackendSlow => "backend-slow", Workload, "the backend answers too slowly at every size";
     VolumeZoneMismatch => "volume-zone-mismatch", Storage, "the volume is pinned to a zone where the pod may not run";
@@ -107,6 +108,7 @@ causes! {
     ApiOverload => "api-overload", ControlPlane, "clients ask more of the API server than it can serve";
     ControlPlaneStarved => "control-plane-starved", ControlPlane, "etcd or the API server lacks CPU or memory";
     WebhookBlocked => "webhook-blocked", ControlPlane, "an admission webhook blocks the API";
+    CloudThrottled => "cloud-throttled", Workload, "the cloud's API throttles the account's requests";
     BadConfiguration => "bad-configuration", Workload, "the workload refers to something that does not exist";
     ProbeFailing => "probe-failing", Workload, "a probe fails while the container runs";
     ImageNotFound => "image-not-found", Workload, "the image or tag does not exist";

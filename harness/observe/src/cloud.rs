@@ -21,11 +21,13 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
-use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until, timeout};
 
 const PERIOD: Duration = Duration::from_secs(2);
 const LIMIT: Duration = Duration::from_secs(8);
+/// A new failure is asked about so long after the last round at the latest, and many at once in one.
+const SOON: Duration = Duration::from_millis(500);
 /// The cloud is asked for an account as long as its last failure is not older. Back-off grows to five minutes.
 const FAILING: SignedDuration = SignedDuration::from_mins(6);
 /// Accounts that are asked for in one round.
@@ -56,23 +58,28 @@ struct Identities {
 }
 
 impl Identities {
-    fn take(&mut self, signal: Signal) {
-        match signal {
-            Signal::Gone(gone) => drop(self.pods.remove(&gone.uid)),
-            Signal::Pod(pod) => {
-                let Some(bearer) = bearer(&pod) else { return };
-                if let Some(last) = crash::failures(&pod).iter().map(|f| f.ended).max() {
-                    let known = self.failing.entry(bearer.clone()).or_insert(last);
-                    *known = (*known).max(last);
-                }
-                self.pods.insert(pod.uid.clone(), bearer);
+    /// Says whether an account has failed anew.
+    fn take(&mut self, signal: Signal) -> bool {
+        let pod = match signal {
+            Signal::Pod(pod) => pod,
+            Signal::Gone(gone) => {
+                self.pods.remove(&gone.uid);
+                return false;
             }
-            _ => {}
+            _ => return false,
+        };
+        let Some(bearer) = bearer(&pod) else { return false };
+        self.pods.insert(pod.uid.clone(), bearer.clone());
+        let Some(last) = crash::failures(&pod).iter().map(|f| f.ended).max() else { return false };
+        let before = self.failing.insert(bearer.clone(), last);
+        if before.is_some_and(|known| known > last) {
+            self.failing.extend(before.map(|known| (bearer, known)));
         }
+        before.is_none_or(|known| last > known)
     }
 
-    fn roles(&self) -> BTreeSet<&str> {
-        self.pods.values().map(|b| b.role.as_str()).collect()
+    fn roles(&self) -> BTreeSet<String> {
+        self.pods.values().map(|b| b.role.clone()).collect()
     }
 
     /// Those whose containers failed lately and that still have a pod.
@@ -91,29 +98,62 @@ fn bearer(pod: &Pod) -> Option<Bearer> {
     Some(Bearer { account, role, audience })
 }
 
-/// Follows roles and asks.
+/// Follows roles and asks. The one does not wait for the other: where the cloud is silent, that has to be told, too.
 pub(crate) async fn follow(
     client: Client,
     target: AwsTarget,
-    mut news: mpsc::Receiver<Signal>,
+    news: mpsc::Receiver<Signal>,
     sink: Sink,
 ) -> Result<(), NobodyListens> {
-    let mut identities = Identities::default();
+    let (tell, arns) = watch::channel(BTreeSet::new());
+    tokio::select! {
+        ended = follow_roles(&target, arns, &sink) => ended,
+        ended = follow_bearers(&client, &target, news, &tell, &sink) => ended,
+    }
+}
+
+/// Reads the roles that pods name.
+async fn follow_roles(
+    target: &AwsTarget,
+    arns: watch::Receiver<BTreeSet<String>>,
+    sink: &Sink,
+) -> Result<(), NobodyListens> {
     let mut roles = Roles { told: HashMap::new(), iam: None };
-    let door = Door::of(&target).await;
     let mut clock = crate::backoff::every(PERIOD);
     loop {
+        clock.tick().await;
+        let named = arns.borrow().clone();
+        roles.read(target, &named, sink).await?;
+    }
+}
+
+/// Asks for accounts that fail, until there are no more news.
+async fn follow_bearers(
+    client: &Client,
+    target: &AwsTarget,
+    mut news: mpsc::Receiver<Signal>,
+    tell: &watch::Sender<BTreeSet<String>>,
+    sink: &Sink,
+) -> Result<(), NobodyListens> {
+    let mut identities = Identities::default();
+    let door = Door::of(target).await;
+    let (mut asked, mut due) = (Instant::now(), Instant::now());
+    loop {
         tokio::select! {
+            biased;
             signal = news.recv() => {
                 let Some(signal) = signal else { return Ok(()) };
-                identities.take(signal);
+                if identities.take(signal) {
+                    due = due.min(asked + SOON);
+                }
                 continue;
             }
-            _ = clock.tick() => {}
+            () = sleep_until(due) => {}
         }
-        roles.read(&target, &identities.roles(), &sink).await?;
+        (asked, due) = (Instant::now(), Instant::now() + PERIOD);
+        tell.send_replace(identities.roles());
         for bearer in identities.questions() {
-            ask(&client, &door, &target, &bearer, &sink).await?;
+            ask(client, &door, target, &bearer, sink).await?;
         }
     }
 }
@@ -128,11 +168,11 @@ impl Roles {
     async fn read(
         &mut self,
         target: &AwsTarget,
-        arns: &BTreeSet<&str>,
+        arns: &BTreeSet<String>,
         sink: &Sink,
     ) -> Result<(), NobodyListens> {
         let source = Source::cloud("iam");
-        for name in target.roles.iter().filter(|name| arns.contains(target.role_arn(name).as_str())) {
+        for name in target.roles.iter().filter(|name| arns.contains(&target.role_arn(name))) {
             match timeout(LIMIT, self.role(target, name)).await {
                 Ok(Ok(state)) => {
                     sink.works(&source).await?;

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | 1 | observations, not compressed |
 //! | 2 | judgements and marks; gzip; numbers that come back bit by bit |
-//! | 3 | a mark before the injection begins |
+//! | 3 | a mark before the injection begins; the cloud roles that a drill breaks |
 
 mod entry;
 mod tape;

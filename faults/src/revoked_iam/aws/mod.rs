@@ -190,7 +190,7 @@ fn pinned(ctx: &FaultContext, name: &str, args: &[&str]) -> Result<Workload, Fau
 }
 
 /// The role is broken, the node of the victim used.
-fn footprint(cluster: &ClusterFacts) -> Footprint {
+pub(crate) fn footprint(cluster: &ClusterFacts) -> Footprint {
     let footprint = Footprint::default().uses(Resource::ControlPlane);
     let roles = cluster.cloud.iter().map(|cloud| cloud.aws.victim_role());
     let footprint = roles.fold(footprint, |f, role| f.breaks(Resource::CloudRole(role.into())));
@@ -205,12 +205,12 @@ fn named(cluster: &ClusterFacts) -> (&str, &str) {
     cloud.map_or(("the role", "the target's"), |c| (c.aws.victim_role(), c.aws.account_id.as_str()))
 }
 
-/// A fresh token of the victim's account for the cloud.
-async fn token(ctx: &FaultContext) -> Result<String, FaultError> {
+/// A fresh token of an account for the cloud.
+pub(crate) async fn token(ctx: &FaultContext, account: &str) -> Result<String, FaultError> {
     let accounts = api::<ServiceAccount>(ctx);
     let request: TokenRequest = typed(json!({"spec": {"audiences": [AUDIENCE], "expirationSeconds": 600}}));
-    let given = accounts.create_token_request(NAME, &PostParams::default(), &request).await;
-    let given = given.map_err(FaultError::api(format!("ask for a token of ServiceAccount {NAME}")))?;
+    let given = accounts.create_token_request(account, &PostParams::default(), &request).await;
+    let given = given.map_err(FaultError::api(format!("ask for a token of ServiceAccount {account}")))?;
     Ok(given.status.and_then(|s| s.token).unwrap_or_default())
 }
 
@@ -219,7 +219,7 @@ impl Aws {
     async fn ask_the_cloud(&self, ctx: &FaultContext) -> Result<Seen<Vec<Evidence>>, FaultError> {
         let target = &cloud(&ctx.target.facts)?.aws;
         let door = Door::of(target).await;
-        let said = match door.begin(&target.role_arn(target.victim_role()), &token(ctx).await?).await {
+        let said = match door.begin(&target.role_arn(target.victim_role()), &token(ctx, NAME).await?).await {
             Ok(session) if self.way == Way::Policy => door.read(&session, &target.bucket, PROBE).await,
             Ok(_) => Ok(()),
             Err(e) => Err(e),

@@ -45,7 +45,7 @@ pub(super) struct StaticKey {
 async fn start_keyed(ctx: &FaultContext) -> Result<(), FaultError> {
     let target = &cloud(&ctx.target.facts)?.aws;
     let begun =
-        Door::of(target).await.begin(&target.role_arn(target.victim_role()), &token(ctx).await?).await;
+        Door::of(target).await.begin(&target.role_arn(target.victim_role()), &token(ctx, NAME).await?).await;
     let session = begun.map_err(|e| FaultError::Unfit(format!("no key for the Secret: {e}")))?;
     let mut env = place(target);
     let mut data = Map::new();

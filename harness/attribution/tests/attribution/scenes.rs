@@ -17,6 +17,8 @@ pub(crate) const CASES: &[Case] = &[
     Case { cause: Cause::IamDenied, tell: cloud_policy_detached, decisive: is_of_the_cloud },
     Case { cause: Cause::TrustDenied, tell: cloud_trust_cut, decisive: is_of_the_cloud },
     Case { cause: Cause::SessionRevoked, tell: cloud_sessions_revoked, decisive: is_of_the_cloud },
+    Case { cause: Cause::CloudUnreachable, tell: cloud_silent, decisive: is_of_the_cloud },
+    Case { cause: Cause::CloudThrottled, tell: cloud_throttled, decisive: is_of_the_cloud },
     Case { cause: Cause::PullUnauthorized, tell: pull_unauthorized, decisive: is_pod },
     Case { cause: Cause::ImageNotFound, tell: image_not_found, decisive: is_pod },
     Case { cause: Cause::RegistryUnreachable, tell: registry_unreachable, decisive: is_pod },
@@ -112,6 +114,14 @@ fn cloud_revoked(
     s.pass(0.5);
     s.dies(pod, 1, "Error", 1);
     s.pass(1.0);
+}
+
+pub(crate) fn cloud_silent(s: &mut Scene) {
+    cloud_revoked(s, |_| {}, CloudWord::Silent, None);
+}
+
+pub(crate) fn cloud_throttled(s: &mut Scene) {
+    cloud_revoked(s, |_| {}, CloudWord::Throttled, None);
 }
 
 pub(crate) fn cloud_policy_detached(s: &mut Scene) {

@@ -4,7 +4,7 @@ use crate::{Failure, cluster::LabArgs, interrupt, names::OutputFormat};
 use loopdrill_lab::{Lab, Progress, UpOptions, lease};
 use loopdrill_model::ExitStatus;
 use serde_json::json;
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 /// The commands of `loopdrill lab`.
 #[derive(Debug, clap::Subcommand)]

@@ -77,6 +77,9 @@ pub struct Reach {
     /// The nodes that it breaks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nodes: Vec<String>,
+    /// The cloud roles that it breaks. Since version 3.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
     /// Anywhere.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub everything: bool,
