@@ -254,12 +254,16 @@ fn a_pod_that_asks_elsewhere_is_told_by_its_own_environment() {
 
 #[test]
 fn a_cloud_that_is_silent_or_busy_has_denied_nothing() {
-    for word in [CloudWord::Silent, CloudWord::Throttled, CloudWord::Unclear] {
+    for (word, cause) in [
+        (CloudWord::Silent, CloudUnreachable),
+        (CloudWord::Throttled, CloudThrottled),
+        (CloudWord::Unclear, ApplicationExit),
+    ] {
         let mut s = Scene::lab();
         crashing_in_the_cloud(&mut s);
         s.cloud_says(word, None);
         s.pass(1.0);
-        assert_eq!(s.causes(), [ApplicationExit], "{word:?}");
+        assert_eq!(s.causes(), [cause], "{word:?}");
     }
 }
 

@@ -143,6 +143,10 @@ fn interval(recording: &Recording, at: Timestamp) -> f64 {
     pauses.filter(|pause| *pause > 0.5).last().unwrap_or(1.0).max(1.0)
 }
 
+fn is_of_a_cloud(entry: &Entry) -> bool {
+    matches!(entry, Entry::Seen(o) if o.source == Source::cloud("sts"))
+}
+
 /// What is watched is judged within a second; what is measured within an interval and a second.
 #[test]
 fn the_diagnosis_follows_its_evidence() {
@@ -156,6 +160,8 @@ fn the_diagnosis_follows_its_evidence() {
                 (Some(Loop::ControlPlane), _) | (_, Some(Cause::TokenInvalid)) => {
                     interval(recording, to) + 1.0
                 }
+                // A cloud is asked every two seconds.
+                _ if recording.entries.iter().any(is_of_a_cloud) => 3.0,
                 _ => 1.0,
             };
             println!("{:<40} {lag:.2} s of {most:.2} s", s.drill.to_string());
