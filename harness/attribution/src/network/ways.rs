@@ -143,8 +143,8 @@ pub(super) fn turns_since(world: &World, way: &Way<'_>) -> Option<Timestamp> {
         .filter(|(t, _)| world.age(*t) < 30.0)
         .map(|(t, a)| (*t, matches!(a, ProbeResult::Lost)))
         .collect();
-    let turns = lost.windows(2).filter(|pair| pair[0].1 != pair[1].1).map(|pair| pair[1].0);
-    let since = turns.skip(TURNS - 1).next()?;
+    let mut turns = lost.windows(2).filter(|pair| pair[0].1 != pair[1].1).map(|pair| pair[1].0);
+    let since = turns.nth(TURNS - 1)?;
     lost.iter().any(|(t, lost)| *lost && world.age(*t) < 8.0).then_some(since)
 }
 

@@ -139,8 +139,8 @@ fn interval(recording: &Recording, at: Timestamp) -> f64 {
         _ => None,
     });
     let read: Vec<_> = read.collect();
-    let pauses = read.windows(2).map(|w| w[1].duration_since(w[0]).as_secs_f64());
-    pauses.filter(|pause| *pause > 0.5).last().unwrap_or(1.0).max(1.0)
+    let mut pauses = read.windows(2).map(|w| w[1].duration_since(w[0]).as_secs_f64());
+    pauses.rfind(|pause| *pause > 0.5).unwrap_or(1.0).max(1.0)
 }
 
 fn is_of_a_cloud(entry: &Entry) -> bool {
