@@ -116,7 +116,8 @@ fn reasons(world: &World, crash: &Crash<'_>) -> Vec<Reason> {
         all.extend(bad_token(said, crash));
         all.extend(refused(Cause::TrustDenied, "sts", said, crash).filter(|_| !trust));
     }
-    all.extend([session, object].into_iter().flatten().filter_map(|said| no_verdict(said, crash)));
+    let asked = [("sts", session), ("s3", object)].into_iter();
+    all.extend(asked.filter_map(|(api, said)| no_verdict(api, said?, crash)));
     if let Some(said) = object {
         all.extend(refused(Cause::IamDenied, "s3", said, crash).filter(|_| !denied));
     }
@@ -233,15 +234,18 @@ fn bad_token(said: &Said, crash: &Crash<'_>) -> Option<Reason> {
     Some(reason.proven_by("AssumeRoleWithWebIdentity", "the token is not accepted", said.at, "sts"))
 }
 
-/// The cloud says neither yes nor no: nobody answers, or it is too busy. That is no verdict on whoever asks.
-fn no_verdict(said: &Said, crash: &Crash<'_>) -> Option<Reason> {
-    let (cause, value) = match said.word {
-        CloudWord::Silent => (Cause::CloudUnreachable, "no answer"),
+/// The cloud says neither yes nor no: nobody answers, or it is too busy. That is no verdict on whoever asks. Also when it
+/// is over: who still backs off from it has not failed by itself.
+fn no_verdict(api: &str, said: &Said, crash: &Crash<'_>) -> Option<Reason> {
+    let (word, last_at) = said.no_verdict?;
+    let (cause, value) = match word {
         CloudWord::Throttled => (Cause::CloudThrottled, "throttled"),
-        _ => return None,
+        _ => (Cause::CloudUnreachable, "no answer"),
     };
-    let reason = Reason::new(cause, 0.9, from(said.since, crash)?);
-    Some(reason.proven_by("a fresh token of the account", value, said.at, "sts"))
+    let stands = said.word == word;
+    let mut reason = Reason::new(cause, 0.9, from(if stands { said.since } else { last_at }, crash)?);
+    reason.until = (!stands).then_some(last_at);
+    Some(reason.proven_by("a fresh token of the account", value, last_at, api))
 }
 
 /// Whether the cloud has let the pod's account in and given it its object since then, where the pod looks for it.

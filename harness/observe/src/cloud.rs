@@ -71,11 +71,11 @@ impl Identities {
         let Some(bearer) = bearer(&pod) else { return false };
         self.pods.insert(pod.uid.clone(), bearer.clone());
         let Some(last) = crash::failures(&pod).iter().map(|f| f.ended).max() else { return false };
-        let before = self.failing.insert(bearer.clone(), last);
-        if before.is_some_and(|known| known > last) {
-            self.failing.extend(before.map(|known| (bearer, known)));
+        if self.failing.get(&bearer).is_some_and(|known| *known >= last) {
+            return false;
         }
-        before.is_none_or(|known| last > known)
+        self.failing.insert(bearer, last);
+        true
     }
 
     fn roles(&self) -> BTreeSet<String> {

@@ -37,6 +37,8 @@ pub(crate) struct Said {
     pub(crate) since: Timestamp,
     /// When it last said no.
     pub(crate) denied_at: Option<Timestamp>,
+    /// When it last gave no verdict, silent or throttling, and which of them.
+    pub(crate) no_verdict: Option<(CloudWord, Timestamp)>,
     /// Where it was asked.
     pub(crate) endpoint: String,
 }
@@ -65,14 +67,17 @@ impl Cloud {
         let question =
             (account.namespace.clone(), account.name.clone(), answer.role.clone(), answer.api.clone());
         let denied_at = (answer.word == CloudWord::Denied).then_some(at);
+        let mute = matches!(answer.word, CloudWord::Silent | CloudWord::Throttled);
+        let no_verdict = mute.then_some((answer.word, at));
         let endpoint = answer.endpoint.clone();
-        let fresh = Said { word: answer.word, at, since: at, denied_at, endpoint };
+        let fresh = Said { word: answer.word, at, since: at, denied_at, no_verdict, endpoint };
         let known = self.answers.entry(question).or_insert_with(|| fresh.clone());
         if at < known.at {
             return;
         }
         let since = if known.word == answer.word { known.since } else { at };
-        *known = Said { since, denied_at: denied_at.or(known.denied_at), ..fresh };
+        let (denied_at, no_verdict) = (denied_at.or(known.denied_at), no_verdict.or(known.no_verdict));
+        *known = Said { since, denied_at, no_verdict, ..fresh };
     }
 
     /// Forgets answers from before `before`. The roles stay: they are few, and told only when they change.

@@ -163,3 +163,17 @@ fn a_kill_long_ago_is_history() {
     s.pass(40.0);
     assert_eq!(s.causes(), []);
 }
+
+#[test]
+fn an_end_that_was_called_an_error_is_no_evidence_of_too_little_memory() {
+    let mut s = Scene::lab();
+    let pod = s.pod("victim", |p| p.containers[0].memory_limit_bytes = Some(64 * MI));
+    let pod = s.dies(pod, 137, "Error", 0);
+    s.pass(0.5);
+    let pod = s.runs_again(pod);
+    s.pass(1.5);
+    s.dies(pod, 137, "OOMKilled", 1);
+    s.pass(0.5);
+    assert_eq!(s.causes(), [OutOfMemory]);
+    assert_eq!(s.diagnoses()[0].first_evidence_at, s.ago(0.5));
+}

@@ -343,3 +343,18 @@ fn requests_that_queue_show_an_overload_before_they_are_slow() {
     assert_eq!(told(80.0), [ApiOverload]);
     assert_eq!(told(2.0), [], "they are many, and served");
 }
+
+#[test]
+fn a_busy_moment_of_half_a_second_is_no_overload_and_one_that_lasts_is() {
+    let mut s = Scene::lab();
+    let (writes, asked) = steady(&mut s, 40);
+    for second in 1..=22 {
+        fsyncs(&mut s, writes + 30 * second, 0);
+        answered(&mut s, asked + 400 * second, 40 * second, 0);
+        s.pass(1.0);
+        if second == 9 {
+            assert_eq!(s.causes(), []);
+        }
+    }
+    assert_eq!(s.causes(), [ApiOverload]);
+}

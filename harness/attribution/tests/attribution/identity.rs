@@ -264,6 +264,11 @@ fn a_cloud_that_is_silent_or_busy_has_denied_nothing() {
         s.cloud_says(word, None);
         s.pass(1.0);
         assert_eq!(s.causes(), [cause], "{word:?}");
+        if word != CloudWord::Unclear {
+            s.cloud_says(CloudWord::Accepted, Some(CloudWord::Accepted));
+            s.pass(8.0);
+            assert_eq!(s.causes(), [], "{word:?} is over, and the container only backs off from it");
+        }
     }
 }
 

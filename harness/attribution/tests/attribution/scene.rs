@@ -232,7 +232,7 @@ impl Scene {
         container.restarts = restarts;
         container.ready = false;
         if restarts > 0 {
-            container.last = Some(end.clone());
+            container.last.get_or_insert_with(|| end.clone());
         }
         container.state = ContainerState::Terminated(end);
         pod.ready = false;
