@@ -7,7 +7,7 @@ mod support;
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, ResourceExt, api::ListParams};
-use loopdrill_checklist::{Results, Status, checks};
+use loopdrill_checklist::{Evidence, Results, Status, checks};
 use loopdrill_model::{Outcome, RunReport};
 use serde_json::Value;
 use std::{fs, process::Output};
@@ -93,11 +93,11 @@ fn a_snapshot_gives_the_same_results_and_holds_no_secret(lab: &TestLab, live: &R
         assert!(!saved.contains(secret), "the snapshot holds {secret}");
     }
     let offline = results(&lab.output(&["check", "--snapshot", file, "--output", "json"]), 1);
-    let failed = |r: &Results| {
+    let lasting = |r: &Results| {
         let of = r.checks.iter().filter(|c| c.status == Status::Fail && !c.id.starts_with("CP"));
         of.map(|c| c.id.clone()).collect::<Vec<_>>()
     };
-    assert_eq!(failed(&offline), failed(live));
+    assert_eq!(lasting(&offline), lasting(live));
 }
 
 #[test]
@@ -105,9 +105,10 @@ fn hardened_fails_nothing() {
     let _alone = alone();
     let lab = TestLab::with_profile("hardened", "hardened");
     let config = concat!(env!("CARGO_MANIFEST_DIR"), "/suites/profiles/hardened/check.yaml");
-    // The disk of a machine on which other tests run is no fault of the profile.
-    let results = check(&lab, &["--probes", "--config", config, "--ignore", "CP-01"], 0);
-    assert_eq!(results.checks.len(), 29);
+    // How fast a machine is on which other tests run is no fault of the profile.
+    let machine = ["--ignore", "CP-01", "--ignore", "CP-02"];
+    let results = check(&lab, &[&["--probes", "--config", config], &machine[..]].concat(), 0);
+    assert_eq!(results.checks.len(), checks::all().count() - 2);
     for result in &results.checks {
         let expected: &[Status] = match result.id.as_str() {
             // No Prometheus in the lab.
@@ -190,8 +191,16 @@ fn check(lab: &TestLab, more: &[&str], code: i32) -> Results {
 
 fn results(output: &Output, code: i32) -> Results {
     let told = || format!("{}\n{}", text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(code), "{}", told());
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {}", told()))
+    let results = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {}", told()));
+    assert_eq!(output.status.code(), Some(code), "failed: {:#?}\n{}", failed(&results), text(&output.stderr));
+    results
+}
+
+/// What failed and why, without the remedies and all that passed.
+fn failed(results: &Results) -> Vec<(&str, Vec<String>)> {
+    let failed = results.checks.iter().filter(|c| c.status == Status::Fail);
+    let why = |e: &Evidence| format!("{}: {}", e.object, e.value);
+    failed.map(|c| (c.id.as_str(), c.evidence.iter().map(why).collect())).collect()
 }
 
 /// The cluster's namespaces, of which a probe would leave one.

@@ -7,7 +7,7 @@ use crate::{
     text,
     world::{Seen, World, float},
 };
-use loopdrill_model::{Cause, ChainLink, Source, Subject, signal::*};
+use loopdrill_model::{Cause, ChainLink, Source, Subject, Timestamp, signal::*};
 
 pub(crate) fn look(world: &World, pending: &[Pending<'_>], found: &mut Findings<'_>) {
     for p in pending {
@@ -190,7 +190,7 @@ fn nodes_down(world: &World, found: &mut Findings<'_>) {
         if let Some(asked) = unanswered {
             finding.gone = true;
             let source = Source::other("probes");
-            let value = format!("none of {asked} within 10 s");
+            let value = format!("none of {asked} within {SILENCE} s or more");
             finding = finding.proven_by("probes that the machine answers", value, world.now(), &source);
         }
         found.add(format!("node/{}", node.name), finding);
@@ -200,24 +200,27 @@ fn nodes_down(world: &World, found: &mut Findings<'_>) {
 /// How often the node was asked lately by others that are well, when it never answered: then its machine is gone,
 /// and not only its kubelet silent.
 fn unanswered_probes(world: &World, node: &str) -> Option<usize> {
-    let mut asked = 0;
-    for (_, sizes) in world.probes.paths().filter(|(path, _)| {
+    let paths = world.probes.paths().filter(|(path, _)| {
         path.to == node
             && path.from != node
             && path.path != ProbePath::Dns
             && world.ready_for(&path.from) > 0.0
-    }) {
-        for (_, answer) in
-            sizes.values().flat_map(|s| s.iter().rev().take_while(|(at, _)| world.age(*at) < 10.0))
-        {
-            if matches!(answer, ProbeResult::Passed { .. }) {
-                return None;
-            }
-            asked += 1;
-        }
+    });
+    let lately = |at: Timestamp| world.age(at) < 3.0 * SILENCE;
+    let answers = paths.flat_map(|(_, sizes)| sizes.values()).flat_map(|s| s.iter()).filter(|(at, _)| lately(*at));
+    let (passed, missed): (Vec<_>, Vec<_>) =
+        answers.partition(|(_, answer)| matches!(answer, ProbeResult::Passed { .. }));
+    let heard = passed.iter().map(|(at, _)| *at).max();
+    if heard.is_some_and(|at| world.age(at) < SILENCE) {
+        return None;
     }
+    // When we were slow to ask, its silence has not ended.
+    let asked = missed.iter().filter(|(at, _)| heard.is_none_or(|heard| *at > heard)).count();
     (asked >= 3).then_some(asked)
 }
+
+/// Seconds without any answer after which a machine counts as gone.
+const SILENCE: f64 = 10.0;
 
 /// Pods that a controller could not even create: the refusal's text says whose fault that is.
 fn refused_pods(world: &World, found: &mut Findings<'_>) {

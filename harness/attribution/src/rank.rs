@@ -55,10 +55,10 @@ const AFTERMATH: f64 = 25.0;
 
 /// Folds symptoms into their causes and sorts by falling confidence.
 pub(crate) fn rank(world: &World, findings: Vec<Finding>) -> Vec<Diagnosis> {
-    let concerned = findings.iter().any(|f| NEEDS_API.contains(&f.cause));
+    let concerned = findings.iter().any(needs_api);
     let slow_times = if concerned { control_plane::slow_times(world) } else { Vec::new() };
     let past = |f: &Finding| {
-        NEEDS_API.contains(&f.cause)
+        needs_api(f)
             && slow_times.iter().any(|(from, to)| {
                 age(f.since, *from) >= 0.0 && age(f.since, *to) <= AFTERMATH && !is_younger(world, f, *to)
             })
@@ -83,6 +83,12 @@ pub(crate) fn rank(world: &World, findings: Vec<Finding>) -> Vec<Diagnosis> {
     kept.into_iter().map(|f| f.into_diagnosis(world.now())).collect()
 }
 
+/// Whether a slow etcd may have brought it about. A node whose heartbeats nobody could write down looks lost, but one
+/// that does not answer its neighbours either is gone, whatever etcd does.
+fn needs_api(f: &Finding) -> bool {
+    NEEDS_API.contains(&f.cause) && !f.gone
+}
+
 /// Whether all pods that it is about came into being after that time: what was over by then did not hurt them. Slowness
 /// is seen in a window, so it was over sooner than the last window that holds some of it.
 fn is_younger(world: &World, f: &Finding, seen_until: Timestamp) -> bool {
@@ -105,13 +111,13 @@ fn root_of(all: &[Finding], i: usize, past: &dyn Fn(&Finding) -> bool) -> Option
     let explains = |root: &Finding| match root.cause {
         Cause::EtcdDiskBound => {
             OF_ETCD.contains(&symptom.cause)
-                || NEEDS_API.contains(&symptom.cause) && (later(root, symptom) || past(symptom))
+                || needs_api(symptom) && (later(root, symptom) || past(symptom))
         }
         // A node may go down whatever the control plane does.
         Cause::ControlPlaneStarved => {
             !OF_ETCD.contains(&symptom.cause)
                 && symptom.cause != Cause::NodeDown
-                && NEEDS_API.contains(&symptom.cause)
+                && needs_api(symptom)
                 && later(root, symptom)
         }
         Cause::VolumeZoneMismatch | Cause::AttachOrMountFailed => {

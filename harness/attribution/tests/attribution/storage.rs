@@ -1,7 +1,7 @@
 //! Storage, and what looks like it.
 
 use crate::{scene::*, scenes::*};
-use loopdrill_model::{Cause::*, Loop, signal::*};
+use loopdrill_model::{Cause::*, Diagnosis, Loop, signal::*};
 
 #[test]
 fn a_cordoned_zone_names_the_volume_and_the_cordon() {
@@ -169,6 +169,31 @@ fn a_machine_that_is_gone_is_the_root_and_a_silent_kubelet_is_not() {
     assert_eq!(found[0].cause, Some(NodeDown));
     let chain: Vec<_> = found[0].chain.iter().map(|l| l.control_loop).collect();
     assert_eq!(chain, [Loop::Compute, Loop::Storage, Loop::Compute], "{:#?}", found[0].chain);
+}
+
+#[test]
+fn a_machine_that_is_gone_is_the_root_while_etcd_is_slow_and_while_we_are_slow_to_ask() {
+    let mut s = Scene::lab();
+    s.bound_claim("data", "a");
+    let (writes, asked) = steady(&mut s, 40);
+    healthy_rounds(&mut s, 5);
+    lose_node(&mut s, "w1");
+    let claim = s.name("data");
+    s.unscheduled("victim", VOLUME_ELSEWHERE, |p| p.claims.push(claim));
+    for second in 1..=12 {
+        fsyncs(&mut s, writes, second);
+        requests(&mut s, asked, 2 * second);
+        round(&mut s, [LOST, LOST, LOST], LOST, PASSED);
+    }
+    let is_named = |found: &[Diagnosis]| {
+        let named = found.iter().find(|d| d.cause == Some(NodeDown));
+        let chain: Vec<_> = named.iter().flat_map(|d| &d.chain).map(|l| l.control_loop).collect();
+        assert_eq!(chain, [Loop::Compute, Loop::Storage, Loop::Compute], "{found:#?}");
+    };
+    assert!(s.causes().contains(&EtcdDiskBound), "{:?}", s.causes());
+    is_named(&s.diagnoses());
+    s.pass(9.0);
+    is_named(&s.diagnoses());
 }
 
 #[test]
