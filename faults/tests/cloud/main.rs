@@ -246,6 +246,61 @@ async fn every_bad_day_has_its_words_and_touches_nothing() {
     assert_eq!(moto.dump("mine"), before);
 }
 
+/// A machine that trusts nobody is made of a folder that holds this test alone, as a pod holds our program alone.
+#[test]
+fn tls_trusts_what_the_machine_trusts_and_mozilla_s_list_where_there_is_nothing() {
+    let machine = tempfile::tempdir().expect("a folder");
+    let machine = machine.path();
+    let Some(moto) = Moto::start_with_tls(machine) else { return };
+    if !nix::unistd::geteuid().is_root() {
+        assert!(std::env::var_os("LOOPDRILL_REQUIRE").is_none(), "a machine without roots needs root");
+        eprintln!("skipped: needs root to make a machine without certificates");
+        return;
+    }
+    fs::create_dir(machine.join("tmp")).expect("a folder");
+    fs::copy(std::env::current_exe().expect("this test"), machine.join("test")).expect("copied");
+    fs::write(machine.join("nobody.pem"), "").expect("written");
+    // What it trusts by the environment, and what it says of a cloud that its own certificate vouches for. It tries again
+    // for some seconds whatever the reason, so all are asked side by side.
+    let cases = [
+        (Some("/tls.pem"), "Role missing not found"),
+        (Some("/nobody.pem"), "UnknownIssuer"),
+        (Some("/missing.pem"), "UnknownIssuer"),
+        (None, "UnknownIssuer"),
+    ];
+    let asked = cases.map(|(trusted, said)| {
+        let mut child = Command::new("chroot");
+        child.arg(machine).args([
+            "/test",
+            "--exact",
+            "a_process_that_speaks_tls",
+            "--ignored",
+            "--nocapture",
+        ]);
+        child.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        child
+            .env(WORK, format!("https://{}", moto.address))
+            .envs(trusted.map(|file| ("SSL_CERT_FILE", file)));
+        let child = child.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        (trusted, said, child.expect("chroot is there"))
+    });
+    for (trusted, said, child) in asked {
+        let output = child.wait_with_output().expect("the child is ours");
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && told.contains(said), "{trusted:?}: {told}{output:?}");
+    }
+}
+
+/// Reads a role that is not there, and tells how it went.
+#[tokio::test]
+#[ignore = "the test of TLS starts it"]
+async fn a_process_that_speaks_tls() {
+    let url = std::env::var(WORK).expect("started by the other test");
+    let mut cloud = cloud(Path::new("/tmp"), SocketAddr::from(([127, 0, 0, 1], 1)), "missing");
+    cloud.aws.endpoint_url = Some(url);
+    println!("{}", CloudChange::plan(&cloud, "missing", all_at_once).await.expect_err("no such role"));
+}
+
 /// Where [`a_process_that_is_killed`] finds its work.
 const WORK: &str = "LOOPDRILL_TEST_WORK";
 

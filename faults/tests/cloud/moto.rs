@@ -8,6 +8,7 @@ use axum::{
 };
 use hyper_util::rt::TokioIo;
 use std::{
+    fs,
     net::{SocketAddr, TcpListener as StdListener},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -16,8 +17,8 @@ use std::{
 };
 use tokio::net::{TcpListener, TcpStream};
 
-/// The release that the tests were written against.
-const MOTO: &str = "moto[server]==5.2.5";
+/// The moto of the lab, and what it needs.
+const REQUIREMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../ci/node-image/python/requirements.txt");
 
 /// A running moto. It is ended when dropped.
 pub(crate) struct Moto {
@@ -49,17 +50,23 @@ fn cache() -> PathBuf {
         .unwrap_or_else(std::env::temp_dir)
 }
 
-/// A Python that has moto, made once and kept.
+/// A Python that has moto, made once for these requirements and kept.
 fn python() -> Result<PathBuf, String> {
     static ONE: Mutex<Option<Result<PathBuf, String>>> = Mutex::new(None);
     let mut one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     one.get_or_insert_with(|| {
-        let folder = cache().join("moto-5.2.5");
-        let python = folder.join("bin/python");
-        if run(Command::new(&python).args(["-c", "import moto.server"])).is_err() {
-            run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
-            run(Command::new(&python).args(["-m", "pip", "install", "--quiet", MOTO]))?;
+        let wanted = fs::read_to_string(REQUIREMENTS).map_err(|e| format!("{REQUIREMENTS}: {e}"))?;
+        let folder = cache().join("moto-of-tests");
+        let (python, has) = (folder.join("bin/python"), folder.join("has.txt"));
+        if fs::read_to_string(&has).is_ok_and(|h| h == wanted)
+            && run(Command::new(&python).args(["-c", "import moto.server"])).is_ok()
+        {
+            return Ok(python);
         }
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
+        let install = ["-m", "pip", "install", "--quiet", "--require-hashes", "--requirement", REQUIREMENTS];
+        run(Command::new(&python).args(install))?;
+        fs::write(&has, wanted).map_err(|e| format!("{}: {e}", has.display()))?;
         Ok(python)
     })
     .clone()
@@ -68,22 +75,40 @@ fn python() -> Result<PathBuf, String> {
 impl Moto {
     /// Starts one, or says what is missing: a skip, unless `LOOPDRILL_REQUIRE` asks for proof.
     pub(crate) fn start() -> Option<Self> {
+        Self::start_as(|_| Vec::new())
+    }
+
+    /// One that speaks TLS, with a certificate for `127.0.0.1` that nobody but itself has signed: `tls.pem` in `folder`.
+    pub(crate) fn start_with_tls(folder: &Path) -> Option<Self> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cloud/certificate.py");
+        Self::start_as(|python| {
+            run(Command::new(python).arg(script).arg(folder)).expect("a certificate is made");
+            let path = |name: &str| folder.join(name).to_str().expect("a plain path").to_owned();
+            ["--ssl", "--ssl-cert", &path("tls.pem"), "--ssl-key", &path("tls.key")].map(str::to_owned).into()
+        })
+    }
+
+    fn start_as(arguments: impl FnOnce(&Path) -> Vec<String>) -> Option<Self> {
         match python() {
-            Ok(python) => Some(Self::with(python)),
+            Ok(python) => {
+                let arguments = arguments(&python);
+                Some(Self::with(python, &arguments))
+            }
             Err(why) if std::env::var_os("LOOPDRILL_REQUIRE").is_some() => panic!("moto is missing: {why}"),
             Err(why) => {
-                eprintln!("skipped: needs python3 and {MOTO}: {why}");
+                eprintln!("skipped: needs python3 and moto: {why}");
                 None
             }
         }
     }
 
-    fn with(python: PathBuf) -> Self {
+    fn with(python: PathBuf, arguments: &[String]) -> Self {
         let free = StdListener::bind("127.0.0.1:0").expect("a free port");
         let address = free.local_addr().expect("an address");
         drop(free);
         let child = Command::new(&python)
             .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &address.port().to_string()])
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

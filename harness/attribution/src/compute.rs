@@ -207,7 +207,8 @@ fn unanswered_probes(world: &World, node: &str) -> Option<usize> {
             && world.ready_for(&path.from) > 0.0
     });
     let lately = |at: Timestamp| world.age(at) < 3.0 * SILENCE;
-    let answers = paths.flat_map(|(_, sizes)| sizes.values()).flat_map(|s| s.iter()).filter(|(at, _)| lately(*at));
+    let answers =
+        paths.flat_map(|(_, sizes)| sizes.values()).flat_map(|s| s.iter()).filter(|(at, _)| lately(*at));
     let (passed, missed): (Vec<_>, Vec<_>) =
         answers.partition(|(_, answer)| matches!(answer, ProbeResult::Passed { .. }));
     let heard = passed.iter().map(|(at, _)| *at).max();

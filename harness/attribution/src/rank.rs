@@ -110,8 +110,7 @@ fn root_of(all: &[Finding], i: usize, past: &dyn Fn(&Finding) -> bool) -> Option
     let symptom = &all[i];
     let explains = |root: &Finding| match root.cause {
         Cause::EtcdDiskBound => {
-            OF_ETCD.contains(&symptom.cause)
-                || needs_api(symptom) && (later(root, symptom) || past(symptom))
+            OF_ETCD.contains(&symptom.cause) || needs_api(symptom) && (later(root, symptom) || past(symptom))
         }
         // A node may go down whatever the control plane does.
         Cause::ControlPlaneStarved => {

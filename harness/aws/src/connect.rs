@@ -10,8 +10,9 @@ use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_sdk_iam::config::SharedHttpClient;
 use aws_smithy_http_client::{
     Builder,
-    tls::{Provider, rustls_provider::CryptoMode},
+    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use loopdrill_target::aws::AwsTarget;
 use std::time::Duration;
 
@@ -20,13 +21,34 @@ const ATTEMPTS: u32 = 8;
 /// Attempts of whoever wants to know what the cloud says now. It is also the SDK's own default.
 const FEW: u32 = 3;
 
-/// A client for TLS, which needs the machine's root certificates; or one for an endpoint without TLS, which works where
-/// there are none, as in a pod that holds this program and nothing else.
+/// A client for TLS; or one for an endpoint without, which has no roots to read.
 fn http_client() -> SharedHttpClient {
     if std::env::var("AWS_ENDPOINT_URL").is_ok_and(|url| url.starts_with("http://")) {
         return Builder::new().build_http();
     }
-    Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+    let context = TlsContext::builder().with_trust_store(trusted()).build();
+    let client = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
+    client.tls_context(context.expect("what is missing in a context has a default")).build_https()
+}
+
+/// Whom TLS trusts: whom this machine trusts. A machine without any roots, such as a pod that holds this program and
+/// nothing else, trusts Mozilla's list, unless its user says with `SSL_CERT_FILE` or `SSL_CERT_DIR` what to trust.
+fn trusted() -> TrustStore {
+    let of_machine = !rustls_native_certs::load_native_certs().certs.is_empty();
+    let named = ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| std::env::var_os(name).is_some());
+    match (of_machine, named) {
+        (true, _) => TrustStore::default(),
+        (false, true) => TrustStore::empty(),
+        (false, false) => mozillas(),
+    }
+}
+
+fn mozillas() -> TrustStore {
+    let pem = |der: &[u8]| {
+        format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", BASE64_STANDARD.encode(der))
+    };
+    let all = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
+    all.fold(TrustStore::empty(), |store, der| store.with_pem_certificate(pem(der)))
 }
 
 /// A configuration from the environment, as all of the SDK's programs have it.
