@@ -40,8 +40,8 @@ const QUEUED: f64 = 20.0;
 const SCHEDULING: &str = "go_sched_latencies_seconds";
 /// Seconds that what could run waits for a CPU, one time in a hundred, that are long.
 const LONG_WAIT: f64 = 0.1;
-/// Seconds of such waiting within twenty, over all that waits. A slow disk or a busy machine came to one.
-const MUCH_WAITING: f64 = 3.0;
+/// Seconds of such waiting in a second, over all that waits. A slow disk or a busy machine came to one in twenty.
+const MUCH_WAITING: f64 = 0.15;
 
 pub(crate) fn look(world: &World, found: &mut Findings<'_>) {
     let members = members(world);
@@ -324,10 +324,10 @@ fn api(world: &World, hidden: bool, healthy: bool, found: &mut Findings<'_>) {
             .proven_by("apiserver_request_total", rate.clone(), world.now(), &source)
     };
     let (refused, queued) = (rejected(world), queued(world));
-    let waits = waits_for_cpu(world);
     // A moment of half that is a machine with much to do.
     let half = SLOW_REQUEST / 2.0;
     let slows = is_slow || p99.is_some_and(|p| p > half) && slow_before(world, half);
+    let waits = waits_for_cpu(world, if grown { 10 } else { 20 });
     let suffers = slows || refused >= 5.0 || queued >= QUEUED || waits.is_some();
     if grown && suffers {
         let mut finding = base(Cause::ApiOverload, if healthy { 0.88 } else { 0.7 });
@@ -367,10 +367,11 @@ fn scraped(world: &World) -> Timestamp {
 
 /// How what could run in the API server waits for a CPU: 99 % of it less, and for how long in sum. A quota lets most of it
 /// run at once and the rest wait for long; a busy machine makes much of it wait for a moment.
-fn waits_for_cpu(world: &World) -> Option<String> {
-    let gain = world.telemetry.gain(SCHEDULING, |_| true, world.ago(20), world.now());
-    let waits = |p99: &f64| *p99 > LONG_WAIT && gain.sum > MUCH_WAITING && gain.count >= 20;
-    let tell = |p99| format!("p99 {:.0} ms, {:.0} s of waiting in 20 s", p99 * 1000.0, gain.sum);
+fn waits_for_cpu(world: &World, seconds: u64) -> Option<String> {
+    let gain = world.telemetry.gain(SCHEDULING, |_| true, world.ago(seconds), world.now());
+    let much = MUCH_WAITING * float(seconds);
+    let waits = |p99: &f64| *p99 > LONG_WAIT && gain.sum > much && gain.count >= 20;
+    let tell = |p99| format!("p99 {:.0} ms, {:.0} s of waiting in {seconds} s", p99 * 1000.0, gain.sum);
     gain.quantile(0.99).filter(waits).map(tell)
 }
 
@@ -388,11 +389,16 @@ fn rejected(world: &World) -> f64 {
     rejected.max(world.telemetry.increase("apiserver_request_total", too_many, from, to))
 }
 
-/// Whether the short requests of the ten seconds before these were slow, too.
+/// Whether the short requests of the ten seconds before these were slow, too, and have been ever since: what was over in
+/// between is another story.
 fn slow_before(world: &World, limit: f64) -> bool {
-    let gain =
-        world.telemetry.gain("apiserver_request_duration_seconds", is_short, world.ago(20), world.ago(10));
-    gain.count >= 5 && gain.quantile(0.99).is_some_and(|p| p > limit)
+    let is_slow = |from, to| {
+        let (from, to) = (world.ago(from), world.ago(to));
+        let gain = world.telemetry.gain("apiserver_request_duration_seconds", is_short, from, to);
+        gain.quantile(0.99).filter(|_| gain.count >= 5).map(|p| p > limit)
+    };
+    is_slow(20, 10) == Some(true)
+        && [(15, 10), (10, 5), (5, 0)].iter().all(|(f, t)| is_slow(*f, *t) != Some(false))
 }
 
 /// Slow without traffic, with a healthy disk: is there CPU at all where the control plane runs?

@@ -358,3 +358,34 @@ fn a_busy_moment_of_half_a_second_is_no_overload_and_one_that_lasts_is() {
     }
     assert_eq!(s.causes(), [ApiOverload]);
 }
+
+/// Namespaces are removed after an overload: a burst of requests on a machine with much to do.
+#[test]
+fn an_overload_that_is_over_lends_a_later_burst_nothing() {
+    let told = |slow_in_the_burst: u64, waiting_in_the_burst: u64| {
+        let mut s = Scene::lab();
+        let (writes, mut asked) = steady(&mut s, 40);
+        let (mut half, mut waits) = (0, 0);
+        let mut told = Vec::new();
+        for second in 1..=30 {
+            let (fast_now, half_now, waits_now) = match second {
+                1..=12 => (400, 40, 200),
+                13..=25 => (20, 0, 0),
+                _ => (200, slow_in_the_burst, waiting_in_the_burst),
+            };
+            (asked, half, waits) = (asked + fast_now, half + half_now, waits + waits_now);
+            fsyncs(&mut s, writes + 10 * second, 0);
+            answered(&mut s, asked, half, 0);
+            scheduling(&mut s, 1000 * second, waits);
+            s.pass(1.0);
+            told.push(s.causes());
+        }
+        assert_eq!(told[11], [ApiOverload]);
+        assert_eq!(told[24], [], "it is over");
+        told.split_off(25)
+    };
+    let nothing = |told: Vec<Vec<_>>| told.iter().all(Vec::is_empty);
+    assert!(nothing(told(0, 0)), "that work waited for a CPU is as long ago");
+    assert!(nothing(told(10, 0)), "and so is it that requests were slow");
+    assert!(told(10, 200).contains(&vec![ApiOverload]), "it has no CPU for the burst either");
+}
