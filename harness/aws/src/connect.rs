@@ -36,6 +36,10 @@ fn http_client() -> SharedHttpClient {
 fn trusted() -> TrustStore {
     let of_machine = !rustls_native_certs::load_native_certs().certs.is_empty();
     let named = ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| std::env::var_os(name).is_some());
+    trust(of_machine, named)
+}
+
+fn trust(of_machine: bool, named: bool) -> TrustStore {
     match (of_machine, named) {
         (true, _) => TrustStore::default(),
         (false, true) => TrustStore::empty(),
@@ -111,4 +115,22 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
         next = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mozilla_s_list_is_whole_and_only_for_who_has_and_names_nothing() {
+        // A store tells its certificates in its debug form only.
+        let roots = |store: &TrustStore| format!("{store:?}").matches("CertificatePEM(").count();
+        let list = trust(false, false);
+        // That each can be read shows at a connection: `faults/tests/cloud`.
+        assert_eq!(roots(&list), webpki_root_certs::TLS_SERVER_ROOT_CERTS.len());
+        assert!(roots(&list) > 100, "{}", roots(&list));
+        for (of_machine, named) in [(true, false), (true, true), (false, true)] {
+            assert_eq!(roots(&trust(of_machine, named)), 0);
+        }
+    }
 }
