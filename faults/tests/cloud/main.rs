@@ -296,7 +296,9 @@ fn tls_trusts_what_the_machine_trusts_and_mozilla_s_list_where_there_is_nothing(
 #[ignore = "the test of TLS starts it"]
 async fn a_process_that_speaks_tls() {
     let url = std::env::var(WORK).expect("started by the other test");
-    let mut cloud = cloud(Path::new("/tmp"), SocketAddr::from(([127, 0, 0, 1], 1)), "missing");
+    // Several of these run side by side, and each writes its keys.
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut cloud = cloud(folder.path(), SocketAddr::from(([127, 0, 0, 1], 1)), "missing");
     cloud.aws.endpoint_url = Some(url);
     println!("{}", CloudChange::plan(&cloud, "missing", all_at_once).await.expect_err("no such role"));
 }
