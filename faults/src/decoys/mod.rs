@@ -8,7 +8,7 @@
 //! | request fragmentation | `compute` | a selector without nodes, true exhaustion, a quota, a missing claim |
 //! | lowered overlay MTU | `network` | a filter, loss at every size, no DNS, no endpoint, a slow backend |
 //! | cross-AZ PVC | `storage` | a missing class, a class that asks for the impossible, a missing ConfigMap, nothing at all |
-//! | throttled etcd disk | `control_plane` | a webhook that is not there, too many clients, too little CPU |
+//! | throttled etcd disk | `control_plane` | a webhook that is not there or not trusted, too many clients |
 //!
 //! Most are a few objects that are wrong by themselves: a [`Condition`] says which, and what is then seen of them.
 //! The others are faults of their own.

@@ -9,7 +9,7 @@
 //! | file | what is in it |
 //! |---|---|
 //! | `step` | what can be changed, and what is remembered; plain data |
-//! | `links`, `filter`, `block_io`, `cpu`, `unit`, `file` | the mechanisms: snapshot, apply, read back, restore, compare |
+//! | `links`, `filter`, `block_io`, `unit`, `file` | the mechanisms: snapshot, apply, read back, restore, compare |
 //! | `locate` | finds devices, groups and disks on the node instead of assuming their names |
 //! | `agent`, `hold` | the side that runs on the node |
 //! | `heartbeat` | the harness's pulse |

@@ -1,6 +1,6 @@
 //! Ways between nodes, and what becomes of each size on them.
 
-use crate::world::{Path, Series, World};
+use crate::world::{Path, Series, World, age};
 use loopdrill_model::{Timestamp, signal::*};
 use std::collections::BTreeMap;
 
@@ -132,20 +132,27 @@ pub(super) fn judged<'a>(world: &World, ways: &'a [Way<'a>], way: &Way<'_>, path
 const TURNS: usize = 4;
 
 /// Small ones get lost and through by turns, also in the last seconds. A way that was cut and is silent, or
-/// that is whole again, turned once.
+/// that is whole again, turned once; and what was over for some seconds is no part of what comes later.
 ///
 /// Says since when: one packet that is lost is nothing yet.
 pub(super) fn turns_since(world: &World, way: &Way<'_>) -> Option<Timestamp> {
     let sizes = world.probes.paths().find(|(p, _)| *p == way.path).map(|(_, s)| s);
     let small = sizes.and_then(|s| s.values().next())?;
-    let lost: Vec<_> = small
-        .iter()
-        .filter(|(t, _)| world.age(*t) < 30.0)
-        .map(|(t, a)| (*t, matches!(a, ProbeResult::Lost)))
-        .collect();
-    let mut turns = lost.windows(2).filter(|pair| pair[0].1 != pair[1].1).map(|pair| pair[1].0);
-    let since = turns.nth(TURNS - 1)?;
-    lost.iter().any(|(t, lost)| *lost && world.age(*t) < 8.0).then_some(since)
+    let (mut turns, mut fourth) = (0, None);
+    let (mut before, mut last_lost) = (None, None);
+    for (at, answer) in small.iter().filter(|(t, _)| world.age(*t) < 30.0) {
+        let lost = matches!(answer, ProbeResult::Lost);
+        if lost && last_lost.is_some_and(|last| age(*at, last) >= FRESH) {
+            (turns, fourth) = (0, None);
+        }
+        if before.is_some_and(|b| b != lost) {
+            turns += 1;
+            fourth = fourth.or((turns == TURNS).then_some(*at));
+        }
+        before = Some(lost);
+        last_lost = if lost { Some(*at) } else { last_lost };
+    }
+    fourth.filter(|_| last_lost.is_some_and(|at| world.age(at) < FRESH))
 }
 
 #[cfg(test)]

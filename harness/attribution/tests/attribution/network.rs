@@ -2,6 +2,7 @@
 
 use crate::{scene::*, scenes::*};
 use loopdrill_model::{Cause::*, Signal, signal::*};
+use std::time::Duration;
 
 const TOO_BIG: ProbeResult = ProbeResult::TooBig { mtu: 1250 };
 
@@ -65,6 +66,25 @@ fn loss_at_every_size_is_loss() {
     assert_eq!(s.causes(), [PacketLoss]);
     healthy_rounds(&mut s, 12);
     assert_eq!(s.causes(), []);
+}
+
+#[test]
+fn a_cut_that_is_over_is_no_part_of_a_packet_that_is_lost_later() {
+    let mut s = Scene::lab();
+    filtered(&mut s);
+    healthy_rounds(&mut s, 10);
+    round(&mut s, [LOST, LOST, PASSED], PASSED, PASSED);
+    healthy_rounds(&mut s, 1);
+    assert_eq!(s.causes(), [], "it turned four times, in two stories");
+    round(&mut s, [LOST, LOST, PASSED], PASSED, PASSED);
+    healthy_rounds(&mut s, 1);
+    let found = s.diagnoses();
+    assert_eq!(s.causes(), [PacketLoss], "and now it goes on by turns");
+    assert!(
+        found[0].first_evidence_at
+            > found[0].diagnosed_at.checked_sub(Duration::from_secs(2)).expect("no underflow"),
+        "{found:?}"
+    );
 }
 
 #[test]

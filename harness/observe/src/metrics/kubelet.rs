@@ -1,6 +1,6 @@
 //! Kubelets' metrics through the API server's proxy: what nodes use, what kubelets are refused.
 
-use super::families::{CONTROL_PLANE_CONTAINERS, KUBELET, KUBELET_RESOURCE};
+use super::families::{CONTROL_PLANE_CONTAINERS, Family, KUBELET, KUBELET_RESOURCE};
 use super::parse::Sample;
 use super::scrape::{ScrapeError, tell, through_api, within};
 use crate::backoff::every;
@@ -36,23 +36,30 @@ pub(crate) async fn scrape_kubelet(
     let (mut before, mut wait_containers) = (None, 0u32);
     loop {
         clock.tick().await;
-        let used = within(LIMIT, through_api(&client, &resource, KUBELET_RESOURCE)).await;
+        let used = ask(&client, &resource, KUBELET_RESOURCE).await;
         let result = used.map(|samples| usage(&node, &samples, &mut before));
         let works = result.is_ok();
         tell(&sink, &source, result).await?;
         if !works {
             continue;
         }
-        tell(&sink, &source, within(LIMIT, through_api(&client, &general, KUBELET)).await).await?;
+        tell(&sink, &source, ask(&client, &general, KUBELET).await).await?;
         // A kubelet looks at every container for this: it is asked rarely, and hardly again when it has no answer.
         wait_containers = if control_plane { wait_containers.saturating_sub(1) } else { 1 };
         if wait_containers == 0 {
-            let result = within(LIMIT, through_api(&client, &containers, CONTROL_PLANE_CONTAINERS)).await;
-            let samples = optional(result);
+            let samples = optional(ask(&client, &containers, CONTROL_PLANE_CONTAINERS).await);
             wait_containers = if samples.is_empty() { 60 } else { 3 };
             tell(&sink, &source, Ok(samples)).await?;
         }
     }
+}
+
+async fn ask(
+    client: &kube::Client,
+    path: &str,
+    families: &'static [Family],
+) -> Result<Vec<Sample>, ScrapeError> {
+    within(LIMIT, through_api(client, path, families)).await.map(|answer| answer.samples)
 }
 
 /// Not every kubelet tells of its containers; that is no fault.

@@ -47,23 +47,31 @@ impl From<kube::Error> for ScrapeError {
     }
 }
 
+/// What an endpoint told, and how much it said for that.
+pub(crate) struct Answer {
+    pub(crate) samples: Vec<Sample>,
+    pub(crate) bytes: usize,
+}
+
 /// Gets `path` from the API server.
 pub(crate) async fn through_api(
     client: &kube::Client,
     path: &str,
     families: &'static [Family],
-) -> Result<Vec<Sample>, ScrapeError> {
+) -> Result<Answer, ScrapeError> {
     let request = http::Request::get(path).header(http::header::ACCEPT, "text/plain").body(Vec::new())?;
     let body = client.request_stream(request).await?;
     futures::pin_mut!(body);
     let mut parser = Parser::new(families);
+    let mut bytes = 0;
     loop {
         let chunk = body.fill_buf().await?;
         if chunk.is_empty() {
-            return Ok(parser.finish()?);
+            return Ok(Answer { samples: parser.finish()?, bytes });
         }
         parser.feed(chunk)?;
         let taken = chunk.len();
+        bytes += taken;
         body.consume_unpin(taken);
     }
 }
