@@ -22,7 +22,7 @@ const LISTING: Duration = Duration::from_secs(6);
 /// `--once`: rates need a few readings of counters.
 const COUNTERS: Duration = Duration::from_secs(4);
 /// Between two scrapes of the API server, whose metrics are megabytes: this may go on for days.
-const APISERVER: Duration = Duration::from_secs(2);
+const APISERVER: Duration = Duration::from_secs(3);
 /// `--once`: what is too young to be called wrong gets this much more time to grow up.
 const GROW_UP: Duration = Duration::from_secs(5);
 /// How long stopping may take: our pods, if any, must go.
