@@ -8,7 +8,7 @@ use kube::{
     api::{DeleteParams, ListParams, LogParams, Patch, PatchParams, PostParams},
     core::NamespaceResourceScope,
 };
-use loopdrill_model::Evidence;
+use loopdrill_model::{Evidence, signal::Unscheduled};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 use std::{fmt::Debug, time::Duration};
@@ -176,9 +176,13 @@ pub(crate) fn is_ready(pod: &Pod) -> bool {
         && conditions.into_iter().any(|c| c.type_ == "Ready" && c.status == "True")
 }
 
-/// The scheduler's words about a pod that it could not place.
+/// The scheduler's words about a pod that it could not place, and for which no other gives way.
 #[must_use]
 pub fn unscheduled(pod: &Pod) -> Option<&str> {
+    not_yet_scheduled(pod).filter(|words| !Unscheduled::makes_room(words))
+}
+
+fn not_yet_scheduled(pod: &Pod) -> Option<&str> {
     let conditions = pod.status.iter().flat_map(|s| s.conditions.iter().flatten());
     let condition = conditions.into_iter().find(|c| c.type_ == "PodScheduled" && c.status == "False")?;
     (condition.reason.as_deref() == Some("Unschedulable"))
@@ -200,7 +204,8 @@ pub(crate) fn describe(pod: &Pod) -> String {
             _ => None,
         }
     });
-    let why = waiting.or_else(|| unscheduled(pod).map(str::to_owned)).unwrap_or_else(|| "not ready".into());
+    let why =
+        waiting.or_else(|| not_yet_scheduled(pod).map(str::to_owned)).unwrap_or_else(|| "not ready".into());
     let going = if pod.metadata.deletion_timestamp.is_some() { ", being deleted" } else { "" };
     format!("pod {} is {phase}{going} ({why})", pod.name_any())
 }
@@ -261,5 +266,9 @@ mod tests {
         assert!(describe(&pod("p", waiting)).contains("(ErrImagePull: no such host)"));
         assert_eq!(unscheduled(&pod("p", ready())), None);
         assert_eq!(unscheduled(&pod("p", refused("why"))), Some("why"));
+        let late = "0/5 nodes are available: 4 Insufficient cpu. preemption: found a potential placement for pod on \
+                    node x, preempting 1 victims";
+        assert_eq!(unscheduled(&pod("p", refused(late))), None, "another gives way");
+        assert!(describe(&pod("p", refused(late))).contains("preempting 1 victims"));
     }
 }

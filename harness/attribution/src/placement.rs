@@ -89,7 +89,7 @@ impl<'w> Pending<'w> {
 /// Resources that are asked for by pods that hold their node, by node: all, and of those being deleted.
 type Load = BTreeMap<String, (Resources, Resources)>;
 
-/// All pods that the scheduler gave up on.
+/// All pods that the scheduler gave up on. It has not where others give way.
 pub(crate) fn pending_pods(world: &World) -> Vec<Pending<'_>> {
     if !world.listed(&["nodes", "pods", "persistentvolumeclaims", "persistentvolumes"]) {
         return Vec::new();
@@ -98,7 +98,9 @@ pub(crate) fn pending_pods(world: &World) -> Vec<Pending<'_>> {
         p.node.is_none()
             && !p.deleting
             && p.phase == "Pending"
-            && p.unscheduled.as_ref().is_some_and(|u| u.reason == "Unschedulable")
+            && p.unscheduled
+                .as_ref()
+                .is_some_and(|u| u.reason == "Unschedulable" && !Unscheduled::makes_room(&u.message))
     };
     let pods: Vec<_> = world.pods.iter().filter(waiting).collect();
     if pods.is_empty() {

@@ -15,6 +15,18 @@ fn room_in_sum_and_on_no_node_is_fragmentation_within_a_second() {
 }
 
 #[test]
+fn a_pod_for_which_another_gives_way_is_late_and_not_stuck() {
+    const GIVES_WAY: &str = "0/3 nodes are available: 1 node(s) had untolerated taint(s), 2 Insufficient cpu. preemption: \
+                             found a potential placement for pod on node w1, preempting 1 victims";
+    let mut s = Scene::lab();
+    fill(&mut s, 1100);
+    s.pass(5.0);
+    s.unscheduled("victim", GIVES_WAY, wants(1200));
+    s.pass(10.0);
+    assert_eq!(s.causes(), []);
+}
+
+#[test]
 fn too_little_in_sum_is_exhaustion() {
     let mut s = Scene::lab();
     exhaustion(&mut s);

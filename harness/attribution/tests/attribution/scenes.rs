@@ -205,7 +205,7 @@ pub(crate) fn fill(s: &mut Scene, cpu_millis: u64) {
     }
 }
 
-fn wants(cpu_millis: u64) -> impl FnOnce(&mut Pod) {
+pub(crate) fn wants(cpu_millis: u64) -> impl FnOnce(&mut Pod) {
     move |p| p.requests = Resources { cpu_millis, memory_bytes: 64 * MI }
 }
 

@@ -117,6 +117,15 @@ pub struct Unscheduled {
     pub since: Option<Timestamp>,
 }
 
+impl Unscheduled {
+    /// Whether the scheduler says in these words that it has found a place, where pods of lower priority give way: such
+    /// a pod is late, and not stuck.
+    #[must_use]
+    pub fn makes_room(words: &str) -> bool {
+        words.contains("preemption: found a potential placement")
+    }
+}
+
 /// A container of a pod, init containers included.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the other fields are Kubernetes' own")]
