@@ -147,7 +147,9 @@ pub(super) fn turns_since(world: &World, way: &Way<'_>) -> Option<Timestamp> {
         }
         if before.is_some_and(|b| b != lost) {
             turns += 1;
-            fourth = fourth.or((turns == TURNS).then_some(*at));
+            if turns == TURNS {
+                fourth = Some(*at);
+            }
         }
         before = Some(lost);
         last_lost = if lost { Some(*at) } else { last_lost };

@@ -11,8 +11,8 @@ use tokio::time::Instant;
 /// A slow API server is what we look for, so it gets time to answer.
 const LIMIT: Duration = Duration::from_secs(15);
 
-/// Bytes a second that an API server may be asked for: a large cluster's tells tens of megabytes. Each costs it some
-/// 12 ms of CPU (measured on a lab).
+/// Bytes a second that an API server may be asked for: a large cluster's tells tens of megabytes. A megabyte costs
+/// it some 12 ms of CPU (measured on a lab).
 const PACE: usize = 8 << 20;
 
 /// Scrapes every `period`, or less often where an answer is long, for as long as somebody listens.
@@ -27,8 +27,7 @@ pub(crate) async fn scrape_apiserver(
         clock.tick().await;
         let began = Instant::now();
         let answer = within(LIMIT, through_api(&client, "/metrics", API_SERVER)).await;
-        let pause = answer.as_ref().ok().map(|answer| (answer.bytes, began.elapsed()));
-        let pause = pause.map(|(bytes, took)| self::pause(took, bytes));
+        let pause = answer.as_ref().ok().map(|answer| pause(began.elapsed(), answer.bytes));
         tell(&sink, &source, answer.map(|answer| answer.samples)).await?;
         if let Some(pause) = pause
             && began.elapsed() + pause > period

@@ -127,6 +127,11 @@ impl Parser {
         self.keep(rest)
     }
 
+    /// How much it was given so far.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     fn keep(&mut self, part: &[u8]) -> Result<(), ParseError> {
         if self.carry.len() + part.len() > LONGEST_LINE {
             return Err(ParseError::Line);

@@ -63,15 +63,13 @@ pub(crate) async fn through_api(
     let body = client.request_stream(request).await?;
     futures::pin_mut!(body);
     let mut parser = Parser::new(families);
-    let mut bytes = 0;
     loop {
         let chunk = body.fill_buf().await?;
         if chunk.is_empty() {
-            return Ok(Answer { samples: parser.finish()?, bytes });
+            return Ok(Answer { bytes: parser.bytes(), samples: parser.finish()? });
         }
         parser.feed(chunk)?;
         let taken = chunk.len();
-        bytes += taken;
         body.consume_unpin(taken);
     }
 }
