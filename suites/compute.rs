@@ -3,5 +3,5 @@
 mod shared;
 
 fn main() -> std::process::ExitCode {
-    shared::main(shared::Suite::Loop(loopdrill_model::Loop::Compute))
+    shared::main("compute")
 }

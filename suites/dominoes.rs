@@ -3,5 +3,5 @@
 mod shared;
 
 fn main() -> std::process::ExitCode {
-    shared::main(shared::Suite::Group(loopdrill_model::Group::Domino))
+    shared::main("dominoes")
 }

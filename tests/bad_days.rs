@@ -33,6 +33,9 @@ fn wrong_words() {
     expect(&run, &["run", "--loop", "workload"], &[], 2, &["--loop workload", "--group all"]);
     expect(&run, &["run", "--detector", "psychic"], &[], 2, &["psychic", "builtin"]);
     expect(&run, &["run", "--no-such-flag"], &[], 2, &["--no-such-flag"]);
+    expect(&run, &["run", "--context", "staging"], &[], 2, &["--target"]);
+    expect(&run, &["run", "--target", "staging.yaml"], &[], 2, &["--context"]);
+    expect(&run, &["rbac", "--drills", "--fault", "revoked-aim"], &[], 2, &["did you mean `revoked-iam`?"]);
 }
 
 #[test]

@@ -14,9 +14,10 @@ use std::{fs, process::Output};
 use support::{alone, lab::TestLab, text};
 
 /// What the naive profile cannot break, with why.
-const NOT_BROKEN: [(&str, &str); 6] = [
+const NOT_BROKEN: [(&str, &str); 7] = [
     ("NE-03", "a wrong MTU would break the lab itself"),
     ("NE-04", "the same"),
+    ("CO-11", "the API server refuses such an object"),
     ("CP-01", "measures this machine's disk"),
     ("CP-02", "measures this machine"),
     ("CP-03", "a lab has one control-plane node, which is a warning"),
@@ -33,7 +34,6 @@ fn naive_fails_and_says_why() {
         let result = results.get(check.id).expect("every check has a result");
         assert_eq!(result.status, Status::Fail, "{}: {:?}", check.id, result.evidence);
     }
-    assert!(results.count(Status::Fail) >= 24, "{}", results.count(Status::Fail));
     for id in ["NE-03", "NE-04"] {
         assert_eq!(results.get(id).map(|r| r.status), Some(Status::Pass), "{id}");
     }
@@ -113,13 +113,15 @@ fn hardened_fails_nothing() {
         let expected: &[Status] = match result.id.as_str() {
             // No Prometheus in the lab.
             "OB-01" | "OB-02" => &[Status::Skip],
+            // It has neither an autoscaler nor a CronJob, and its workloads name no ConfigMap or Secret.
+            "CO-08" | "CO-09" | "CO-13" => &[Status::Skip],
             // One control-plane node.
             "CP-03" => &[Status::Warn],
             _ => &[Status::Pass],
         };
         assert!(expected.contains(&result.status), "{}: {} {:?}", result.id, result.status, result.evidence);
     }
-    let (report, predictions) = drilled(&lab, "ready and held");
+    let (report, predictions) = drilled(&lab, "ready and resilient");
     for drill in &report.drills {
         assert!(drill.gates.injected.ok, "{}/{}: {drill:?}", drill.fault, drill.variant);
         assert_eq!(drill.outcome, Outcome::Resilient, "{}/{}: {drill:?}", drill.fault, drill.variant);
@@ -127,7 +129,7 @@ fn hardened_fails_nothing() {
         assert!(!held.is_empty(), "{}/{} was held by nothing that can be seen", drill.fault, drill.variant);
     }
     for fault in DRILLED {
-        assert_eq!(agreement(&predictions, fault), "ready-and-held", "{predictions:#}");
+        assert_eq!(agreement(&predictions, fault), "ready-and-resilient", "{predictions:#}");
     }
 }
 
@@ -137,10 +139,14 @@ fn the_profiles_manifests_are_judged_alike_before_they_are_applied() {
     let profile = |name: &str| format!("{}/suites/profiles/{name}", env!("CARGO_MANIFEST_DIR"));
     let naive = results(&run.output(&["check", &profile("naive"), "--output", "json"]), 1);
     for id in [
-        "ID-01", "ID-02", "ID-03", "ID-04", "ID-05", "CO-01", "CO-04", "NE-01", "NE-02", "NE-05", "ST-01",
-        "ST-03",
+        "ID-01", "ID-02", "ID-03", "ID-04", "ID-05", "ID-07", "CO-01", "CO-12", "CO-13", "NE-01", "NE-02",
+        "NE-05", "NE-09", "ST-01", "ST-03",
     ] {
         assert_eq!(naive.get(id).map(|r| r.status), Some(Status::Fail), "{id}");
+    }
+    // What these ask for may come from elsewhere.
+    for id in ["CO-03", "CO-04", "ID-06", "CO-08", "CO-09", "CO-10", "NE-06", "NE-07", "NE-08", "ST-06"] {
+        assert_eq!(naive.get(id).map(|r| r.status), Some(Status::Warn), "{id}");
     }
     let good: Vec<String> =
         ["platform", "web", "orders", "headroom"].map(|f| format!("{}/{f}.yaml", profile("hardened"))).into();
@@ -166,22 +172,80 @@ fn bad_input_is_told_and_never_passes() {
         assert_eq!(output.status.code(), Some(2), "{args:?}: {told}");
         assert!(told.contains(words), "{args:?}: {told}");
     };
-    let template = file("t.yaml", "apiVersion: v1\nkind: Pod\nmetadata:\n  name: {{ .Values.name }}\n");
-    refused(&["check", &template], "t.yaml:4: this is a template");
-    refused(&["check", &file("x.yaml", "just text")], "is no Kubernetes object");
-    refused(&["check", &file("y.yaml", "a: [1\n")], "this is not YAML");
+    refused(&["check", &file("y.yaml", "apiVersion: v1\nkind: Pod\na: [1\n")], "y.yaml:");
     refused(&["check", "/nowhere"], "cannot read /nowhere");
     refused(&["check"], "say what to check");
     let kubeconfig = file("kubeconfig", "apiVersion: v1\nkind: Config\n");
     refused(&["check", "--kubeconfig", &kubeconfig, "--context", "nowhere"], "there is no context nowhere");
     refused(&["check", "--snapshot", &file("s.json", "{}")], "is no snapshot");
-    refused(&["explain", "CO-99"], "there is no such check");
+    refused(&["explain", "CO-99"], "nothing is called CO-99");
     let pod =
         file("pod.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c}]}\n");
     let old = file("c.yaml", "exceptions:\n- check: CO-01\n  reason: x\n  expires: 2020-01-01\n");
     refused(&["check", &pod, "--config", &old], "c.yaml:2: the exception for CO-01 expired");
     let unknown = file("d.yaml", "exceptions:\n- check: XX-01\n  reason: x\n  expires: 2099-01-01\n");
     refused(&["check", &pod, "--config", &unknown], "d.yaml:2: there is no check \"XX-01\"");
+}
+
+#[test]
+fn one_file_never_voids_a_run() {
+    let run = support::Run::new();
+    let dir = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        fs::write(path, text).expect("written");
+    };
+    let root = dir.path().to_str().expect("a plain path");
+    write("values.yaml", "replicas: 2\n");
+    write("chart/Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n");
+    write("chart/templates/pod.yaml", "kind: Pod\nmetadata:\n  name: {{ .Values.name }}\n");
+    let empty = run.output(&["check", root]);
+    assert_eq!(empty.status.code(), Some(0), "{}", text(&empty.stderr));
+    let told = text(&empty.stderr);
+    assert!(told.contains("nothing to judge") && told.contains("helm template"), "{told}");
+    assert_eq!(run.output(&["check", root, "--require"]).status.code(), Some(1));
+    write("pod.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c}]}\n");
+    let judged: Value =
+        serde_json::from_slice(&run.output(&["check", root, "--output", "json"]).stdout).expect("JSON");
+    assert_eq!(judged["input"]["objects"], 1, "{judged:#}");
+    assert!(judged["input"]["no_manifests"].as_array().is_some_and(|a| !a.is_empty()), "{judged:#}");
+    let fails = |v: &Value| v["checks"].as_array().is_some_and(|c| c.iter().any(|c| c["status"] == "fail"));
+    assert!(fails(&judged));
+    write("broken.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: q\n");
+    let broken = run.output(&["check", root, "--output", "json"]);
+    assert_eq!(broken.status.code(), Some(2));
+    assert!(text(&broken.stderr).contains("broken.yaml:"), "{}", text(&broken.stderr));
+    assert!(fails(&serde_json::from_slice(&broken.stdout).expect("JSON")), "the rest is judged");
+}
+
+#[test]
+fn what_can_be_patched_is_written_for_kustomize() {
+    let run = support::Run::new();
+    let dir = tempfile::tempdir().expect("a folder");
+    let fix = dir.path().join("fix");
+    let fix = fix.to_str().expect("a plain path");
+    let naive = format!("{}/suites/profiles/naive", env!("CARGO_MANIFEST_DIR"));
+    let output = run.output(&["check", &naive, "--by", "object", "--fix", fix]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).lines().all(|l| l.chars().count() <= 80 || l.starts_with("    ")));
+    let component = fs::read_to_string(format!("{fix}/kustomization.yaml")).expect("it was written");
+    let component: Value = serde_yaml::from_str(&component).expect("YAML");
+    assert_eq!(component["kind"], "Component");
+    let patches = component["patches"].as_array().expect("patches");
+    // An object of an older version is found by its kind and name.
+    assert!(patches.iter().all(|p| p["target"]["name"].is_string()), "{component:?}");
+    let patches = patches.iter().map(|p| p["path"].clone());
+    let files: Vec<Value> =
+        patches.chain(component["resources"].as_array().expect("new objects").clone()).collect();
+    assert!(files.contains(&Value::from("deployment-shop-web.yaml")), "{files:?}");
+    for file in files {
+        let text =
+            fs::read_to_string(format!("{fix}/{}", file.as_str().expect("a name"))).expect("it was written");
+        let object: Value = serde_yaml::from_str(&text).expect("YAML");
+        assert!(object["kind"].is_string() && object["metadata"]["name"].is_string(), "{object}");
+    }
+    assert_eq!(run.output(&["check", &naive, "--fix", fix]).status.code(), Some(2), "nothing is overwritten");
 }
 
 fn check(lab: &TestLab, more: &[&str], code: i32) -> Results {
@@ -207,7 +271,7 @@ fn failed(results: &Results) -> Vec<(&str, Vec<String>)> {
 fn namespaces(lab: &TestLab) -> Vec<String> {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
-        let client = lab.means().await.client.clone().expect("the lab's API answers");
+        let client = lab.access().await.client.clone().expect("the lab's API answers");
         let all = Api::<Namespace>::all(client).list(&ListParams::default()).await.expect("a list");
         all.iter().map(ResourceExt::name_any).collect()
     })

@@ -30,7 +30,7 @@ use tokio::runtime::Runtime;
 fn diagnose_on_a_real_lab() {
     let lab = TestLab::up("diagnose");
     let runtime = Runtime::new().expect("a runtime");
-    let client = runtime.block_on(async { lab.means().await.client.clone().expect("the API answers") });
+    let client = runtime.block_on(async { lab.access().await.client.clone().expect("the API answers") });
     let dir = tempfile::tempdir().expect("a folder");
 
     healthy_is_silent(&lab);
@@ -125,7 +125,7 @@ fn probes_come_and_go(lab: &TestLab, runtime: &Runtime, client: &Client) {
 
 /// Namespaces with a label of ours.
 fn ours(runtime: &Runtime, client: &Client) -> Vec<String> {
-    let list = ListParams::default().labels(loopdrill_target::RUN_LABEL);
+    let list = ListParams::default().labels(loopdrill_cluster::RUN_LABEL);
     let all = runtime.block_on(Api::<Namespace>::all(client.clone()).list(&list)).expect("a list");
     all.iter().map(ResourceExt::name_any).collect()
 }
@@ -157,7 +157,7 @@ fn ctrl_c_ends_it_and_leaves_nothing(lab: &TestLab, runtime: &Runtime, client: &
 }
 
 fn kubeconfig(lab: &TestLab) -> PathBuf {
-    let output = lab.output(&["lab", "kubeconfig", "--name", &lab.name]);
+    let output = lab.output(&["lab", "kubeconfig", "--path", "--name", &lab.name]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     text(&output.stdout).trim().into()
 }

@@ -3,12 +3,12 @@
 
 mod support;
 
+use loopdrill_cluster::NodeAccess;
 use loopdrill_faults::{
     ChangeError,
-    node::{Content, Limits, NodeChange, Step},
+    node::{Content, DropFragNeeded, EditFile, Limits, LinkMtu, NodeChange, RouteMtu, StopUnit, VxlanDf},
 };
 use loopdrill_lab::{AGENT, DockerNodes, Engine};
-use loopdrill_target::NodeAccess;
 use std::{net::Ipv4Addr, process::Command, sync::Arc, time::Duration};
 use support::{Run, text, wait};
 use tokio::runtime::Runtime;
@@ -114,12 +114,12 @@ impl Bench {
     /// Every mechanism that needs no cluster, on links that every node has.
     fn plan(&self, limits: Limits) -> NodeChange {
         let steps = vec![
-            Step::DropFragNeeded { tag: "loopdrill_test".into() },
-            Step::VxlanDf { link: "overlay7".into(), on: true },
-            Step::LinkMtu { link: "overlay7".into(), mtu: 1300 },
-            Step::RouteMtu { peer: self.neighbour, mtu: 1400 },
-            Step::File { path: FILE.into(), content: Content(b"during\n".to_vec()) },
-            Step::StopUnit { unit: UNIT.into() },
+            DropFragNeeded { tag: "loopdrill_test".into() }.into(),
+            VxlanDf { link: "overlay7".into(), on: true }.into(),
+            LinkMtu { link: "overlay7".into(), mtu: 1300 }.into(),
+            RouteMtu { peer: self.neighbour, mtu: 1400 }.into(),
+            EditFile { path: FILE.into(), content: Content(b"during\n".to_vec()) }.into(),
+            StopUnit { unit: UNIT.into() }.into(),
         ];
         let plan = NodeChange::plan(&self.nodes, NODE, steps, limits);
         self.runtime.block_on(plan).expect("nothing is in the way")

@@ -28,15 +28,15 @@ fn kill_during(lab: &TestLab, fault: &str, variant: &str) {
     let pending = run.pending();
     assert!(!pending.is_empty(), "a fault was in force, so the journal lists it");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let means = runtime.block_on(lab.means());
+    let access = runtime.block_on(lab.access());
 
     let (on_nodes, rest): (Vec<_>, Vec<_>) =
         pending.iter().cloned().partition(|p| matches!(&p.change, Change::Node(c) if c.is_held()));
     wait("the end of what was done to nodes, without any undo", HEARTBEAT_LOST, || {
-        runtime.block_on(differences(&means, &on_nodes)).is_empty().then_some(())
+        runtime.block_on(differences(&access, &on_nodes)).is_empty().then_some(())
     });
     if on_nodes.is_empty() {
-        assert!(!runtime.block_on(differences(&means, &rest)).is_empty(), "the fault is still in force");
+        assert!(!runtime.block_on(differences(&access, &rest)).is_empty(), "the fault is still in force");
     }
 
     let refused = run.output(&["run", "--lab", &lab.name, "--fault", fault]);
@@ -45,7 +45,7 @@ fn kill_during(lab: &TestLab, fault: &str, variant: &str) {
 
     let undone = run.output(&["undo"]);
     assert!(undone.status.success(), "{}", text(&undone.stderr));
-    assert_eq!(runtime.block_on(differences(&means, &pending)), Vec::<String>::new());
+    assert_eq!(runtime.block_on(differences(&access, &pending)), Vec::<String>::new());
     assert!(run.pending().is_empty());
     let again = run.output(&["undo"]);
     assert!(

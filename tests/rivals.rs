@@ -22,7 +22,7 @@ fn prometheus_names_the_canonical_faults_beside_the_built_in_detector() {
     );
     // A fault is named when each of its variants is.
     let mut named = BTreeMap::<&str, bool>::new();
-    for drill in report.drills.iter().filter(|d| d.expected_loop.is_some()) {
+    for drill in report.drills.iter().filter(|d| d.expected_loop().is_some()) {
         let result = drill.detectors.iter().find(|r| r.name == "prometheus").expect("it was asked");
         *named.entry(&drill.fault).or_insert(true) &= result.detected.ok && result.attributed.ok;
     }

@@ -33,7 +33,7 @@ fn churn_is_no_finding_and_a_crash_loop_is_one() {
     let (report, rounds) = watch(&lab, &run, soak(), || work.round());
     let drill = &report.drills[0];
     assert_eq!(drill.outcome, Outcome::Passed, "after {rounds} rounds: {drill:#?}");
-    assert!(rounds >= 1 && report.stray_findings.is_empty(), "{rounds} rounds, {:#?}", report.stray_findings);
+    assert!(rounds >= 1 && report.false_alarms.is_empty(), "{rounds} rounds, {:#?}", report.false_alarms);
 
     // The same watch is not deaf.
     let (report, _) = watch(&lab, &Run::new(), Duration::from_secs(30), || work.crash());

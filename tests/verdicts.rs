@@ -37,7 +37,7 @@ fn a_run_without_a_detector_fails(lab: &TestLab) {
     let report = run.report();
     assert!(report.drills.len() >= 3);
     for drill in &report.drills {
-        assert!(!drill.gates.detected.ok, "{}/{} was detected by nothing", drill.fault, drill.variant);
+        assert!(!drill.gate(Gate::Detected).ok, "{}/{} was detected by nothing", drill.fault, drill.variant);
         assert_eq!(drill.outcome, Outcome::Failed(Gate::Detected));
     }
 }

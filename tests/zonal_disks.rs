@@ -10,7 +10,7 @@ use kube::{
     Api, Client, ResourceExt,
     api::{DeleteParams, ListParams, LogParams, PostParams},
 };
-use loopdrill_target::NodeAccess;
+use loopdrill_cluster::NodeAccess;
 use loopdrill_zonal_disk::{
     DRIVER, IMMEDIATE_CLASS, NAMESPACE, NODE_DAEMON_SET, SHELF_DIR, WAIT_CLASS, ZONE_LABEL,
 };
@@ -29,9 +29,9 @@ const LIMIT: Duration = Duration::from_secs(120);
 #[tokio::test(flavor = "multi_thread")]
 async fn disks_of_a_real_lab() {
     let lab = TestLab::up("disks");
-    let means = lab.means().await;
-    let client = means.client.clone().expect("the lab's API answers");
-    let nodes = means.nodes.clone().expect("a lab has nodes");
+    let access = lab.access().await;
+    let client = access.client.clone().expect("the lab's API answers");
+    let nodes = access.nodes.clone().expect("a lab has nodes");
     let disks = Disks::new(client, nodes, &lab.name).await;
 
     disks.a_claim_waits_for_its_pod_and_follows_it().await;

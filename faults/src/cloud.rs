@@ -8,8 +8,8 @@
 
 use crate::ChangeError;
 use loopdrill_aws::{CloudError, Iam, Part, RoleState, excerpt};
+use loopdrill_cluster::CloudFacts;
 use loopdrill_model::{Evidence, Source, Timestamp};
-use loopdrill_target::CloudFacts;
 use serde::{Deserialize, Serialize};
 use std::{fmt, time::Duration};
 use tokio::time::{Instant, sleep};
@@ -106,12 +106,8 @@ impl CloudChange {
 
     pub(crate) async fn read_back(&self) -> Result<Option<Evidence>, ChangeError> {
         let left = self.settled(&self.after).await?;
-        Ok(left.is_empty().then(|| Evidence {
-            signal: format!("role {}", self.role),
-            value: format!("done: {}", self.list()),
-            at: Timestamp::now(),
-            source: Source::cloud("iam"),
-        }))
+        let (signal, value) = (format!("role {}", self.role), format!("done: {}", self.list()));
+        Ok(left.is_empty().then(|| Evidence::new(signal, value, Timestamp::now(), Source::cloud("iam"))))
     }
 
     /// A role that somebody has deleted has nothing of ours left.

@@ -1,9 +1,9 @@
-//! What a fault is. Its life (journal, inject, read back, undo, verify) is the same for all: [`crate::life`].
+//! What a fault is. Its life (journal, inject, read back, undo, verify) is the same for all: [`crate::lifecycle`].
 
-use crate::{Change, ChangeError, Footprint};
+use crate::{Change, ChangeError, Footprint, Look};
 use async_trait::async_trait;
+use loopdrill_cluster::{ClusterFacts, NodeError, Target};
 use loopdrill_model::{Capability, Cause, Evidence, Expectation, FaultId, Group, Loop, Root};
-use loopdrill_target::{ClusterFacts, NodeError, Target};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -124,13 +124,15 @@ pub struct FaultContext {
 /// One fault in one variant, with its victim.
 ///
 /// # Life
-/// `set_up` → `plan` → (the plan is journaled, applied, read back) → `provoke` → `symptom` until it shows, or `held_by`
-/// when it never does → (the plan is undone and verified) → `symptom` until it is gone. The engine deletes the namespace.
+/// `set_up` → `plan` → (the plan is journaled, applied, read back) → `trigger` → `look` until the victim is broken, or
+/// `absorbed_by` when it is well at the deadline → (the plan is undone and verified) → `after_undo` → `look` until the
+/// victim is well. The engine deletes the namespace.
 ///
 /// # Implementations
 /// - MUST NOT change anything outside the drill's namespace except by a [`Change`] in the plan;
 /// - MUST wait on conditions with a deadline, and honour `cancel`;
-/// - MUST judge the symptom from the victim's own side.
+/// - MUST judge the symptom from the victim's own side;
+/// - MUST NOT remember anything of a drill: one value serves any number of drills, one after the other.
 #[async_trait]
 pub trait Fault: Send + Sync {
     /// What is known without a cluster.
@@ -158,55 +160,27 @@ pub trait Fault: Send + Sync {
 
     /// Makes the victim run into the fault where it would not do so by itself soon (its pod is deleted, its
     /// next pull begins). Acts on the victim only. Called once after the plan is in force.
-    async fn provoke(&self, _ctx: &FaultContext) -> Result<(), FaultError> {
+    async fn trigger(&self, _ctx: &FaultContext) -> Result<(), FaultError> {
         Ok(())
     }
 
-    /// One look at the victim: the symptom with its evidence, or `None` when the victim is well.
-    async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError>;
+    /// One look at the victim. `shown` says whether it was broken at any earlier look of this drill: then also what
+    /// it lost counts (its data, its node), and not only whether it works again.
+    ///
+    /// Whatever cannot be decided is [`Look::Settling`]: an answer of [`Look::Well`] passes a drill.
+    ///
+    /// # Errors
+    /// When the cluster does not let anybody look.
+    async fn look(&self, ctx: &FaultContext, shown: bool) -> Result<Look, FaultError>;
 
-    /// What kept the victim from being well at the last look, where that was no symptom: it is on its way somewhere.
-    /// Such a victim has not withstood the fault.
-    fn on_its_way(&self) -> Option<String> {
-        None
-    }
-
-    /// What held, when the victim stayed well though the fault is in force: the traces of the mechanism. Looks only.
-    async fn held_by(&self, _ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
+    /// What held, when the victim is well though the fault is in force: the traces of the mechanism. Reads only.
+    async fn absorbed_by(&self, _ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
         Ok(Vec::new())
     }
 
     /// Lets the victim profit from the undo at once where it would wait for long by itself (a back-off of
     /// minutes, say). Acts on the victim only. Called once after the undo is verified.
-    async fn relieve(&self, _ctx: &FaultContext) -> Result<(), FaultError> {
+    async fn after_undo(&self, _ctx: &FaultContext) -> Result<(), FaultError> {
         Ok(())
     }
-}
-
-/// All faults in all variants that need no cloud account, in the order in which they are reported.
-#[must_use]
-pub fn catalogue() -> Vec<Arc<dyn Fault>> {
-    everything().into_iter().filter(|f| !needs_cloud(&**f)).collect()
-}
-
-/// What a run with a cloud account has besides.
-#[must_use]
-pub fn cloud_catalogue() -> Vec<Arc<dyn Fault>> {
-    everything().into_iter().filter(|f| needs_cloud(&**f)).collect()
-}
-
-fn needs_cloud(fault: &dyn Fault) -> bool {
-    fault.spec().needs.contains(&Capability::CloudIdentity)
-}
-
-fn everything() -> Vec<Arc<dyn Fault>> {
-    let mut all: Vec<Arc<dyn Fault>> = Vec::new();
-    all.extend(crate::revoked_iam::variants());
-    all.extend(crate::request_fragmentation::variants());
-    all.extend(crate::overlay_mtu::variants());
-    all.extend(crate::cross_az_pvc::variants());
-    all.extend(crate::etcd_disk::variants());
-    all.extend(crate::decoys::variants());
-    all.extend(crate::dominoes::variants());
-    all
 }

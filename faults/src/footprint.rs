@@ -66,6 +66,12 @@ impl Footprint {
         self
     }
 
+    /// The drill needs a node, alive and with its network.
+    #[must_use]
+    pub fn uses_node(self, node: &str) -> Self {
+        self.uses(Resource::NodeLife(node.into())).uses(Resource::NodeNetwork(node.into()))
+    }
+
     /// The drill changes `resource`.
     #[must_use]
     pub fn breaks(mut self, resource: Resource) -> Self {

@@ -4,15 +4,19 @@
 //! the change it announces. The file is locked while a run or an undo works on the cluster, and removed when
 //! nothing in it is left to undo: a journal that exists unlocked is a dirty one.
 
+mod entry;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod line;
+
+pub use entry::{Entry, FORMAT, JournalError, Pending};
 
 use crate::Change;
 use jiff::Timestamp;
 use line::Line;
+use loopdrill_cluster::ClusterHandle;
 use loopdrill_model::FaultId;
-use loopdrill_target::ClusterHandle;
 use nix::fcntl::{Flock, FlockArg};
-use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read as _, Write as _},
@@ -20,111 +24,6 @@ use std::{
     path::{Path, PathBuf},
     sync::Mutex,
 };
-
-/// Version of the journal's format that this build writes and reads.
-pub const FORMAT: u32 = 1;
-
-/// One entry.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "entry", rename_all = "kebab-case")]
-pub enum Entry {
-    /// First line: whose journal this is.
-    Opened {
-        /// [`FORMAT`].
-        format: u32,
-        /// The run's id.
-        run: String,
-        /// The cluster.
-        cluster: ClusterHandle,
-        /// The process.
-        pid: u32,
-        /// When.
-        at: Timestamp,
-    },
-    /// A change is about to be made. From here on it must be undone.
-    Intent {
-        /// Names the change in the journal and on the node.
-        id: String,
-        /// The drill it belongs to.
-        drill: FaultId,
-        /// The change with its snapshot.
-        change: Box<Change>,
-    },
-    /// The change was applied.
-    Applied {
-        /// Which.
-        id: String,
-    },
-    /// Its undo began.
-    UndoStarted {
-        /// Which.
-        id: String,
-    },
-    /// Its undo is done and verified.
-    UndoFinished {
-        /// Which.
-        id: String,
-    },
-    /// Its undo failed and must be tried again.
-    UndoFailed {
-        /// Which.
-        id: String,
-        /// Why.
-        error: String,
-    },
-}
-
-/// A change that may be in force.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Pending {
-    /// Names it in the journal and on the node.
-    pub id: String,
-    /// The drill it belongs to.
-    pub drill: FaultId,
-    /// The change with its snapshot.
-    pub change: Change,
-}
-
-/// What is wrong with a journal.
-#[derive(Debug, thiserror::Error)]
-pub enum JournalError {
-    /// The file system refused.
-    #[error("journal {}: {doing}: {source}", path.display())]
-    Io {
-        /// The journal.
-        path: PathBuf,
-        /// What was being done.
-        doing: &'static str,
-        /// The error.
-        source: io::Error,
-    },
-    /// Another process works on this cluster.
-    #[error("another loopdrill works on {cluster} (it holds {}); wait for it, or stop it", path.display())]
-    Busy {
-        /// The cluster.
-        cluster: String,
-        /// The journal.
-        path: PathBuf,
-    },
-    /// An earlier run left changes behind.
-    #[error("an earlier run left {} change(s) in {cluster}; run `loopdrill undo` first:\n  {}", left.len(), left.join("\n  "))]
-    Dirty {
-        /// The cluster.
-        cluster: String,
-        /// What is left.
-        left: Vec<String>,
-    },
-    /// A line cannot be read.
-    #[error("journal {}:{line}: {why}; the lines before it are good: `loopdrill undo --ignore-damage` undoes all that can be read", path.display())]
-    Damaged {
-        /// The journal.
-        path: PathBuf,
-        /// The line.
-        line: usize,
-        /// What is wrong with it.
-        why: String,
-    },
-}
 
 /// The journal of one cluster, open and locked.
 #[derive(Debug)]
@@ -140,6 +39,8 @@ struct Inner {
     pending: Vec<Pending>,
     changes: u64,
     run: String,
+    /// The disk has lost what it was given: nothing more is announced.
+    lost: bool,
 }
 
 /// What was found in a journal.
@@ -197,8 +98,7 @@ impl Journal {
         })?;
         let path = folder.join(format!("{}.jsonl", file_name(cluster)));
         let file = lock(&path, cluster.name(), true)?;
-        let text = read_all(&file, &path)?;
-        let parsed = line::parse(&text, &path);
+        let parsed = line::parse(&read_all(&file, &path)?, &path);
         if let Some(damage) = parsed.damage.into_iter().next() {
             return Err(damage);
         }
@@ -207,7 +107,8 @@ impl Journal {
             return Err(JournalError::Dirty { cluster: cluster.to_string(), left });
         }
         file.set_len(0).map_err(|source| JournalError::Io { path: path.clone(), doing: "empty", source })?;
-        let inner = Inner { file, next: 1, pending: Vec::new(), changes: 0, run: run.into() };
+        sync_folder(&folder)?;
+        let inner = Inner { file, next: 1, pending: Vec::new(), changes: 0, run: run.into(), lost: false };
         let journal = Self { path, inner: Mutex::new(inner) };
         journal.append(Entry::Opened {
             format: FORMAT,
@@ -226,8 +127,8 @@ impl Journal {
     pub fn recover(path: &Path) -> Result<Option<(Self, Found)>, JournalError> {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let file = lock(path, &name, false)?;
-        let text = read_all(&file, path)?;
-        let parsed = line::parse(&text, path);
+        let bytes = read_all(&file, path)?;
+        let parsed = line::parse(&bytes, path);
         let Some((run, cluster)) = parsed.opened else {
             return match parsed.damage.into_iter().next() {
                 Some(damage) => Err(damage),
@@ -235,7 +136,7 @@ impl Journal {
             };
         };
         // What a crash cut off must not run into the next line.
-        let whole = text.rfind('\n').map_or(0, |end| end as u64 + 1);
+        let whole = line::whole(&bytes).len() as u64;
         file.set_len(whole).map_err(|source| JournalError::Io { path: path.into(), doing: "cut", source })?;
         let inner = Inner {
             file,
@@ -243,6 +144,7 @@ impl Journal {
             changes: parsed.pending.len() as u64,
             pending: parsed.pending,
             run: run.clone(),
+            lost: false,
         };
         let journal = Self { path: path.into(), inner: Mutex::new(inner) };
         Ok(Some((journal, Found { run, cluster, damage: parsed.damage })))
@@ -331,15 +233,33 @@ impl Journal {
         self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
+    /// Adds a line, or leaves the file as it was: half a line would run into the next one.
     fn append(&self, entry: Entry) -> Result<(), JournalError> {
         let io = |doing| move |source| JournalError::Io { path: self.path.clone(), doing, source };
         let mut inner = self.locked();
+        if inner.lost && matches!(entry, Entry::Intent { .. }) {
+            return Err(JournalError::Lost { path: self.path.clone() });
+        }
         let text = Line::encode(inner.next, &entry).map_err(io("encode"))?;
-        inner.file.write_all(text.as_bytes()).map_err(io("write"))?;
-        inner.file.sync_all().map_err(io("sync"))?;
+        let before = inner.file.metadata().map_err(io("stat"))?.len();
+        let written = inner.file.write_all(text.as_bytes()).map_err(io("write"));
+        let kept = written.and_then(|()| {
+            // What the kernel could not write it may forget, and say the next time that all is well.
+            inner.file.sync_all().map_err(io("sync")).inspect_err(|_| inner.lost = true)
+        });
+        if kept.is_err() && inner.file.set_len(before).is_err() {
+            inner.lost = true;
+        }
+        kept?;
         inner.next += 1;
         Ok(())
     }
+}
+
+/// Makes sure that a file is found in its folder after the machine has lost its power.
+fn sync_folder(folder: &Path) -> Result<(), JournalError> {
+    let io = |source| JournalError::Io { path: folder.into(), doing: "sync", source };
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)
 }
 
 fn file_name(cluster: &ClusterHandle) -> String {
@@ -383,15 +303,14 @@ fn lock(path: &Path, cluster: &str, create: bool) -> Result<Flock<File>, Journal
     }
 }
 
-fn read_all(mut file: &File, path: &Path) -> Result<String, JournalError> {
+fn read_all(mut file: &File, path: &Path) -> Result<Vec<u8>, JournalError> {
     let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(|source| JournalError::Io {
-        path: path.into(),
-        doing: "read",
-        source,
-    })?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    let io = |source| JournalError::Io { path: path.into(), doing: "read", source };
+    file.read_to_end(&mut bytes).map_err(io)?;
+    Ok(bytes)
 }
 
+#[cfg(test)]
+mod disk_tests;
 #[cfg(test)]
 mod tests;

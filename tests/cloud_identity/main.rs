@@ -21,7 +21,8 @@ use kube::{
     Api, Client,
     api::{DeleteParams, Patch, PatchParams, PostParams},
 };
-use loopdrill_target::NodeAccess;
+use loopdrill_cluster::NodeAccess;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::{Value, json};
 use std::{
     process::Command,
@@ -118,8 +119,8 @@ struct Cloud {
 
 impl Cloud {
     async fn of(lab: &TestLab) -> Self {
-        let means = lab.means().await;
-        let client = means.client.clone().expect("the API answers");
+        let access = lab.access().await;
+        let client = access.client.clone().expect("the API answers");
         let folder = loopdrill_lab::state::dir().join("labs").join(&lab.name);
         let description = std::fs::read_to_string(folder.join("aws.yaml")).expect("the description");
         let description: Value = serde_yaml::from_str(&description).expect("YAML");
@@ -148,7 +149,7 @@ impl Cloud {
         }
         Cloud {
             client,
-            nodes: means.nodes.expect("a lab's nodes can be reached"),
+            nodes: access.nodes.expect("a lab's nodes can be reached"),
             node: format!("{}-control-plane", lab.name),
             url: description["endpoint_url"].as_str().expect("a URL").into(),
             operator,
@@ -230,17 +231,14 @@ impl Cloud {
     }
 }
 
+/// What AWS encodes: all but its unreserved characters.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
 fn form(action: &str, parameters: &[(&str, &str)]) -> Vec<String> {
     let version = if action.starts_with("Assume") { "2011-06-15" } else { "2010-05-08" };
     let all = [("Action", action), ("Version", version)].into_iter().chain(parameters.iter().copied());
-    // Encoded here: curl would sign the text before it encodes it.
-    let encode = |value: &str| -> String {
-        let plain = |b: &u8| b.is_ascii_alphanumeric() || b"-_.~".contains(b);
-        value
-            .bytes()
-            .map(|b| if plain(&b) { char::from(b).to_string() } else { format!("%{b:02X}") })
-            .collect()
-    };
+    // Encoded here, as AWS signs it: curl would sign the text before it encodes it.
+    let encode = |value| utf8_percent_encode(value, ENCODED);
     let text: Vec<_> = all.map(|(key, value)| format!("{key}={}", encode(value))).collect();
     vec!["--data".into(), text.join("&")]
 }
@@ -493,16 +491,5 @@ async fn moto_comes_back_with_the_same_keys(cloud: &Cloud) {
 }
 
 fn decoded(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let hex =
-                [rest.next(), rest.next()].map(|b| b.map_or('0', char::from)).iter().collect::<String>();
-            bytes.push(u8::from_str_radix(&hex, 16).expect("two hex digits"));
-        } else {
-            bytes.push(byte);
-        }
-    }
-    String::from_utf8(bytes).expect("text")
+    percent_decode_str(text).decode_utf8().expect("text").into_owned()
 }

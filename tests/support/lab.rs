@@ -1,8 +1,8 @@
 //! A lab for one test target, with everything taken down in the end, and direct access to it.
 
 use super::{Run, text};
-use loopdrill_faults::Means;
-use loopdrill_target::NodeAccess;
+use loopdrill_cluster::NodeAccess;
+use loopdrill_faults::UndoAccess;
 use std::{process::Command, sync::Arc};
 
 /// A lab of its own for a test target; gone when dropped.
@@ -28,6 +28,11 @@ impl TestLab {
         Self::make(name, &args)
     }
 
+    /// Makes a lab of this specification.
+    pub(crate) fn with_spec(name: &str, spec: &std::path::Path) -> Self {
+        Self::make(name, &["--spec", &spec.display().to_string()])
+    }
+
     fn make(name: &str, more: &[&str]) -> Self {
         let lab = TestLab { name: format!("test-{name}"), run: Run::new() };
         // One that was killed could not take its lab down.
@@ -49,9 +54,9 @@ impl TestLab {
     }
 
     /// Access to the lab as `loopdrill undo` has it.
-    pub(crate) async fn means(&self) -> Means {
+    pub(crate) async fn access(&self) -> UndoAccess {
         let (client, nodes) = loopdrill_lab::reach(&self.name).await.expect("the lab is there");
-        Means {
+        UndoAccess {
             client: client.map_err(|e| e.to_string()),
             nodes: Some(Arc::new(nodes) as Arc<dyn NodeAccess>),
         }

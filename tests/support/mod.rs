@@ -7,7 +7,7 @@
 pub(crate) mod lab;
 
 use loopdrill_faults::{
-    Means,
+    UndoAccess,
     journal::{self, Journal, Pending},
 };
 use loopdrill_model::RunReport;
@@ -113,10 +113,10 @@ pub(crate) fn wait<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Opt
 }
 
 /// All differences between the present state and the snapshots, and what could not be compared.
-pub(crate) async fn differences(means: &Means, pending: &[Pending]) -> Vec<String> {
+pub(crate) async fn differences(access: &UndoAccess, pending: &[Pending]) -> Vec<String> {
     let mut all = Vec::new();
     for p in pending {
-        match p.change.differences(means).await {
+        match p.change.differences(access).await {
             Ok(found) => all.extend(found),
             Err(e) => all.push(e.to_string()),
         }

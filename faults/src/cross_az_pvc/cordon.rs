@@ -1,16 +1,16 @@
 //! The node of the volume's pod is cordoned, as for a maintenance, and the pod is deleted. Where the volume's zone has
 //! no other node, the pod cannot come back.
 
-use super::writer::{self, NAME, look, lost, set_up};
+use super::writer::{self, NAME, lost, set_up};
 use crate::{
-    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Resource,
+    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Look, Resource,
     object::{ObjectChange, Patch},
-    victim::{Latch, delete_pods},
+    victim::delete_pods,
 };
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Node;
+use loopdrill_cluster::ClusterFacts;
 use loopdrill_model::{Capability, Cause, Evidence};
-use loopdrill_target::ClusterFacts;
 use serde_json::{Value, json};
 
 static SPEC: FaultSpec = FaultSpec {
@@ -23,10 +23,8 @@ static SPEC: FaultSpec = FaultSpec {
 };
 
 /// See the module.
-#[derive(Debug, Default)]
-pub struct Cordon {
-    latch: Latch,
-}
+#[derive(Debug)]
+pub struct Cordon;
 
 /// What drills that take the zone's nodes away touch.
 pub(super) fn footprint(facts: &ClusterFacts) -> Footprint {
@@ -56,7 +54,7 @@ impl Fault for Cordon {
     }
 
     async fn set_up(&self, ctx: &FaultContext) -> Result<(), FaultError> {
-        set_up(ctx, &self.latch, |w| w).await
+        set_up(ctx, |w| w).await
     }
 
     async fn plan(&self, ctx: &FaultContext) -> Result<Vec<Change>, FaultError> {
@@ -67,19 +65,15 @@ impl Fault for Cordon {
         Ok(vec![Change::Object(ObjectChange::Patch(patch))])
     }
 
-    async fn provoke(&self, ctx: &FaultContext) -> Result<(), FaultError> {
+    async fn trigger(&self, ctx: &FaultContext) -> Result<(), FaultError> {
         delete_pods(ctx, NAME).await
     }
 
-    async fn held_by(&self, ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
+    async fn absorbed_by(&self, ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
         writer::elsewhere(ctx).await
     }
 
-    fn on_its_way(&self) -> Option<String> {
-        self.latch.on_its_way()
-    }
-
-    async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {
-        Ok(self.latch.judge(look(ctx, &self.latch).await?))
+    async fn look(&self, ctx: &FaultContext, shown: bool) -> Result<Look, FaultError> {
+        writer::look_at_writer(ctx, shown).await
     }
 }

@@ -6,16 +6,17 @@
 //! follow the volume.
 //!
 //! The class is the fault and goes with the undo. The claim that it spoiled is the victim's own and cannot be
-//! healed; `relieve` deletes it, as an operator would, and the replica gets a good one from the old class.
+//! healed; `after_undo` deletes it, as an operator would, and the replica gets a good one from the old class.
 
 use super::writer::{BYTES, NAME, START, misplaced, storage};
 use crate::{
-    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Resource,
+    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Look, Resource,
+    look::seen,
     object::{Create, ObjectChange},
     victim::{
-        Claim, Latch, Seen, Workload, api, create, is_ready, look_at_all, metadata,
+        Claim, Seen, Workload, api, create, is_ready, look_at_all, metadata,
         place::{zone_that_stays, zone_to_lose},
-        pods_of, scale, seen, typed, until, wait_ready,
+        pods_of, scale, typed, until, wait_ready,
     },
 };
 use async_trait::async_trait;
@@ -28,13 +29,13 @@ use kube::{
     Api, ResourceExt,
     api::{DeleteParams, ListParams, PostParams},
 };
+use loopdrill_cluster::{ClusterFacts, NodeFacts, RUN_LABEL};
+use loopdrill_kubernetes::well_known::{self, ZONE};
 use loopdrill_model::{Capability, Cause, Evidence};
-use loopdrill_target::{ClusterFacts, NodeFacts, RUN_LABEL};
 use serde_json::json;
 use std::time::Duration;
 
-const ZONE: &str = "topology.kubernetes.io/zone";
-const DEFAULT: &str = "storageclass.kubernetes.io/is-default-class";
+const DEFAULT: &str = well_known::DEFAULT_CLASS[0];
 const ADMISSION: Duration = Duration::from_secs(15);
 
 static SPEC: FaultSpec = FaultSpec {
@@ -47,10 +48,8 @@ static SPEC: FaultSpec = FaultSpec {
 };
 
 /// See the module.
-#[derive(Debug, Default)]
-pub struct Immediate {
-    latch: Latch,
-}
+#[derive(Debug)]
+pub struct Immediate;
 
 /// The zone in which the workload runs, and the wrong one.
 fn zones(facts: &ClusterFacts) -> Result<(&str, &str), FaultError> {
@@ -143,7 +142,6 @@ impl Fault for Immediate {
     }
 
     async fn set_up(&self, ctx: &FaultContext) -> Result<(), FaultError> {
-        self.latch.reset();
         let (home, _) = zones(&ctx.target.facts)?;
         good_claim(ctx, 0).await?;
         let workload = Workload::new(ctx, NAME, &["disk-writer", "/data"]).volume(&Claim::Template);
@@ -181,11 +179,11 @@ impl Fault for Immediate {
         .await
     }
 
-    async fn provoke(&self, ctx: &FaultContext) -> Result<(), FaultError> {
+    async fn trigger(&self, ctx: &FaultContext) -> Result<(), FaultError> {
         scale::<StatefulSet>(ctx, NAME, 2).await
     }
 
-    async fn held_by(&self, ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
+    async fn absorbed_by(&self, ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
         let place = |n: &NodeFacts| format!("{} in zone {}", n.name, n.zone.as_deref().unwrap_or("none"));
         let pods = pods_of(ctx, NAME).await?;
         let on = |pod: &Pod| {
@@ -196,15 +194,11 @@ impl Fault for Immediate {
         Ok(pods.iter().filter_map(on).collect())
     }
 
-    fn on_its_way(&self) -> Option<String> {
-        self.latch.on_its_way()
+    async fn look(&self, ctx: &FaultContext, _shown: bool) -> Result<Look, FaultError> {
+        look_at_all::<StatefulSet>(ctx, NAME, misplaced).await
     }
 
-    async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {
-        Ok(self.latch.judge(look_at_all::<StatefulSet>(ctx, NAME, misplaced).await?))
-    }
-
-    async fn relieve(&self, ctx: &FaultContext) -> Result<(), FaultError> {
+    async fn after_undo(&self, ctx: &FaultContext) -> Result<(), FaultError> {
         let (claim, pod) = (format!("data-{NAME}-1"), format!("{NAME}-1"));
         // A replica that followed its volume keeps it.
         if pods_of(ctx, NAME).await?.iter().any(|p| p.name_any() == pod && is_ready(p)) {

@@ -21,9 +21,9 @@ use std::sync::Arc;
 #[must_use]
 pub fn variants() -> Vec<Arc<dyn Fault>> {
     vec![
-        Arc::new(cordon::Cordon::default()),
+        Arc::new(cordon::Cordon),
         Arc::new(node_failure::NodeFailure::default()),
-        Arc::new(immediate::Immediate::default()),
+        Arc::new(immediate::Immediate),
     ]
 }
 
@@ -34,40 +34,5 @@ pub(crate) fn node_loss() -> impl Fault {
 
 /// The domino in which the volume's zone is full.
 pub(crate) fn zone_full() -> impl Fault {
-    zone_full::ZoneFull::default()
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::{Footprint, Resource, catalogue, victim::place::tests::facts};
-    use loopdrill_target::ClusterFacts;
-
-    #[test]
-    fn what_does_not_touch_the_lost_zone_runs_beside_it() {
-        let facts = facts(&[("x", Some("a")), ("y", Some("b"))]);
-        let of = |fault: &str| -> Footprint {
-            let all = catalogue();
-            let fault = all.iter().find(|f| f.spec().id().to_string() == fault);
-            fault.expect("is in the catalogue").footprint(&facts)
-        };
-        let cordon = of("cross-az-pvc/cordon");
-        assert_eq!(cordon.broken().collect::<Vec<_>>(), [&Resource::NodeLife("x".into())]);
-        assert!(cordon.overlaps(&of("cross-az-pvc/node-failure")));
-        assert!(cordon.overlaps(&of("request-fragmentation/fillers")), "fillers need all nodes");
-        for beside in ["cross-az-pvc/immediate", "revoked-iam/rbac", "revoked-iam/pull"] {
-            assert!(!cordon.overlaps(&of(beside)), "{beside}");
-        }
-    }
-
-    #[test]
-    fn a_cluster_that_lacks_everything_makes_no_fault_panic() {
-        for fault in catalogue() {
-            assert!(!fault.dry_run(&ClusterFacts::default()).is_empty());
-            let _ = fault.footprint(&ClusterFacts::default());
-            for causes in fault.spec().roots {
-                let first = causes.first().expect("a root has a cause").control_loop();
-                assert!(causes.iter().all(|c| c.control_loop() == first), "{}", fault.spec().id());
-            }
-        }
-    }
+    zone_full::ZoneFull
 }

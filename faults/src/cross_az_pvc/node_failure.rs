@@ -7,12 +7,13 @@
 
 use super::{
     cordon::footprint,
-    writer::{self, NAME, look, lost, set_up, volume_of},
+    writer::{self, NAME, look_at_writer, lost, set_up, volume_of},
 };
 use crate::{
-    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint,
-    node::{Limits, NodeChange, Step},
-    victim::{Latch, Look, describe, is_ready, newest, pods_of, seen},
+    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Look,
+    look::seen,
+    node::{Limits, NodeChange, StopUnit},
+    victim::{describe, is_ready, newest, pods_of},
 };
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -21,8 +22,8 @@ use k8s_openapi::api::{
     storage::v1::VolumeAttachment,
 };
 use kube::{Api, ResourceExt, api::ListParams};
+use loopdrill_cluster::{ClusterFacts, objects::node_is_ready};
 use loopdrill_model::{Capability, Cause, Evidence, Loop};
-use loopdrill_target::ClusterFacts;
 
 /// A volume that moves by itself has moved by then.
 const SWIFT: SignedDuration = SignedDuration::from_secs(10);
@@ -55,12 +56,11 @@ static MACHINE: FaultSpec = FaultSpec {
 #[derive(Debug)]
 pub struct NodeFailure {
     spec: &'static FaultSpec,
-    latch: Latch,
 }
 
 impl Default for NodeFailure {
     fn default() -> Self {
-        Self { spec: &SPEC, latch: Latch::default() }
+        Self { spec: &SPEC }
     }
 }
 
@@ -68,7 +68,7 @@ impl NodeFailure {
     /// The whole machine goes, not only its kubelet: then the node is the root, and not where the volume is.
     #[must_use]
     pub fn of_the_machine() -> Self {
-        Self { spec: &MACHINE, latch: Latch::default() }
+        Self { spec: &MACHINE }
     }
 
     fn takes_the_machine(&self) -> bool {
@@ -91,8 +91,7 @@ async fn dead_node(ctx: &FaultContext) -> Result<Option<String>, FaultError> {
     let nodes: Api<Node> = Api::all(ctx.target.client.clone());
     for name in lost(&ctx.target.facts)?.1 {
         let node = nodes.get(name).await.map_err(FaultError::api(format!("read node {name}")))?;
-        let mut conditions = node.status.iter().flat_map(|s| s.conditions.iter().flatten());
-        if !conditions.any(|c| c.type_ == "Ready" && c.status == "True") {
+        if !node_is_ready(&node) {
             return Ok(Some(name.into()));
         }
     }
@@ -141,7 +140,7 @@ impl Fault for NodeFailure {
     }
 
     async fn set_up(&self, ctx: &FaultContext) -> Result<(), FaultError> {
-        set_up(ctx, &self.latch, |w| w).await
+        set_up(ctx, |w| w).await
     }
 
     async fn plan(&self, ctx: &FaultContext) -> Result<Vec<Change>, FaultError> {
@@ -149,22 +148,18 @@ impl Fault for NodeFailure {
         if self.takes_the_machine() {
             return Ok(vec![Change::Node(NodeChange::power_off(&node))]);
         }
-        let stop = Step::StopUnit { unit: "kubelet.service".into() };
+        let stop = StopUnit { unit: "kubelet.service".into() }.into();
         let change =
             NodeChange::plan(ctx.target.node_access()?, &node, vec![stop], Limits::default()).await?;
         Ok(vec![Change::Node(change)])
     }
 
-    async fn held_by(&self, ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
+    async fn absorbed_by(&self, ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
         writer::elsewhere(ctx).await
     }
 
-    fn on_its_way(&self) -> Option<String> {
-        self.latch.on_its_way()
-    }
-
-    async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {
-        let look = match look(ctx, &self.latch).await? {
+    async fn look(&self, ctx: &FaultContext, shown: bool) -> Result<Look, FaultError> {
+        Ok(match look_at_writer(ctx, shown).await? {
             Look::Broken(mut evidence) => {
                 evidence.extend(attachments(ctx).await?);
                 Look::Broken(evidence)
@@ -176,12 +171,11 @@ impl Fault for NodeFailure {
                 }
                 None => Look::Settling(what),
             },
-            Look::Well if self.latch.has_shown() => match dead_node(ctx).await? {
+            Look::Well if shown => match dead_node(ctx).await? {
                 Some(node) => Look::Settling(format!("node {node} is not Ready yet")),
                 None => Look::Well,
             },
-            other => other,
-        };
-        Ok(self.latch.judge(look))
+            Look::Well => Look::Well,
+        })
     }
 }

@@ -1,16 +1,17 @@
 //! The victim of the first two variants: one pod that writes to a claim bound in the zone that will be lost.
 
 use crate::{
-    FaultContext, FaultError,
+    FaultContext, FaultError, Look,
+    look::seen,
     victim::{
-        Claim, Latch, Look, Seen, Workload, api, create, describe, is_ready, log_of, metadata, newest,
-        place::zone_to_lose, pods_of, records_found, seen, typed, unscheduled, until, wait_ready,
+        Claim, Seen, Workload, api, create, describe, is_ready, log_of, metadata, newest,
+        place::zone_to_lose, pods_of, records_found, typed, unscheduled, until, wait_ready,
     },
 };
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod};
 use kube::{Api, ResourceExt};
+use loopdrill_cluster::{ClusterFacts, StorageFacts};
 use loopdrill_model::Evidence;
-use loopdrill_target::{ClusterFacts, StorageFacts};
 use serde_json::json;
 use std::time::Duration;
 
@@ -31,10 +32,8 @@ pub(super) fn lost(facts: &ClusterFacts) -> Result<(&str, Vec<&str>), FaultError
 /// us: the claim names a node of the zone, as the scheduler would.
 pub(super) async fn set_up(
     ctx: &FaultContext,
-    latch: &Latch,
     refine: impl FnOnce(Workload) -> Workload,
 ) -> Result<(), FaultError> {
-    latch.reset();
     let (zone, workers) = lost(&ctx.target.facts)?;
     let mut metadata = metadata(ctx, NAME);
     metadata["annotations"] = json!({"volume.kubernetes.io/selected-node": workers.first()});
@@ -113,8 +112,8 @@ pub(super) fn misplaced(pod: &Pod) -> Option<Vec<Evidence>> {
     of_volume.then(|| vec![seen("the scheduler's answer", why)])
 }
 
-/// One look at the writer: well when it writes, on the data that it had.
-pub(super) async fn look(ctx: &FaultContext, latch: &Latch) -> Result<Look, FaultError> {
+/// One look at the writer: well when it writes; after it was broken, when it writes on the data that it had.
+pub(super) async fn look_at_writer(ctx: &FaultContext, shown: bool) -> Result<Look, FaultError> {
     let pods = pods_of(ctx, NAME).await?;
     let Some(pod) = newest(&pods) else { return Ok(Look::Settling("there is no pod".into())) };
     if let Some(evidence) = misplaced(pod) {
@@ -123,10 +122,13 @@ pub(super) async fn look(ctx: &FaultContext, latch: &Latch) -> Result<Look, Faul
     if !is_ready(pod) {
         return Ok(Look::Settling(describe(pod)));
     }
-    if !latch.has_shown() {
+    if !shown {
         return Ok(Look::Well);
     }
-    let log = log_of(ctx, &pod.name_any(), false).await?;
+    let log = match log_of(ctx, &pod.name_any(), false).await {
+        Ok(log) => log,
+        Err(e) => return Ok(Look::Settling(e.to_string())),
+    };
     Ok(match records_found(&log) {
         None => Look::Settling("it has not said what it found on its volume".into()),
         Some(0) => Look::Broken(vec![seen("records on the volume", "0: the data is lost")]),

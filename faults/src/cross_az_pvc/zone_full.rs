@@ -4,19 +4,17 @@
 //! It falls through four loops: the zone's nodes are full, the volume is pinned to them, the pod is Pending beside
 //! empty nodes, and the Service that leads to it leads nowhere.
 
-use super::writer::{self, NAME, START, look, lost};
+use super::writer::{self, NAME, START, lost};
 use crate::{
-    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Resource,
+    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Look, Resource,
     object::{Create, ObjectChange},
     request_fragmentation::{Room, VictimRequest},
-    victim::{
-        Latch, READY_PORT, Seen, VICTIM_LABEL, Workload, create, metadata, pods_of, scale, typed, until,
-    },
+    victim::{READY_PORT, Seen, VICTIM_LABEL, Workload, create, metadata, pods_of, scale, typed, until},
 };
 use async_trait::async_trait;
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Service};
-use loopdrill_model::{Capability, Cause, Evidence, Loop};
-use loopdrill_target::ClusterFacts;
+use loopdrill_cluster::ClusterFacts;
+use loopdrill_model::{Capability, Cause, Loop};
 use serde_json::json;
 
 static SPEC: FaultSpec = FaultSpec {
@@ -30,10 +28,8 @@ static SPEC: FaultSpec = FaultSpec {
 };
 
 /// See the module.
-#[derive(Debug, Default)]
-pub(super) struct ZoneFull {
-    latch: Latch,
-}
+#[derive(Debug)]
+pub(super) struct ZoneFull;
 
 fn request(ctx: &FaultContext) -> u64 {
     VictimRequest::default().millis(&ctx.target.facts)
@@ -71,7 +67,7 @@ impl Fault for ZoneFull {
     }
 
     async fn set_up(&self, ctx: &FaultContext) -> Result<(), FaultError> {
-        writer::set_up(ctx, &self.latch, |w| w.cpu_millis(request(ctx))).await?;
+        writer::set_up(ctx, |w| w.cpu_millis(request(ctx))).await?;
         let service = json!({"metadata": metadata(ctx, NAME), "spec": {
             "selector": {VICTIM_LABEL: NAME}, "ports": [{"port": 80, "targetPort": READY_PORT}],
         }});
@@ -96,15 +92,11 @@ impl Fault for ZoneFull {
         fillers.collect()
     }
 
-    async fn provoke(&self, ctx: &FaultContext) -> Result<(), FaultError> {
+    async fn trigger(&self, ctx: &FaultContext) -> Result<(), FaultError> {
         scale::<Deployment>(ctx, NAME, 1).await
     }
 
-    fn on_its_way(&self) -> Option<String> {
-        self.latch.on_its_way()
-    }
-
-    async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {
-        Ok(self.latch.judge(look(ctx, &self.latch).await?))
+    async fn look(&self, ctx: &FaultContext, shown: bool) -> Result<Look, FaultError> {
+        writer::look_at_writer(ctx, shown).await
     }
 }

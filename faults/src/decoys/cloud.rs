@@ -2,21 +2,23 @@
 //! busy. Both are done to the account of a lab, by its own objects; nobody else's cloud is touched.
 
 use crate::{
-    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint,
+    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Look,
     object::{ObjectChange, Patch},
     revoked_iam::{
         aws::{self, Reader},
-        silent_crash::look_at,
+        silent_crash::look_for_crashes,
     },
-    victim::{Latch, Seen, create, delete_pods, until, wait_ready},
+    victim::{Seen, create, delete_pods, until, wait_ready},
 };
 use async_trait::async_trait;
+use futures::{FutureExt, future::BoxFuture};
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::ConfigMap};
-use loopdrill_aws::{Action, Answer, Door};
+use kube::Resource;
+use loopdrill_aws::{Action, WebIdentityClient};
 use loopdrill_cloud::{DEPLOYMENT, NAMESPACE, SETTINGS, THROTTLE};
-use loopdrill_model::{Capability, Cause, Evidence, Source, Timestamp};
-use loopdrill_target::ClusterFacts;
-use serde_json::json;
+use loopdrill_cluster::ClusterFacts;
+use loopdrill_model::{Capability, Cause, Evidence, Source, Timestamp, signal::CloudWord};
+use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 
 const FAULT: &str = "identity-decoy";
@@ -27,16 +29,19 @@ const START: Duration = Duration::from_secs(60);
 const TAKES_HOLD: Duration = Duration::from_secs(60);
 const NEEDS: &[Capability] = &[Capability::WorkerNodes(1), Capability::CloudIdentity];
 
-/// What the cloud does instead of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trouble {
-    Silent,
-    Throttles,
+/// What is done to the cloud.
+struct Trouble {
+    spec: FaultSpec,
+    /// The change in words, and its undo.
+    words: [&'static str; 2],
+    plan: for<'a> fn(&'a FaultContext) -> BoxFuture<'a, Result<Patch, FaultError>>,
+    /// What the cloud then answers.
+    answer: CloudWord,
 }
 
-static SPECS: [(FaultSpec, Trouble); 2] = [
-    (
-        FaultSpec {
+static TROUBLES: [Trouble; 2] = [
+    Trouble {
+        spec: FaultSpec {
             fault: FAULT,
             variant: "cloud-unreachable",
             title: "the cloud's API does not answer, and a workload that starts ends with code 1",
@@ -44,10 +49,12 @@ static SPECS: [(FaultSpec, Trouble); 2] = [
             needs: NEEDS,
             ..FaultSpec::DECOY
         },
-        Trouble::Silent,
-    ),
-    (
-        FaultSpec {
+        words: ["scale the lab's cloud to 0", "scale it back"],
+        plan: |ctx| patch::<Deployment>(ctx, DEPLOYMENT, &["spec", "replicas"], json!(0)).boxed(),
+        answer: CloudWord::Silent,
+    },
+    Trouble {
+        spec: FaultSpec {
             fault: FAULT,
             variant: "cloud-throttled",
             title: "the cloud throttles whoever wants a session, and a workload that starts ends with code 1",
@@ -55,69 +62,69 @@ static SPECS: [(FaultSpec, Trouble); 2] = [
             needs: NEEDS,
             ..FaultSpec::DECOY
         },
-        Trouble::Throttles,
-    ),
+        words: ["let the lab's cloud throttle whoever wants a session", "let it answer again"],
+        plan: |ctx| {
+            let actions = json!(Action::AssumeRoleWithWebIdentity.to_string());
+            patch::<ConfigMap>(ctx, SETTINGS, &["data", THROTTLE], actions).boxed()
+        },
+        answer: CloudWord::Throttled,
+    },
 ];
 
 /// All of them.
 pub(super) fn variants() -> impl Iterator<Item = Arc<dyn Fault>> {
-    let decoy = |(spec, trouble): &'static (FaultSpec, Trouble)| {
-        Arc::new(Decoy { spec, trouble: *trouble, latch: Latch::default() }) as Arc<dyn Fault>
-    };
-    SPECS.iter().map(decoy)
+    TROUBLES.iter().map(|trouble| Arc::new(Decoy(trouble)) as Arc<dyn Fault>)
 }
 
-struct Decoy {
-    spec: &'static FaultSpec,
-    trouble: Trouble,
-    latch: Latch,
+/// A field of one of the cloud's own objects.
+async fn patch<K>(ctx: &FaultContext, name: &str, field: &[&str], value: Value) -> Result<Patch, FaultError>
+where
+    K: Resource<DynamicType = ()>,
+{
+    let (client, run) = (&ctx.target.client, &ctx.target.run);
+    Ok(Patch::plan::<K>(client, Some(NAMESPACE), name, run, &[(field, Some(value))]).await?)
 }
 
-impl Decoy {
-    /// What the cloud says now to whoever comes as the victim does.
-    async fn asked(&self, ctx: &FaultContext) -> Result<Answer, FaultError> {
-        let target = &aws::cloud(&ctx.target.facts)?.aws;
-        let token = aws::token(ctx, NAME).await?;
-        let begun = Door::of(target).await.begin(&target.role_arn(target.victim_role()), &token).await;
-        Ok(begun.as_ref().map_or_else(Answer::from, |_| Answer::Accepted))
-    }
+/// The drill of one trouble.
+struct Decoy(&'static Trouble);
 
-    async fn waits_for(&self, ctx: &FaultContext, wanted: Answer) -> Result<Vec<Evidence>, FaultError> {
-        until(ctx, "the cloud's answer", TAKES_HOLD, || async {
-            let said = self.asked(ctx).await?;
-            let told = format!("{said:?}").to_lowercase();
-            Ok(match said == wanted {
-                true => Seen::Yes(vec![Evidence {
-                    signal: Action::AssumeRoleWithWebIdentity.to_string(),
-                    value: told,
-                    at: Timestamp::now(),
-                    source: Source::cloud("sts"),
-                }]),
-                false => Seen::NotYet(told),
-            })
+/// What the cloud answers now to a client with the victim's identity.
+async fn answer_now(ctx: &FaultContext) -> Result<CloudWord, FaultError> {
+    let target = &aws::cloud(&ctx.target.facts)?.aws;
+    let token = aws::token(ctx, NAME).await?;
+    let cloud = WebIdentityClient::of(target).await;
+    let begun = cloud.begin(&target.role_arn(target.victim_role()), &token).await;
+    Ok(begun.as_ref().map_or_else(CloudWord::from, |_| CloudWord::Accepted))
+}
+
+async fn wait_for_answer(ctx: &FaultContext, wanted: CloudWord) -> Result<Vec<Evidence>, FaultError> {
+    until(ctx, "the cloud's answer", TAKES_HOLD, || async {
+        let said = answer_now(ctx).await?;
+        let told = format!("{said:?}").to_lowercase();
+        Ok(match said == wanted {
+            true => {
+                let action = Action::AssumeRoleWithWebIdentity.to_string();
+                Seen::Yes(vec![Evidence::new(action, told, Timestamp::now(), Source::cloud("sts"))])
+            }
+            false => Seen::NotYet(told),
         })
-        .await
-    }
+    })
+    .await
 }
 
 #[async_trait]
 impl Fault for Decoy {
     fn spec(&self) -> &'static FaultSpec {
-        self.spec
+        &self.0.spec
     }
 
-    /// Whoever lives from the role notices.
+    /// Every workload that uses the role is hit.
     fn footprint(&self, cluster: &ClusterFacts) -> Footprint {
         aws::footprint(cluster)
     }
 
     fn dry_run(&self, _: &ClusterFacts) -> Vec<String> {
-        let (change, undo) = match self.trouble {
-            Trouble::Silent => ("scale the lab's cloud to 0", "scale it back"),
-            Trouble::Throttles => {
-                ("let the lab's cloud throttle whoever wants a session", "let it answer again")
-            }
-        };
+        let [change, undo] = self.0.words;
         vec![
             "start a workload that takes on a cloud role and reads an object".into(),
             format!("{change}, and start the workload anew"),
@@ -126,7 +133,6 @@ impl Fault for Decoy {
     }
 
     async fn set_up(&self, ctx: &FaultContext) -> Result<(), FaultError> {
-        self.latch.reset();
         create(ctx, &aws::account(ctx, NAME)?).await?;
         create(ctx, &Reader { name: NAME, ..Reader::WELL }.workload(ctx)?.deployment(1)).await?;
         wait_ready(ctx, NAME, 1, START).await.map(drop)
@@ -138,41 +144,25 @@ impl Fault for Decoy {
                 "the cloud is not a lab's own; what others live from is not switched off".into(),
             ));
         }
-        let (client, run) = (&ctx.target.client, &ctx.target.run);
-        let patch = match self.trouble {
-            Trouble::Silent => {
-                let field: (&[&str], _) = (&["spec", "replicas"], Some(json!(0)));
-                Patch::plan::<Deployment>(client, Some(NAMESPACE), DEPLOYMENT, run, &[field]).await?
-            }
-            Trouble::Throttles => {
-                let actions = Action::AssumeRoleWithWebIdentity.to_string();
-                let field: (&[&str], _) = (&["data", THROTTLE], Some(json!(actions)));
-                Patch::plan::<ConfigMap>(client, Some(NAMESPACE), SETTINGS, run, &[field]).await?
-            }
-        };
-        Ok(vec![Change::Object(ObjectChange::Patch(patch))])
+        Ok(vec![Change::Object(ObjectChange::Patch((self.0.plan)(ctx).await?))])
     }
 
     async fn in_force(&self, ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
-        let wanted = match self.trouble {
-            Trouble::Silent => Answer::Silent,
-            Trouble::Throttles => Answer::Throttled,
-        };
-        self.waits_for(ctx, wanted).await
+        wait_for_answer(ctx, self.0.answer).await
     }
 
-    /// Who has a session keeps it; who starts anew asks for one.
-    async fn provoke(&self, ctx: &FaultContext) -> Result<(), FaultError> {
+    /// A pod keeps the session that it has; only a new pod asks for one.
+    async fn trigger(&self, ctx: &FaultContext) -> Result<(), FaultError> {
         delete_pods(ctx, NAME).await
     }
 
-    async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {
-        Ok(self.latch.judge(look_at(ctx, NAME).await?))
+    async fn look(&self, ctx: &FaultContext, _shown: bool) -> Result<Look, FaultError> {
+        look_for_crashes(ctx, NAME).await
     }
 
     /// A pod that starts before the cloud answers would only crash once more, and back off for longer.
-    async fn relieve(&self, ctx: &FaultContext) -> Result<(), FaultError> {
-        self.waits_for(ctx, Answer::Accepted).await?;
+    async fn after_undo(&self, ctx: &FaultContext) -> Result<(), FaultError> {
+        wait_for_answer(ctx, CloudWord::Accepted).await?;
         delete_pods(ctx, NAME).await
     }
 }

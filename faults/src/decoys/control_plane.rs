@@ -1,19 +1,19 @@
 //! What looks like a throttled etcd disk: an API server that refuses or crawls, with a disk that is well.
 
 use super::{
-    condition::{Condition, NAME, Site, Symptom},
+    condition::{Condition, NAME, Site, Symptom, Told},
     hammer,
 };
 use crate::{
-    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Resource,
+    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Look, Resource,
     etcd_disk::{self, STABLE, WRITER, stability},
     object::{Create, ObjectChange},
-    victim::{Latch, Workload, place::quiet_worker, typed},
+    victim::{Workload, place::quiet_worker, typed},
 };
 use async_trait::async_trait;
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
-use loopdrill_model::{Capability, Cause, Evidence};
-use loopdrill_target::ClusterFacts;
+use loopdrill_cluster::ClusterFacts;
+use loopdrill_model::{Capability, Cause};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -25,31 +25,18 @@ const REPLICAS: u32 = 3;
 /// A write that takes longer is slow: some 20 times as long as on a healthy API server.
 const SLOW_MS: u64 = 200;
 
-pub(super) static CONDITIONS: &[Condition] = &[
-    Condition {
-        spec: FaultSpec {
-            variant: "webhook",
-            title: "a webhook that nobody serves refuses every pod, and a Deployment has none",
-            ..WEBHOOK
-        },
-        does: "register a webhook without a server for the pods of one namespace, and start a workload there",
-        pulls: false,
-        objects: |site| asks(site, &site.ctx.namespace, "check"),
-        symptom: Symptom::NoPod,
+pub(super) static CONDITIONS: &[Condition] = &[Condition {
+    spec: FaultSpec {
+        variant: "webhook",
+        title: "a webhook that nobody serves refuses every pod, and a Deployment has none",
+        ..WEBHOOK
     },
-    Condition {
-        spec: FaultSpec {
-            variant: "untrusted-webhook",
-            title: "a webhook's certificate is not trusted, it refuses every pod, and a Deployment has none",
-            ..WEBHOOK
-        },
-        does: "register the API server itself, whose certificate no webhook's client trusts, as a webhook for the \
-               pods of one namespace, and start a workload there",
-        pulls: false,
-        objects: |site| asks(site, "default", "kubernetes"),
-        symptom: Symptom::NoPod,
-    },
-];
+    does: "register a webhook without a server for the pods of one namespace, and start a workload there",
+    objects: asks_nobody,
+    symptom: Symptom::NoPod,
+    told: Told::Symptom("not found"),
+    ..Condition::PLAIN
+}];
 
 const WEBHOOK: FaultSpec = FaultSpec {
     fault: FAULT,
@@ -58,15 +45,15 @@ const WEBHOOK: FaultSpec = FaultSpec {
     ..FaultSpec::DECOY
 };
 
-/// A workload in a namespace whose pods are shown to the webhook of the Service `server` in the namespace `home` first.
-fn asks(site: &Site<'_>, home: &str, server: &str) -> Result<Vec<Create>, FaultError> {
+/// A workload in a namespace whose pods are shown first to the webhook of a Service that is not there.
+fn asks_nobody(site: &Site<'_>) -> Result<Vec<Create>, FaultError> {
     let (namespace, drill) = (&site.ctx.namespace, &site.ctx.id.variant);
     let webhook = json!({
         "metadata": {"name": format!("{NAME}-{drill}-{}", site.ctx.target.run)},
         "webhooks": [{
             "name": "check.example.com", "failurePolicy": "Fail", "sideEffects": "None",
             "admissionReviewVersions": ["v1"], "timeoutSeconds": 2,
-            "clientConfig": {"service": {"namespace": home, "name": server, "path": "/check"}},
+            "clientConfig": {"service": {"namespace": namespace, "name": "check", "path": "/check"}},
             "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
             "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
         }],
@@ -85,16 +72,13 @@ static OVERLOAD: FaultSpec = FaultSpec {
     ..FaultSpec::DECOY
 };
 
-/// The one that is no mere object.
+/// The decoy that is more than a few objects.
 pub(super) fn overload() -> Arc<dyn Fault> {
-    Arc::new(Overload::default())
+    Arc::new(Overload)
 }
 
 /// A client that writes at a steady pace finds its API server slow, because others ask too much.
-#[derive(Default)]
-struct Overload {
-    latch: Latch,
-}
+struct Overload;
 
 #[async_trait]
 impl Fault for Overload {
@@ -104,9 +88,7 @@ impl Fault for Overload {
 
     fn footprint(&self, cluster: &ClusterFacts) -> Footprint {
         let footprint = Footprint::default().breaks(Resource::ControlPlane);
-        quiet_worker(cluster).into_iter().fold(footprint, |f, n| {
-            f.uses(Resource::NodeLife(n.name.clone())).uses(Resource::NodeNetwork(n.name.clone()))
-        })
+        quiet_worker(cluster).into_iter().fold(footprint, |f, n| f.uses_node(&n.name))
     }
 
     fn dry_run(&self, _: &ClusterFacts) -> Vec<String> {
@@ -118,7 +100,6 @@ impl Fault for Overload {
     }
 
     async fn set_up(&self, ctx: &FaultContext) -> Result<(), FaultError> {
-        self.latch.reset();
         etcd_disk::start_writer(ctx).await
     }
 
@@ -131,12 +112,12 @@ impl Fault for Overload {
         Ok(vec![Change::Object(ObjectChange::Create(create))])
     }
 
-    async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {
-        Ok(self.latch.judge(etcd_disk::look_for(ctx, SLOW_MS).await?))
+    async fn look(&self, ctx: &FaultContext, _shown: bool) -> Result<Look, FaultError> {
+        etcd_disk::look_at_writes(ctx, SLOW_MS).await
     }
 
     /// Leaders that lost their lease restart; the cluster is not as before until they lead again.
-    async fn relieve(&self, ctx: &FaultContext) -> Result<(), FaultError> {
+    async fn after_undo(&self, ctx: &FaultContext) -> Result<(), FaultError> {
         stability::wait(ctx, STABLE).await
     }
 }

@@ -18,9 +18,8 @@ pub(crate) async fn hammer_forever() -> ExitCode {
     let mut clients = Vec::new();
     for _ in 0..AT_ONCE.div_ceil(A_CONNECTION) {
         let Ok(config) = Config::incluster() else { return ExitCode::from(2) };
-        let namespace = config.default_namespace.clone();
         let Ok(client) = Client::try_from(config) else { return ExitCode::from(2) };
-        clients.push(Api::<ConfigMap>::namespaced(client, &namespace));
+        clients.push(Api::<ConfigMap>::default_namespaced(client));
     }
     let asking = (0..AT_ONCE).map(|n| ask_forever(&clients[n % clients.len()]));
     join_all(asking).await;

@@ -1,14 +1,24 @@
 //! What looks like revoked rights: containers that end again and again, images that do not come.
 
-use super::condition::{Condition, NAME, Symptom, shows};
-use crate::{FaultError, FaultSpec, revoked_iam::aws::Reader};
-use loopdrill_aws::CLOCK_AHEAD;
-use loopdrill_model::{Capability, Cause};
+use super::condition::{Condition, NAME, Symptom, Told, shows};
+use crate::{
+    FaultContext, FaultError, FaultSpec,
+    look::seen,
+    revoked_iam::aws::{self, Reader},
+    victim::typed,
+};
+use futures::FutureExt;
+use k8s_openapi::api::authentication::v1::TokenReview;
+use kube::{Api, api::PostParams};
+use loopdrill_aws::{CLOCK_AHEAD, WebIdentityClient};
+use loopdrill_model::{Capability, Cause, Evidence, signal::CloudWord};
 use serde_json::json;
 
 const FAULT: &str = "identity-decoy";
 const IN_CLOUD: &[Capability] = &[Capability::WorkerNodes(1), Capability::CloudIdentity];
 
+/// Whom tokens of a wrong audience are for.
+const AUDIENCE: &str = "vault";
 /// Where a token is expected.
 const TOKEN_DIR: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
@@ -23,9 +33,10 @@ pub(super) static CONDITIONS: &[Condition] = &[
             ..FaultSpec::DECOY
         },
         does: "start a workload that writes to a folder that does not exist",
-        pulls: false,
         objects: |site| site.runs(&site.pinned(&["disk-writer", "/no/such/folder"])?),
         symptom: Symptom::Pod(shows::restarts),
+        told: Told::Log("cannot write to /no/such/folder"),
+        ..Condition::PLAIN
     },
     Condition {
         spec: FaultSpec {
@@ -37,12 +48,13 @@ pub(super) static CONDITIONS: &[Condition] = &[
             ..FaultSpec::DECOY
         },
         does: "start a workload whose liveness probe asks at a port that nobody opens",
-        pulls: false,
         objects: |site| {
             let probe = json!({"tcpSocket": {"port": 9}, "periodSeconds": 1, "failureThreshold": 2});
             site.runs(&site.pinned(&["sleep"])?.of_container("livenessProbe", probe))
         },
         symptom: Symptom::Pod(shows::restarts),
+        told: Told::Event("Liveness probe failed"),
+        ..Condition::PLAIN
     },
     Condition {
         spec: FaultSpec {
@@ -54,12 +66,13 @@ pub(super) static CONDITIONS: &[Condition] = &[
             ..FaultSpec::DECOY
         },
         does: "start a workload that grows beyond its limit of 64 MiB",
-        pulls: false,
         objects: |site| {
             let limit = json!({"limits": {"memory": "64Mi"}});
             site.runs(&site.pinned(&["memory-eater"])?.of_container("resources", limit))
         },
         symptom: Symptom::Pod(shows::restarts),
+        told: Told::Symptom("OOMKilled"),
+        ..Condition::PLAIN
     },
     Condition {
         spec: FaultSpec {
@@ -82,6 +95,8 @@ pub(super) static CONDITIONS: &[Condition] = &[
             site.runs(&site.pinned(&["sleep"])?.pulled(&format!("{name}:next"), NAME))
         },
         symptom: Symptom::Pod(shows::no_image),
+        told: Told::Event("not found"),
+        ..Condition::PLAIN
     },
     Condition {
         spec: FaultSpec {
@@ -93,10 +108,11 @@ pub(super) static CONDITIONS: &[Condition] = &[
             ..FaultSpec::DECOY
         },
         does: "start a workload whose image lies at a port of its own node that nobody opens",
-        pulls: false,
         // Loopback: not a packet leaves the node.
         objects: |site| site.runs(&site.pinned(&["sleep"])?.image("127.0.0.1:9/team/app:1")),
         symptom: Symptom::Pod(shows::no_image),
+        told: Told::Event("connection refused"),
+        ..Condition::PLAIN
     },
     Condition {
         spec: FaultSpec {
@@ -108,10 +124,9 @@ pub(super) static CONDITIONS: &[Condition] = &[
             ..FaultSpec::DECOY
         },
         does: "start a workload that calls the API with a token for another audience",
-        pulls: false,
         objects: |site| {
             let sources = json!([
-                {"serviceAccountToken": {"audience": "vault", "expirationSeconds": 3600, "path": "token"}},
+                {"serviceAccountToken": {"audience": AUDIENCE, "expirationSeconds": 3600, "path": "token"}},
                 {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
                 {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]}},
             ]);
@@ -122,6 +137,8 @@ pub(super) static CONDITIONS: &[Condition] = &[
             site.runs(&caller)
         },
         symptom: Symptom::Pod(shows::restarts),
+        told: Told::Answer(|ctx| refused_by_api(ctx).boxed()),
+        ..Condition::PLAIN
     },
     Condition {
         spec: FaultSpec {
@@ -133,9 +150,10 @@ pub(super) static CONDITIONS: &[Condition] = &[
             ..FaultSpec::DECOY
         },
         does: "start a workload that goes to the cloud with a token for another audience",
-        pulls: false,
-        objects: |site| site.reads_from_cloud(Reader { audience: "vault", ..Reader::WELL }),
+        objects: |site| site.reads_from_cloud(Reader { audience: AUDIENCE, ..Reader::WELL }),
         symptom: Symptom::Pod(shows::restarts),
+        told: Told::Answer(|ctx| refused_by_cloud(ctx).boxed()),
+        ..Condition::PLAIN
     },
     Condition {
         spec: FaultSpec {
@@ -147,7 +165,6 @@ pub(super) static CONDITIONS: &[Condition] = &[
             ..FaultSpec::DECOY
         },
         does: "start a workload that looks for the cloud at a port of its own node, where something else answers",
-        pulls: false,
         objects: |site| {
             let env = vec![
                 json!({"name": "HOST", "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}}),
@@ -157,6 +174,8 @@ pub(super) static CONDITIONS: &[Condition] = &[
             site.reads_from_cloud(Reader { env, ..Reader::WELL })
         },
         symptom: Symptom::Pod(shows::restarts),
+        told: Told::Symptom("code 1 "),
+        ..Condition::PLAIN
     },
     Condition {
         spec: FaultSpec {
@@ -168,11 +187,32 @@ pub(super) static CONDITIONS: &[Condition] = &[
             ..FaultSpec::DECOY
         },
         does: "start a workload that signs its requests to the cloud 50 minutes ahead of time",
-        pulls: false,
         objects: |site| {
             let env = vec![json!({"name": CLOCK_AHEAD, "value": "3000"})];
             site.reads_from_cloud(Reader { env, ..Reader::WELL })
         },
         symptom: Symptom::Pod(shows::restarts),
+        told: Told::Symptom("code 1 "),
+        ..Condition::PLAIN
     },
 ];
+
+/// What the API server says of a token like the victim's.
+async fn refused_by_api(ctx: &FaultContext) -> Result<Option<Evidence>, FaultError> {
+    let token = aws::token_for(ctx, "default", AUDIENCE).await?;
+    let review: TokenReview = typed(json!({"spec": {"token": token}}));
+    let reviewed = Api::all(ctx.target.client.clone()).create(&PostParams::default(), &review).await;
+    let status = reviewed.map_err(FaultError::api("have a token reviewed"))?.status.unwrap_or_default();
+    let refused = status.authenticated != Some(true);
+    Ok(refused.then(|| seen("TokenReview", format!("a token for {AUDIENCE} is not accepted"))))
+}
+
+/// What the cloud says of a token like the victim's.
+async fn refused_by_cloud(ctx: &FaultContext) -> Result<Option<Evidence>, FaultError> {
+    let target = &aws::cloud(&ctx.target.facts)?.aws;
+    let token = aws::token_for(ctx, NAME, AUDIENCE).await?;
+    let begun =
+        WebIdentityClient::of(target).await.begin(&target.role_arn(target.victim_role()), &token).await;
+    let refused = begun.is_err_and(|e| CloudWord::from(&e) == CloudWord::BadToken);
+    Ok(refused.then(|| seen("the cloud's answer", format!("a token for {AUDIENCE} is not accepted"))))
+}

@@ -1,45 +1,49 @@
-//! Decoys: conditions with the symptom of a canonical fault and another cause. Whoever says "identity" to every
-//! crash loop is wrong here.
+//! Decoys: conditions with the symptom of a canonical fault and another cause. A detector that says "identity" to
+//! every crash loop is wrong here.
 //!
 //! | looks like | file | and is in truth |
 //! |---|---|---|
+//! | revoked IAM | `logs` | old, noisy and quoted lines of a log, an expired certificate, a misspelt Service, a missing key, command or port |
 //! | revoked IAM | `identity` | a bad flag, a failing probe, too little memory, a missing tag, a silent registry, a token for somebody else |
 //! | a revoked cloud role | `identity`, `cloud` | a cloud that does not answer or throttles, another endpoint, a wrong clock |
-//! | request fragmentation | `compute` | a selector without nodes, true exhaustion, a quota, a missing claim |
+//! | request fragmentation | `compute` | a selector without nodes, true exhaustion, a quota, a LimitRange, a policy, a missing claim or account, a port or a node that is taken |
 //! | lowered overlay MTU | `network` | a filter, loss at every size, no DNS, no endpoint, a slow backend |
-//! | cross-AZ PVC | `storage` | a missing class, a class that asks for the impossible, a missing ConfigMap, nothing at all |
-//! | throttled etcd disk | `control_plane` | a webhook that is not there or not trusted, too many clients |
+//! | cross-AZ PVC | `storage` | a missing class, a class that asks for the impossible, a missing ConfigMap, a claim for one pod alone, a full scratch space, a read-only root, nothing at all |
+//! | throttled etcd disk | `control_plane`, `webhook` | a webhook that is not there or not trusted; too many clients |
 //!
-//! Most are a few objects that are wrong by themselves: a [`Condition`] says which, and what is then seen of them.
-//! The others are faults of their own.
+//! Most are a few objects that are wrong by themselves: a [`condition::Condition`] says which, and what is then seen of
+//! them. Those of `network` and `cloud` do something to a healthy victim: an entry of a table each. One more decoy is
+//! one more entry.
 
+pub(crate) mod certificate;
 mod cloud;
 mod compute;
 mod condition;
 mod control_plane;
 mod hammer;
 mod identity;
+mod logs;
 mod network;
 mod storage;
+mod webhook;
 
 use crate::Fault;
-use condition::Decoy;
+use condition::drills;
 pub(crate) use hammer::hammer_forever;
 use std::sync::Arc;
 
 /// All decoys, in the order of the loops that they look like.
 #[must_use]
 pub fn variants() -> Vec<Arc<dyn Fault>> {
-    let of = |conditions: &'static [condition::Condition]| {
-        conditions.iter().map(|c| Arc::new(Decoy::new(c)) as Arc<dyn Fault>)
-    };
     let mut all: Vec<Arc<dyn Fault>> = Vec::new();
-    all.extend(of(identity::CONDITIONS));
+    all.extend(drills(identity::CONDITIONS));
+    all.extend(drills(logs::CONDITIONS));
     all.extend(cloud::variants());
-    all.extend(of(compute::CONDITIONS));
+    all.extend(drills(compute::CONDITIONS));
     all.extend(network::variants());
-    all.extend(of(storage::CONDITIONS));
-    all.extend(of(control_plane::CONDITIONS));
+    all.extend(drills(storage::CONDITIONS));
+    all.extend(drills(control_plane::CONDITIONS));
+    all.extend(webhook::variants());
     all.push(control_plane::overload());
     all
 }
@@ -50,8 +54,8 @@ mod tests {
     use crate::{
         FaultContext, object::testing::FakeApi, victim::place::tests::facts, victim::testing::context,
     };
+    use loopdrill_cluster::{ClusterFacts, RegistryFacts, StorageFacts};
     use loopdrill_model::Group;
-    use loopdrill_target::{ClusterFacts, RegistryFacts, StorageFacts};
     use std::collections::{BTreeMap, BTreeSet};
 
     fn lab() -> FaultContext {
@@ -82,8 +86,8 @@ mod tests {
         assert!(all.len() >= 15);
     }
 
-    /// A name that a drill shares with no other, and a loop that it does not look like more often than not: who
-    /// blames the loop of the symptom fails.
+    /// Most decoys belong to another loop than the one whose symptom they show, so that a detector that blames the loop
+    /// of the symptom fails.
     #[test]
     fn the_loop_of_the_symptom_is_mostly_the_wrong_answer() {
         let all = variants();
@@ -98,9 +102,13 @@ mod tests {
     #[tokio::test]
     async fn every_condition_builds_its_objects() {
         let ctx = lab();
-        for conditions in
-            [identity::CONDITIONS, compute::CONDITIONS, storage::CONDITIONS, control_plane::CONDITIONS]
-        {
+        for conditions in [
+            identity::CONDITIONS,
+            logs::CONDITIONS,
+            compute::CONDITIONS,
+            storage::CONDITIONS,
+            control_plane::CONDITIONS,
+        ] {
             for condition in conditions {
                 let objects = (condition.objects)(&condition::Site { ctx: &ctx });
                 let objects = objects.unwrap_or_else(|e| panic!("{}: {e}", condition.spec.id()));

@@ -2,27 +2,30 @@
 //! size.
 
 use crate::{
-    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Resource,
-    node::{Limits, NodeChange, Step, locate},
+    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Look, Resource,
+    node::{DropOutgoing, Limits, NodeChange, locate},
     object::{Create, ObjectChange, Patch},
-    overlay_mtu::{BACKEND, front_address, look_at_front, must_have_places, places, start_front, tag},
-    victim::{Latch, Look, READY_PORT, VICTIM_LABEL, Workload, pods_of},
+    overlay_mtu::{BACKEND, look_at_all_answers, must_have_places, places, proxy_address, start_proxy, tag},
+    victim::{READY_PORT, VICTIM_LABEL, Workload, pods_of},
 };
 use async_trait::async_trait;
+use futures::{FutureExt, future::BoxFuture};
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Service};
 use kube::{Api, ResourceExt, api::ListParams};
-use loopdrill_model::{Capability, Cause, Evidence};
-use loopdrill_target::ClusterFacts;
+use loopdrill_cluster::ClusterFacts;
+use loopdrill_model::{Capability, Cause};
 use serde_json::json;
 use std::sync::Arc;
 
 const FAULT: &str = "network-decoy";
-/// The release that takes over in [`Trouble::Slow`].
+/// The release that takes over from the backend, where there is one.
 const NEXT: &str = "backend-next";
 /// How long it thinks: longer than the front waits.
 const THINKS_MS: &str = "4000";
 /// Of a hundred packets so many are lost.
 const LOSS: u8 = 35;
+/// The undo of what the backend's node holds.
+const HELD: &str = "the reverse, held and ended by that node itself";
 
 const ON_NODES: &[Capability] = &[
     Capability::NodeAccess,
@@ -32,22 +35,36 @@ const ON_NODES: &[Capability] = &[
 ];
 const IN_API: &[Capability] = &[Capability::WorkerNodes(2)];
 
-/// What is wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trouble {
-    /// So many of a hundred packets that leave the backend's node by the overlay are dropped.
-    Dropped(u8),
-    /// The cluster's DNS has no server.
-    NoDns,
-    /// The Service selects nobody.
-    NoEndpoints,
-    /// The Service selects a release that thinks for long.
-    Slow,
+/// The changes that a trouble plans.
+type Changes<'a> = BoxFuture<'a, Result<Vec<Change>, FaultError>>;
+
+/// What is done to a healthy front and its backend.
+struct Trouble {
+    spec: FaultSpec,
+    breaks: Breaks,
+    /// What is changed, told the backend's node.
+    does: fn(&str) -> String,
+    /// How that is undone.
+    undo: &'static str,
+    plan: for<'a> fn(&'a FaultContext) -> Changes<'a>,
+    /// A workload that comes with the trouble, and must be gone before all is well again.
+    brings: Option<&'static str>,
 }
 
-static SPECS: [(FaultSpec, Trouble); 5] = [
-    (
-        FaultSpec {
+/// What nobody else can use meanwhile.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Breaks {
+    /// Only what is the drill's own.
+    Nothing,
+    /// The network of the victim's two nodes.
+    ItsNodes,
+    /// The network of all nodes: names are resolved everywhere, and probes ask from every node.
+    AllNodes,
+}
+
+static TROUBLES: [Trouble; 5] = [
+    Trouble {
+        spec: FaultSpec {
             fault: FAULT,
             variant: "filter",
             title: "a packet filter drops all that a node's pods send to others",
@@ -55,10 +72,14 @@ static SPECS: [(FaultSpec, Trouble); 5] = [
             needs: ON_NODES,
             ..FaultSpec::DECOY
         },
-        Trouble::Dropped(100),
-    ),
-    (
-        FaultSpec {
+        breaks: Breaks::ItsNodes,
+        does: |sender| format!("on {sender}: drop 100 of 100 packets that leave by the overlay"),
+        undo: HELD,
+        plan: |ctx| drops(ctx, 100).boxed(),
+        brings: None,
+    },
+    Trouble {
+        spec: FaultSpec {
             fault: FAULT,
             variant: "loss",
             title: "a third of a node's packets to other nodes' pods is lost, whatever their size",
@@ -66,10 +87,14 @@ static SPECS: [(FaultSpec, Trouble); 5] = [
             needs: ON_NODES,
             ..FaultSpec::DECOY
         },
-        Trouble::Dropped(LOSS),
-    ),
-    (
-        FaultSpec {
+        breaks: Breaks::ItsNodes,
+        does: |sender| format!("on {sender}: drop {LOSS} of 100 packets that leave by the overlay"),
+        undo: HELD,
+        plan: |ctx| drops(ctx, LOSS).boxed(),
+        brings: None,
+    },
+    Trouble {
+        spec: FaultSpec {
             fault: FAULT,
             variant: "no-dns",
             title: "the cluster's DNS is scaled to nothing, and a front does not find its backend",
@@ -77,10 +102,14 @@ static SPECS: [(FaultSpec, Trouble); 5] = [
             needs: IN_API,
             ..FaultSpec::DECOY
         },
-        Trouble::NoDns,
-    ),
-    (
-        FaultSpec {
+        breaks: Breaks::AllNodes,
+        does: |_| "scale the cluster's DNS to 0".into(),
+        undo: "scale it back",
+        plan: |ctx| async move { Ok(vec![dns_scaled_down(ctx).await?]) }.boxed(),
+        brings: None,
+    },
+    Trouble {
+        spec: FaultSpec {
             fault: FAULT,
             variant: "no-endpoints",
             title: "a Service's selector matches no pod, and its front gets no connection",
@@ -88,10 +117,14 @@ static SPECS: [(FaultSpec, Trouble); 5] = [
             needs: IN_API,
             ..FaultSpec::DECOY
         },
-        Trouble::NoEndpoints,
-    ),
-    (
-        FaultSpec {
+        breaks: Breaks::Nothing,
+        does: |_| "let the backend's Service select pods that do not exist".into(),
+        undo: "select them again",
+        plan: |ctx| async move { Ok(vec![selects(ctx, NEXT).await?]) }.boxed(),
+        brings: None,
+    },
+    Trouble {
+        spec: FaultSpec {
             fault: FAULT,
             variant: "slow-backend",
             title: "a new release of a backend thinks for seconds, and its front answers with 504",
@@ -99,33 +132,31 @@ static SPECS: [(FaultSpec, Trouble); 5] = [
             needs: IN_API,
             ..FaultSpec::DECOY
         },
-        Trouble::Slow,
-    ),
+        breaks: Breaks::Nothing,
+        does: |_| {
+            format!("let the backend's Service select a release that thinks {THINKS_MS} ms before it answers")
+        },
+        undo: "select the old one again, and delete the new one",
+        plan: |ctx| async move { Ok(vec![slow_release(ctx)?, selects(ctx, NEXT).await?]) }.boxed(),
+        brings: Some(NEXT),
+    },
 ];
 
 /// All of them.
 pub(super) fn variants() -> impl Iterator<Item = Arc<dyn Fault>> {
-    let decoy = |(spec, trouble): &'static (FaultSpec, Trouble)| {
-        Arc::new(Decoy { spec, trouble: *trouble, latch: Latch::default() }) as Arc<dyn Fault>
-    };
-    SPECS.iter().map(decoy)
+    TROUBLES.iter().map(|trouble| Arc::new(Decoy(trouble)) as Arc<dyn Fault>)
 }
 
-struct Decoy {
-    spec: &'static FaultSpec,
-    trouble: Trouble,
-    latch: Latch,
-}
+/// The drill of one trouble.
+struct Decoy(&'static Trouble);
 
-impl Decoy {
-    async fn drops(&self, ctx: &FaultContext, percent: u8) -> Result<Change, FaultError> {
-        let nodes = ctx.target.node_access()?;
-        let sender = must_have_places(ctx)?.sender;
-        let overlay = locate::overlay(nodes, sender, front_address(ctx).await?).await?;
-        let tag = format!("{}_{}", tag(&ctx.target.run), self.spec.variant);
-        let step = Step::DropOutgoing { tag, link: overlay.device, percent };
-        Ok(Change::Node(NodeChange::plan(nodes, sender, vec![step], Limits::default()).await?))
-    }
+async fn drops(ctx: &FaultContext, percent: u8) -> Result<Vec<Change>, FaultError> {
+    let nodes = ctx.target.node_access()?;
+    let sender = must_have_places(ctx)?.sender;
+    let overlay = locate::overlay(nodes, sender, proxy_address(ctx).await?).await?;
+    let tag = format!("{}_{}", tag(&ctx.target.run), ctx.id.variant);
+    let step = DropOutgoing { tag, link: overlay.device, percent }.into();
+    Ok(vec![Change::Node(NodeChange::plan(nodes, sender, vec![step], Limits::default()).await?)])
 }
 
 /// The Service gets its endpoints from the pods of `release`.
@@ -168,24 +199,21 @@ async fn dns_scaled_down(ctx: &FaultContext) -> Result<Change, FaultError> {
 #[async_trait]
 impl Fault for Decoy {
     fn spec(&self) -> &'static FaultSpec {
-        self.spec
+        &self.0.spec
     }
 
     fn footprint(&self, cluster: &ClusterFacts) -> Footprint {
         let footprint = Footprint::default().uses(Resource::ControlPlane);
-        // Names are resolved everywhere, and probes ask from every node.
-        if self.trouble == Trouble::NoDns {
-            return cluster
-                .nodes
-                .iter()
-                .fold(footprint, |f, n| f.breaks(Resource::NodeNetwork(n.name.clone())));
+        if self.0.breaks == Breaks::AllNodes {
+            let nodes = cluster.nodes.iter().map(|n| n.name.clone());
+            return nodes.fold(footprint, |f, node| f.breaks(Resource::NodeNetwork(node)));
         }
         let Some(places) = places(cluster) else { return footprint };
         [places.sender, places.receiver].into_iter().fold(footprint, |f, node| {
             let f = f.uses(Resource::NodeLife(node.into()));
-            match self.trouble {
-                Trouble::Dropped(_) => f.breaks(Resource::NodeNetwork(node.into())),
-                _ => f.uses(Resource::NodeNetwork(node.into())),
+            match self.0.breaks {
+                Breaks::ItsNodes => f.breaks(Resource::NodeNetwork(node.into())),
+                Breaks::Nothing | Breaks::AllNodes => f.uses(Resource::NodeNetwork(node.into())),
             }
         })
     }
@@ -193,54 +221,29 @@ impl Fault for Decoy {
     fn dry_run(&self, cluster: &ClusterFacts) -> Vec<String> {
         let (sender, receiver) =
             places(cluster).map_or(("one worker", "another"), |p| (p.sender, p.receiver));
-        let (change, undo) = match self.trouble {
-            Trouble::Dropped(percent) => (
-                format!("on {sender}: drop {percent} of 100 packets that leave by the overlay"),
-                format!("the reverse, held and ended by {sender} itself"),
-            ),
-            Trouble::NoDns => ("scale the cluster's DNS to 0".into(), "scale it back".into()),
-            Trouble::NoEndpoints => {
-                ("let the backend's Service select pods that do not exist".into(), "select them again".into())
-            }
-            Trouble::Slow => (
-                format!(
-                    "let the backend's Service select a release that thinks {THINKS_MS} ms before it answers"
-                ),
-                "select the old one again, and delete the new one".into(),
-            ),
-        };
         vec![
             format!("start an HTTP front on {receiver} and its backend on {sender}"),
-            change,
-            format!("undo: {undo}"),
+            (self.0.does)(sender),
+            format!("undo: {}", self.0.undo),
         ]
     }
 
     async fn set_up(&self, ctx: &FaultContext) -> Result<(), FaultError> {
-        self.latch.reset();
-        start_front(ctx).await
+        start_proxy(ctx).await
     }
 
     async fn plan(&self, ctx: &FaultContext) -> Result<Vec<Change>, FaultError> {
-        Ok(match self.trouble {
-            Trouble::Dropped(percent) => vec![self.drops(ctx, percent).await?],
-            Trouble::NoDns => vec![dns_scaled_down(ctx).await?],
-            Trouble::NoEndpoints => vec![selects(ctx, NEXT).await?],
-            Trouble::Slow => vec![slow_release(ctx)?, selects(ctx, NEXT).await?],
-        })
+        (self.0.plan)(ctx).await
     }
 
-    async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {
-        let look = match look_at_front(ctx).await? {
-            Look::Well if self.trouble == Trouble::Slow && self.latch.has_shown() => {
-                // Its pod goes some time after its Deployment.
-                match pods_of(ctx, NEXT).await?.is_empty() {
-                    true => Look::Well,
-                    false => Look::Settling("the slow release is still there".into()),
-                }
+    async fn look(&self, ctx: &FaultContext, shown: bool) -> Result<Look, FaultError> {
+        let look = look_at_all_answers(ctx).await?;
+        match self.0.brings {
+            // Its pod goes some time after its Deployment.
+            Some(workload) if shown && look == Look::Well && !pods_of(ctx, workload).await?.is_empty() => {
+                Ok(Look::Settling(format!("{workload} is still there")))
             }
-            other => other,
-        };
-        Ok(self.latch.judge(look))
+            _ => Ok(look),
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! A workload that leads by a lease, as controllers do: who cannot renew it in time must not go on, and ends.
+//! A workload that leads by a lease, as controllers do: a holder that cannot renew it in time must not go on, and ends.
 
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 const LEASE: &str = "leader";
 /// Between two renewals.
 const RETRY: Duration = Duration::from_millis(500);
-/// Who has not renewed for so long does not lead any more. Shorter than the ten seconds of Kubernetes' own
+/// A holder that has not renewed for so long no longer leads. Shorter than the ten seconds of Kubernetes' own
 /// controllers, which fall by the same rule a little later.
 const DEADLINE: Duration = Duration::from_secs(2);
 /// For so long a new life tries to get it.
@@ -26,9 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// Leads until the lease is lost.
 pub(crate) async fn hold_forever() -> ExitCode {
     let Ok(config) = Config::incluster() else { return ExitCode::from(2) };
-    let namespace = config.default_namespace.clone();
     let Ok(client) = Client::try_from(config) else { return ExitCode::from(2) };
-    let leases: Api<Lease> = Api::namespaced(client, &namespace);
+    let leases: Api<Lease> = Api::default_namespaced(client);
     let (mut renewed, mut limit) = (Instant::now(), PATIENCE);
     loop {
         if let Ok(true) = timeout(limit, renew(&leases)).await {

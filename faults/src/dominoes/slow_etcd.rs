@@ -2,20 +2,15 @@
 //! loop is the control plane's doing.
 
 use crate::{
-    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint,
+    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Look,
     etcd_disk::EtcdDisk,
-    victim::{
-        self, Latch, Look, Workload, create, describe, is_ready, newest, place::quiet_worker, pods_of, seen,
-        typed, wait_ready,
-    },
+    look::seen,
+    victim::{self, Workload, create, describe, is_ready, newest, place::a_worker, pods_of, wait_ready},
 };
 use async_trait::async_trait;
-use k8s_openapi::api::{
-    core::v1::{Pod, ServiceAccount},
-    rbac::v1::{Role, RoleBinding},
-};
-use loopdrill_model::{Capability, Cause, Evidence, Loop};
-use loopdrill_target::ClusterFacts;
+use k8s_openapi::api::core::v1::Pod;
+use loopdrill_cluster::ClusterFacts;
+use loopdrill_model::{Capability, Cause, Loop};
 use serde_json::json;
 use std::{num::NonZeroU32, time::Duration};
 
@@ -44,37 +39,27 @@ static SPEC: FaultSpec = FaultSpec {
 #[derive(Debug)]
 pub(super) struct SlowEtcd {
     etcd: EtcdDisk,
-    latch: Latch,
 }
 
 impl Default for SlowEtcd {
     fn default() -> Self {
-        Self { etcd: EtcdDisk::with_write_iops(WRITE_IOPS), latch: Latch::default() }
+        Self { etcd: EtcdDisk::with_write_iops(WRITE_IOPS) }
     }
 }
 
 async fn start_holder(ctx: &FaultContext) -> Result<(), FaultError> {
-    let metadata = victim::metadata(ctx, NAME);
-    create::<ServiceAccount>(ctx, &typed(json!({"metadata": metadata}))).await?;
     let rules = json!([
         {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create", "get", "patch"]},
     ]);
-    create::<Role>(ctx, &typed(json!({"metadata": metadata, "rules": rules}))).await?;
-    let binding = json!({
-        "metadata": metadata,
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": NAME},
-        "subjects": [{"kind": "ServiceAccount", "name": NAME, "namespace": ctx.namespace}],
-    });
-    create::<RoleBinding>(ctx, &typed(binding)).await?;
-    let node =
-        quiet_worker(&ctx.target.facts).ok_or_else(|| FaultError::Unfit("there is no worker node".into()))?;
+    victim::account(ctx, NAME, rules).await?;
+    let node = a_worker(&ctx.target.facts)?;
     let holder = Workload::new(ctx, NAME, &[NAME]).account(NAME).on_node(&node.name);
     create(ctx, &holder.deployment(1)).await?;
     wait_ready(ctx, NAME, 1, START).await.map(drop)
 }
 
 /// Broken when it ended twice at least, by itself.
-fn look(pods: &[Pod]) -> Look {
+fn judge(pods: &[Pod]) -> Look {
     let Some(pod) = newest(pods) else { return Look::Settling("there is no pod".into()) };
     let status = pod.status.iter().flat_map(|s| s.container_statuses.iter().flatten()).next();
     let lives = status.map_or(0, |s| {
@@ -104,7 +89,6 @@ impl Fault for SlowEtcd {
     }
 
     async fn set_up(&self, ctx: &FaultContext) -> Result<(), FaultError> {
-        self.latch.reset();
         self.etcd.set_up(ctx).await?;
         start_holder(ctx).await
     }
@@ -113,17 +97,13 @@ impl Fault for SlowEtcd {
         self.etcd.plan(ctx).await
     }
 
-    fn on_its_way(&self) -> Option<String> {
-        self.latch.on_its_way()
-    }
-
-    async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {
-        Ok(self.latch.judge(look(&pods_of(ctx, NAME).await?)))
+    async fn look(&self, ctx: &FaultContext, _shown: bool) -> Result<Look, FaultError> {
+        Ok(judge(&pods_of(ctx, NAME).await?))
     }
 
     /// A pod in its back-off would wait for minutes; and the control plane's own leaders must lead again.
-    async fn relieve(&self, ctx: &FaultContext) -> Result<(), FaultError> {
-        self.etcd.relieve(ctx).await?;
+    async fn after_undo(&self, ctx: &FaultContext) -> Result<(), FaultError> {
+        self.etcd.after_undo(ctx).await?;
         victim::delete_pods(ctx, NAME).await
     }
 }

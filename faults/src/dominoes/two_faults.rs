@@ -1,12 +1,12 @@
 //! Two canonical faults at once that have nothing to do with each other: both must be named, and nothing else.
 
 use crate::{
-    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Hold,
+    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Hold, Look,
     request_fragmentation::Fragmentation, revoked_iam::rbac::Rbac,
 };
 use async_trait::async_trait;
+use loopdrill_cluster::ClusterFacts;
 use loopdrill_model::{Capability, Cause, Evidence};
-use loopdrill_target::ClusterFacts;
 
 static SPEC: FaultSpec = FaultSpec {
     fault: "domino",
@@ -65,31 +65,77 @@ impl Fault for TwoFaults {
         Ok(evidence)
     }
 
-    async fn provoke(&self, ctx: &FaultContext) -> Result<(), FaultError> {
+    async fn trigger(&self, ctx: &FaultContext) -> Result<(), FaultError> {
         let [rights, room] = self.both();
-        tokio::try_join!(rights.provoke(ctx), room.provoke(ctx)).map(drop)
+        tokio::try_join!(rights.trigger(ctx), room.trigger(ctx)).map(drop)
     }
 
-    fn on_its_way(&self) -> Option<String> {
-        self.rights.on_its_way().or_else(|| self.room.on_its_way())
-    }
-
-    /// Before it has shown, both must be ill; afterwards it is there for as long as one of them is.
-    async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {
-        let shown = self.rights.has_shown() && self.room.has_shown();
-        let (rights, room) = tokio::try_join!(self.rights.symptom(ctx), self.room.symptom(ctx))?;
-        Ok(match (rights, room) {
-            (Some(mut evidence), Some(more)) => {
-                evidence.extend(more);
-                Some(evidence)
-            }
-            (Some(evidence), None) | (None, Some(evidence)) if shown => Some(evidence),
-            _ => None,
-        })
-    }
-
-    async fn relieve(&self, ctx: &FaultContext) -> Result<(), FaultError> {
+    async fn look(&self, ctx: &FaultContext, shown: bool) -> Result<Look, FaultError> {
         let [rights, room] = self.both();
-        tokio::try_join!(rights.relieve(ctx), room.relieve(ctx)).map(drop)
+        tokio::try_join!(rights.look(ctx, shown), room.look(ctx, shown))
+            .map(|(rights, room)| as_one(rights, room))
+    }
+
+    async fn after_undo(&self, ctx: &FaultContext) -> Result<(), FaultError> {
+        let [rights, room] = self.both();
+        tokio::try_join!(rights.after_undo(ctx), room.after_undo(ctx)).map(drop)
+    }
+}
+
+/// Two victims as one: it is broken when both are, and well when both are. Whatever else they show is neither.
+fn as_one(rights: Look, room: Look) -> Look {
+    match (rights, room) {
+        (Look::Broken(mut evidence), Look::Broken(more)) => {
+            evidence.extend(more);
+            Look::Broken(evidence)
+        }
+        (Look::Well, Look::Well) => Look::Well,
+        (rights, room) => Look::Settling(format!(
+            "the workload that needs its rights {}, the one that needs room {}",
+            words(&rights),
+            words(&room)
+        )),
+    }
+}
+
+fn words(look: &Look) -> String {
+    match look {
+        Look::Well => "is well".into(),
+        Look::Settling(what) => format!("is neither well nor broken ({what})"),
+        Look::Broken(evidence) => {
+            let first = evidence.first().map(|e| format!(" ({}: {})", e.signal, e.value));
+            format!("is broken{}", first.unwrap_or_default())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::look::seen;
+
+    #[test]
+    fn two_victims_are_one_only_where_they_agree() {
+        let well = || Look::Well;
+        let settling = || Look::Settling("starting".into());
+        let broken = || Look::Broken(vec![seen("signal", "value")]);
+        assert_eq!(as_one(well(), well()), Look::Well);
+        assert!(matches!(as_one(broken(), broken()), Look::Broken(evidence) if evidence.len() == 2));
+        for (rights, room) in [
+            (broken(), well()),
+            (well(), broken()),
+            (broken(), settling()),
+            (settling(), broken()),
+            (well(), settling()),
+            (settling(), well()),
+            (settling(), settling()),
+        ] {
+            assert!(
+                matches!(as_one(rights.clone(), room.clone()), Look::Settling(_)),
+                "{rights:?}, {room:?}"
+            );
+        }
+        let Look::Settling(what) = as_one(broken(), well()) else { panic!("one bit, the other did not") };
+        assert!(what.contains("is broken (signal: value), the one that needs room is well"), "{what}");
     }
 }

@@ -13,20 +13,20 @@ mod writer;
 pub(crate) use writer::write_forever;
 
 use crate::{
-    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Resource,
-    node::{Limits, NodeChange, Step, locate},
+    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Look, Resource,
+    look::seen,
+    node::{LimitWriteIops, Limits, NodeChange, locate},
     victim::{
-        self, Latch, Look, Seen, Workload, create, newest, place::quiet_worker, pods_of, seen, typed, until,
+        self, Seen, Workload, create, newest,
+        place::{a_worker, quiet_worker},
+        pods_of, until,
     },
 };
 use async_trait::async_trait;
-use k8s_openapi::api::{
-    core::v1::{Pod, ServiceAccount},
-    rbac::v1::{Role, RoleBinding},
-};
+use k8s_openapi::api::core::v1::Pod;
 use kube::{ResourceExt, api::LogParams};
-use loopdrill_model::{Capability, Cause, Evidence};
-use loopdrill_target::{ClusterFacts, NodeFacts};
+use loopdrill_cluster::{ClusterFacts, NodeFacts};
+use loopdrill_model::{Capability, Cause};
 use serde_json::json;
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 use writer::Call;
@@ -38,7 +38,7 @@ const START: Duration = Duration::from_secs(60);
 pub(crate) const STABLE: Duration = Duration::from_secs(180);
 /// Calls older than that say nothing about now.
 const FRESH_S: i64 = 20;
-/// So many calls make a verdict.
+/// So many calls decide.
 const CALLS: usize = 3;
 /// A write that takes longer is slow: some 50 times as long as on a healthy disk.
 const SLOW_MS: u64 = 500;
@@ -71,14 +71,13 @@ pub fn variants() -> Vec<Arc<dyn Fault>> {
 #[derive(Debug)]
 pub struct EtcdDisk {
     write_iops: NonZeroU32,
-    latch: Latch,
 }
 
 impl EtcdDisk {
     /// Lets etcd write so many times a second.
     #[must_use]
     pub fn with_write_iops(write_iops: NonZeroU32) -> Self {
-        Self { write_iops, latch: Latch::default() }
+        Self { write_iops }
     }
 }
 
@@ -100,11 +99,7 @@ impl Fault for EtcdDisk {
 
     fn footprint(&self, cluster: &ClusterFacts) -> Footprint {
         let footprint = Footprint::default().breaks(Resource::ControlPlane);
-        quiet_worker(cluster).into_iter().fold(footprint, |footprint, node| {
-            footprint
-                .uses(Resource::NodeLife(node.name.clone()))
-                .uses(Resource::NodeNetwork(node.name.clone()))
-        })
+        quiet_worker(cluster).into_iter().fold(footprint, |f, n| f.uses_node(&n.name))
     }
 
     fn dry_run(&self, cluster: &ClusterFacts) -> Vec<String> {
@@ -123,7 +118,6 @@ impl Fault for EtcdDisk {
     }
 
     async fn set_up(&self, ctx: &FaultContext) -> Result<(), FaultError> {
-        self.latch.reset();
         start_writer(ctx).await
     }
 
@@ -131,35 +125,30 @@ impl Fault for EtcdDisk {
         let nodes = ctx.target.node_access()?;
         let node = &etcd_node(&ctx.target.facts)?.name;
         let etcd = locate::process_disk(nodes, node, "etcd", DATA).await?;
-        let step =
-            Step::BlockWrites { cgroup: etcd.cgroup, device: etcd.device, write_iops: self.write_iops.get() };
+        let write_iops = self.write_iops.get();
+        let step = LimitWriteIops { cgroup: etcd.cgroup, device: etcd.device, write_iops }.into();
         Ok(vec![Change::Node(NodeChange::plan(nodes, node, vec![step], Limits::default()).await?)])
     }
 
-    fn on_its_way(&self) -> Option<String> {
-        self.latch.on_its_way()
-    }
-
-    async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {
-        Ok(self.latch.judge(look(ctx).await?))
+    async fn look(&self, ctx: &FaultContext, _shown: bool) -> Result<Look, FaultError> {
+        look_at_writes(ctx, SLOW_MS).await
     }
 
     /// Controllers that lost their lease restart; the cluster is not as before until they lead again.
-    async fn relieve(&self, ctx: &FaultContext) -> Result<(), FaultError> {
+    async fn after_undo(&self, ctx: &FaultContext) -> Result<(), FaultError> {
         stability::wait(ctx, STABLE).await
     }
 }
 
 /// Starts the client and waits until it writes swiftly.
 pub(crate) async fn start_writer(ctx: &FaultContext) -> Result<(), FaultError> {
-    let worker =
-        quiet_worker(&ctx.target.facts).ok_or_else(|| FaultError::Unfit("there is no worker node".into()))?;
+    let worker = a_worker(&ctx.target.facts)?;
     allow_writing(ctx).await?;
     let writer = Workload::new(ctx, WRITER, &[WRITER]).account(WRITER).on_node(&worker.name);
     create(ctx, &writer.deployment(1)).await?;
     victim::wait_ready(ctx, WRITER, 1, START).await?;
     until(ctx, "a client that writes swiftly", START, || async {
-        Ok(match look(ctx).await? {
+        Ok(match look_at_writes(ctx, SLOW_MS).await? {
             Look::Well => Seen::Yes(()),
             Look::Settling(what) => Seen::NotYet(what),
             Look::Broken(_) => Seen::NotYet("writes are slow before anything was changed".into()),
@@ -169,35 +158,25 @@ pub(crate) async fn start_writer(ctx: &FaultContext) -> Result<(), FaultError> {
 }
 
 async fn allow_writing(ctx: &FaultContext) -> Result<(), FaultError> {
-    let metadata = victim::metadata(ctx, WRITER);
-    create::<ServiceAccount>(ctx, &typed(json!({"metadata": metadata}))).await?;
     let rules =
         json!([{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create", "get", "patch"]}]);
-    create::<Role>(ctx, &typed(json!({"metadata": metadata, "rules": rules}))).await?;
-    let binding = json!({
-        "metadata": metadata,
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": WRITER},
-        "subjects": [{"kind": "ServiceAccount", "name": WRITER, "namespace": ctx.namespace}],
-    });
-    create::<RoleBinding>(ctx, &typed(binding)).await.map(drop)
+    victim::account(ctx, WRITER, rules).await
 }
 
-/// Reads what the writer says of its last calls.
-pub(crate) async fn look(ctx: &FaultContext) -> Result<Look, FaultError> {
-    look_for(ctx, SLOW_MS).await
-}
-
-/// The same, with writes called slow that take so many milliseconds.
-pub(crate) async fn look_for(ctx: &FaultContext, slow_ms: u64) -> Result<Look, FaultError> {
+/// Reads what the writer says of its last calls. Those are slow that take `slow_ms` milliseconds.
+pub(crate) async fn look_at_writes(ctx: &FaultContext, slow_ms: u64) -> Result<Look, FaultError> {
     let pods = pods_of(ctx, WRITER).await?;
     let Some(pod) = newest(&pods) else { return Ok(Look::Settling("the writer has no pod".into())) };
     let pod = pod.name_any();
     let params =
         LogParams { since_seconds: Some(FRESH_S), tail_lines: Some(CALLS as i64), ..LogParams::default() };
     let log = victim::api::<Pod>(ctx).logs(&pod, &params).await;
-    let log = log.map_err(FaultError::api(format!("read the log of {pod}")))?;
-    let calls: Vec<_> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    Ok(judge(&calls, slow_ms))
+    let calls =
+        |log: String| log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect::<Vec<_>>();
+    Ok(match log {
+        Ok(log) => judge(&calls(log), slow_ms),
+        Err(e) => Look::Settling(format!("read the log of {pod}: {e}")),
+    })
 }
 
 /// Judges the last calls, oldest first. One slow call may be an accident; all of them are the symptom.

@@ -35,9 +35,8 @@ pub(super) struct Call {
 /// Writes until the kubelet says stop.
 pub(crate) async fn write_forever() -> ExitCode {
     let Ok(config) = Config::incluster() else { return ExitCode::from(2) };
-    let namespace = config.default_namespace.clone();
     let Ok(client) = Client::try_from(config) else { return ExitCode::from(2) };
-    let maps: Api<ConfigMap> = Api::namespaced(client, &namespace);
+    let maps: Api<ConfigMap> = Api::default_namespaced(client);
     let mut pace = interval(PACE);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for round in 0_u64.. {

@@ -1,7 +1,7 @@
 //! One line of a journal: `{"seq":…,"crc":…,"data":{…}}`, the checksum over sequence number and data.
 
-use super::{Entry, FORMAT, JournalError, Pending};
-use loopdrill_target::ClusterHandle;
+use super::entry::{Entry, FORMAT, JournalError, Pending};
+use loopdrill_cluster::ClusterHandle;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::{io, path::Path};
@@ -16,21 +16,23 @@ pub(super) struct Line<'a> {
 
 impl Line<'_> {
     pub(super) fn encode(seq: u64, entry: &Entry) -> io::Result<String> {
-        let data = serde_json::value::to_raw_value(entry)?;
-        let line = Line { seq, crc: checksum(seq, data.get()), data: &data };
+        Self::seal(seq, &serde_json::value::to_raw_value(entry)?)
+    }
+
+    /// The line of an entry, under its checksum.
+    pub(super) fn seal(seq: u64, data: &RawValue) -> io::Result<String> {
+        let line = Line { seq, crc: checksum(seq, data.get()), data };
         Ok(serde_json::to_string(&line)? + "\n")
     }
 
-    fn decode(text: &str, expected: u64) -> Result<Entry, String> {
-        let line: Line<'_> = serde_json::from_str(text).map_err(|e| format!("not a journal line ({e})"))?;
+    /// The sequence number and the entry of a line.
+    fn decode(text: &[u8]) -> Result<(u64, Entry), String> {
+        let line: Line<'_> = serde_json::from_slice(text).map_err(|e| format!("not a journal line ({e})"))?;
         if line.crc != checksum(line.seq, line.data.get()) {
             return Err("the checksum does not match".into());
         }
-        if line.seq != expected {
-            return Err(format!("line {expected} was expected and line {} found", line.seq));
-        }
-        serde_json::from_str(line.data.get())
-            .map_err(|e| format!("an entry this version does not know ({e})"))
+        let entry = serde_json::from_str(line.data.get());
+        Ok((line.seq, entry.map_err(|e| format!("an entry this version does not know ({e})"))?))
     }
 }
 
@@ -50,25 +52,37 @@ pub(super) struct Parsed {
     pub(super) damage: Vec<JournalError>,
 }
 
-/// Reads what can be read. A last line without its newline was cut by a crash before anything it
-/// announces was touched, so it is no damage.
-pub(super) fn parse(text: &str, path: &Path) -> Parsed {
+/// The lines that end. One that does not was cut by a crash before anything it announces was touched.
+pub(super) fn whole(bytes: &[u8]) -> &[u8] {
+    bytes.iter().rposition(|byte| *byte == b'\n').map_or(&[], |end| &bytes[..=end])
+}
+
+/// Reads what can be read. A line that is as it was written counts, whatever happened to those before it: it may
+/// announce a change that nobody else knows. What is missing between two such lines is damage.
+pub(super) fn parse(bytes: &[u8], path: &Path) -> Parsed {
     let mut parsed = Parsed { next: 1, ..Parsed::default() };
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    for (index, line) in whole.lines().enumerate() {
-        let number = index + 1;
-        match Line::decode(line, number as u64) {
-            Ok(Entry::Opened { format, .. }) if format > FORMAT => {
-                parsed.damage.push(JournalError::Damaged {
-                    path: path.into(),
-                    line: number,
-                    why: format!("format {format} is newer than this build's {FORMAT}"),
-                })
+    for (index, line) in whole(bytes).split_inclusive(|byte| *byte == b'\n').enumerate() {
+        let damaged = |why| JournalError::Damaged { path: path.into(), line: index + 1, why };
+        match Line::decode(line) {
+            Ok((_, Entry::Opened { format, .. })) if format > FORMAT => {
+                let why = format!("format {format} is newer than this build's {FORMAT}");
+                parsed.damage.push(damaged(why));
             }
-            Ok(entry) => parsed.take(entry),
-            Err(why) => parsed.damage.push(JournalError::Damaged { path: path.into(), line: number, why }),
+            Ok((seq, _)) if seq < parsed.next => {
+                parsed
+                    .damage
+                    .push(damaged(format!("line {} was expected and line {seq} found", parsed.next)));
+            }
+            Ok((seq, entry)) => {
+                if seq > parsed.next && parsed.damage.is_empty() {
+                    let why = format!("line {} was expected and line {seq} found", parsed.next);
+                    parsed.damage.push(damaged(why));
+                }
+                parsed.take(entry);
+                parsed.next = seq + 1;
+            }
+            Err(why) => parsed.damage.push(damaged(why)),
         }
-        parsed.next = number as u64 + 1;
     }
     parsed
 }

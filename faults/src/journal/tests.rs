@@ -4,15 +4,15 @@ use k8s_openapi::{api::core::v1::Namespace, apimachinery::pkg::apis::meta::v1::O
 use proptest::prelude::*;
 use std::io::Seek as _;
 
-fn lab() -> ClusterHandle {
+pub(super) fn lab() -> ClusterHandle {
     ClusterHandle::Lab { name: "t".into() }
 }
 
-fn drill() -> FaultId {
+pub(super) fn drill() -> FaultId {
     FaultId::new("overlay-mtu", "df")
 }
 
-fn change() -> Change {
+pub(super) fn change() -> Change {
     let namespace = Namespace {
         metadata: ObjectMeta { name: Some("x".into()), ..ObjectMeta::default() },
         ..Namespace::default()
@@ -75,6 +75,69 @@ fn a_flipped_byte_is_found_and_the_good_lines_are_kept() {
     assert!(matches!(&error, JournalError::Damaged { line: 3, .. }), "{error}");
     let (journal, found) = Journal::recover(&path).expect("readable in part").expect("not empty");
     assert_eq!((journal.pending().len(), found.damage.len()), (2, 1));
+}
+
+#[test]
+fn bytes_that_are_no_text_cost_their_line_alone() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let path = write(dir.path(), 3, 0);
+    let mut bytes = fs::read(&path).expect("bytes");
+    let ends: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] == b'\n').collect();
+    bytes[ends[1] - 5] = 0xff;
+    bytes.extend(b"{\"seq\":5,\"cr");
+    fs::write(&path, &bytes).expect("written");
+    let (journal, found) = Journal::recover(&path).expect("readable in part").expect("not empty");
+    assert_eq!((journal.pending().len(), found.damage.len()), (2, 1));
+    assert_eq!(fs::read(&path).expect("bytes").len(), ends[3] + 1, "only what had no end is cut off");
+}
+
+#[test]
+fn two_lines_that_ran_together_cost_no_later_one() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let path = write(dir.path(), 4, 0);
+    let text = fs::read_to_string(&path).expect("text");
+    let end = text.match_indices('\n').nth(1).expect("an end").0;
+    fs::write(&path, format!("{}{}", &text[..end], &text[end + 1..])).expect("written");
+    let (journal, found) = Journal::recover(&path).expect("readable in part").expect("not empty");
+    assert_eq!((journal.pending().len(), found.damage.len()), (2, 1));
+    let left = journal.pending();
+    journal.undo_ended(&left[0].id, Ok(())).expect("noted");
+    drop(journal);
+    let (journal, _) = Journal::recover(&path).expect("readable in part").expect("not empty");
+    assert_eq!(journal.pending(), left[1..]);
+}
+
+#[test]
+fn a_line_that_is_gone_is_damage() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let path = write(dir.path(), 3, 0);
+    let text = fs::read_to_string(&path).expect("text");
+    let kept: String =
+        text.split_inclusive('\n').enumerate().filter(|(i, _)| *i != 2).map(|(_, l)| l).collect();
+    fs::write(&path, kept).expect("written");
+    let (journal, found) = Journal::recover(&path).expect("readable in part").expect("not empty");
+    assert_eq!((journal.pending().len(), found.damage.len()), (2, 1));
+    assert!(found.damage[0].to_string().contains("line 3 was expected and line 4 found"));
+}
+
+/// A journal of the last version, with every kind of step that a node holds.
+#[test]
+fn the_last_versions_journal_is_read_and_written_the_same() {
+    let sample = include_str!("sample.jsonl");
+    let dir = tempfile::tempdir().expect("temp dir");
+    let path = dir.path().join("kind-t.jsonl");
+    fs::write(&path, sample).expect("written");
+    let (journal, found) = Journal::recover(&path).expect("readable").expect("not empty");
+    assert_eq!((found.run.as_str(), found.damage.len()), ("r1", 0));
+    let pending = journal.pending();
+    let told: Vec<String> = pending.iter().map(|p| p.change.to_string()).collect();
+    assert!(told[0].starts_with("node w1: set the MTU of vx to 1300; mark"), "{told:?}");
+    assert!(told[0].ends_with("stop kubelet.service; edit /etc/htpasswd"), "{told:?}");
+    assert_eq!(told[1], "node w1: switch its machine off");
+    let again = |p: Pending| Entry::Intent { id: p.id, drill: p.drill, change: Box::new(p.change) };
+    let lines = (2..).zip(pending).map(|(seq, p)| Line::encode(seq, &again(p)).expect("plain data"));
+    let written: String = sample.lines().take(1).map(|first| format!("{first}\n")).chain(lines).collect();
+    assert_eq!(written, sample);
 }
 
 proptest! {

@@ -12,9 +12,9 @@
 //! | `hold ID`, `restore ID` | – | run by the service manager only |
 
 use super::{
-    Held,
-    error::{Answer, StepError},
-    hold, locate, mechanism,
+    error::{AgentReply, StepError},
+    held::Held,
+    hold, locate,
     step::{Planned, Step},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -25,17 +25,14 @@ use std::{io::Read, process::ExitCode};
 pub fn main(args: &[String]) -> ExitCode {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[..] {
-        ["snapshot"] => answer(input().and_then(|steps: Vec<Step>| {
-            steps.into_iter().map(mechanism::snapshot).collect::<Result<Vec<Planned>, _>>()
+        ["snapshot"] => reply(input().and_then(|steps: Vec<Step>| {
+            steps.into_iter().map(Step::plan).collect::<Result<Vec<Planned>, _>>()
         })),
-        ["locate"] => answer(input().and_then(locate::answer)),
-        ["start", id] => answer(input().and_then(|held| hold::start(id, &held))),
-        ["read"] => answer(
-            input()
-                .and_then(|held: Held| held.steps.iter().map(mechanism::read).collect::<Result<Vec<_>, _>>()),
-        ),
-        ["compare"] => answer(input().and_then(|held: Held| differences(&held))),
-        ["undo", id] => answer(input().and_then(|held| hold::undo(id, &held))),
+        ["locate"] => reply(input().and_then(locate::find)),
+        ["start", id] => reply(input().and_then(|held| hold::start(id, &held))),
+        ["read"] => reply(input().and_then(|held: Held| held.read())),
+        ["compare"] => reply(input().and_then(|held: Held| held.differences())),
+        ["undo", id] => reply(input().and_then(|held| hold::undo(id, &held))),
         ["beat", id] => service(hold::beat(id)),
         ["hold", id] => service(hold::hold(id)),
         ["restore", id] => service(hold::restore(id)),
@@ -46,11 +43,6 @@ pub fn main(args: &[String]) -> ExitCode {
     }
 }
 
-/// What differs from the snapshot, in words.
-pub(super) fn differences(held: &Held) -> Result<Vec<String>, StepError> {
-    held.steps.iter().filter_map(|planned| mechanism::difference(planned).transpose()).collect()
-}
-
 fn input<T: DeserializeOwned>() -> Result<T, StepError> {
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text).map_err(StepError::io("standard input"))?;
@@ -58,9 +50,9 @@ fn input<T: DeserializeOwned>() -> Result<T, StepError> {
         .map_err(|e| StepError::Unfit(format!("the harness's question is not understood: {e}")))
 }
 
-fn answer<T: Serialize>(result: Result<T, StepError>) -> ExitCode {
+fn reply<T: Serialize>(result: Result<T, StepError>) -> ExitCode {
     let code = if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
-    let text = serde_json::to_string(&Answer::from(result)).expect("plain data serialises");
+    let text = serde_json::to_string(&AgentReply::from(result)).expect("plain data serialises");
     println!("{text}");
     code
 }

@@ -3,92 +3,151 @@
 //! A group that vanished (its container was restarted) took its limit with it: that counts as restored, and
 //! as not in force.
 
-use super::{
-    error::StepError,
-    locate::ProcessDisk,
-    step::{Before, Cgroup, CgroupVersion},
-};
+use super::{error::StepError, mechanism::Mechanism};
+use serde::{Deserialize, Serialize};
 use std::{
-    fs, io,
+    fmt, fs, io,
     path::{Path, PathBuf},
 };
 
-/// Reads the limits of the group and refuses a limit for the device that is there already.
-pub(super) fn snapshot(cgroup: &Cgroup, device: &str) -> Result<Before, StepError> {
-    if !cgroup.dir().is_dir() {
-        return Err(StepError::Unfit(format!("there is no control group {}", cgroup.dir().display())));
-    }
-    let limits = limits(cgroup)?;
-    if let Some(line) = line_of(&limits, device) {
-        return Err(StepError::foreign(format!("the I/O limit of {}", cgroup.path.display()), line));
-    }
-    Ok(Before::NoLimit { limits, without_io: without_io(cgroup)? })
+/// Writes of one control group to one disk are limited.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitWriteIops {
+    /// The group.
+    pub cgroup: Cgroup,
+    /// The whole disk as `MAJ:MIN`.
+    pub device: String,
+    /// Write operations a second.
+    pub write_iops: u32,
 }
 
-/// Hands the controller down where that is missing (v2), and sets the limit.
-pub(super) fn apply(
-    cgroup: &Cgroup,
-    device: &str,
-    iops: u32,
-    without_io: &[PathBuf],
-) -> Result<(), StepError> {
-    for group in without_io {
-        write(&group.join("cgroup.subtree_control"), "+io")?;
-    }
-    match cgroup.version {
-        CgroupVersion::V1 => write(&file(cgroup), &format!("{device} {iops}")),
-        CgroupVersion::V2 => write(&file(cgroup), &format!("{device} wiops={iops}")),
+/// The group had no limit for the device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NoLimit {
+    /// Content of the limits' file.
+    pub(crate) limits: String,
+    /// Groups that did not hand the `io` controller down (v2), outermost first.
+    pub(crate) without_io: Vec<PathBuf>,
+}
+
+/// A control group of the node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cgroup {
+    /// Which interface the kernel offers.
+    pub version: CgroupVersion,
+    /// Where the hierarchy is mounted.
+    pub mount: PathBuf,
+    /// The group's path below the mount, without a leading slash.
+    pub path: PathBuf,
+}
+
+impl Cgroup {
+    /// The group's directory.
+    #[must_use]
+    pub fn dir(&self) -> PathBuf {
+        self.mount.join(&self.path)
     }
 }
 
-/// The limit as the kernel shows it, when it is ours.
-pub(super) fn read(cgroup: &Cgroup, device: &str, iops: u32) -> Result<Option<String>, StepError> {
-    let limits = limits(cgroup)?;
-    let line = line_of(&limits, device).filter(|line| iops_of(cgroup.version, line) == Some(iops));
-    Ok(line.map(|line| format!("{} of {}: {line}", file_name(cgroup.version), cgroup.path.display())))
+/// Version of the kernel's control-group interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the kernel's own names")]
+pub enum CgroupVersion {
+    V1,
+    V2,
 }
 
-/// Takes the limit away where it is still ours.
-pub(super) fn restore(
-    cgroup: &Cgroup,
-    device: &str,
-    iops: u32,
-    without_io: &[PathBuf],
-) -> Result<(), StepError> {
-    let limits = limits(cgroup)?;
-    if let Some(line) = line_of(&limits, device) {
-        if iops_of(cgroup.version, line) != Some(iops) {
-            return Err(StepError::foreign(format!("the I/O limit of {}", cgroup.path.display()), line));
-        }
-        match cgroup.version {
-            CgroupVersion::V1 => write(&file(cgroup), &format!("{device} 0"))?,
-            CgroupVersion::V2 => write(&file(cgroup), &format!("{device} wiops=max"))?,
-        }
+impl fmt::Display for LimitWriteIops {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { cgroup, device, write_iops } = self;
+        write!(f, "limit {} to {write_iops} writes/s on disk {device}", cgroup.path.display())
     }
-    for group in without_io.iter().rev().filter(|group| group.is_dir()) {
-        if hands_down_io(group)? {
-            write(&group.join("cgroup.subtree_control"), "-io")?;
-        }
-    }
-    Ok(())
 }
 
-/// Compares the limits and the controllers with the snapshot.
-pub(super) fn difference(
-    cgroup: &Cgroup,
-    before: &str,
-    without_io: &[PathBuf],
-) -> Result<Option<String>, StepError> {
-    let now = limits(cgroup)?;
-    if cgroup.dir().is_dir() && now != before {
-        return Ok(Some(format!("I/O limits of {}: {now:?}, before: {before:?}", cgroup.path.display())));
-    }
-    for group in without_io.iter().filter(|group| group.is_dir()) {
-        if hands_down_io(group)? {
-            return Ok(Some(format!("{} hands the io controller down, before: not", group.display())));
+impl Mechanism for LimitWriteIops {
+    type Before = NoLimit;
+    const BEFORE: &'static str = "no-limit";
+
+    /// Reads the limits of the group and refuses a limit for the device that is there already.
+    fn snapshot(&self) -> Result<NoLimit, StepError> {
+        let dir = self.cgroup.dir();
+        if !dir.is_dir() {
+            return Err(StepError::Unfit(format!("there is no control group {}", dir.display())));
+        }
+        let limits = limits(&self.cgroup)?;
+        match line_of(&limits, &self.device) {
+            Some(line) => Err(self.foreign(line)),
+            None => Ok(NoLimit { without_io: without_io(&self.cgroup)?, limits }),
         }
     }
-    Ok(None)
+
+    /// Hands the controller down where that is missing (v2), and sets the limit.
+    fn apply(&self, before: &NoLimit) -> Result<(), StepError> {
+        for group in &before.without_io {
+            write(&group.join("cgroup.subtree_control"), "+io")?;
+        }
+        self.set(&self.write_iops.to_string())
+    }
+
+    /// The limit as the kernel shows it, when it is ours.
+    fn read(&self, _: &NoLimit) -> Result<Option<String>, StepError> {
+        let limits = limits(&self.cgroup)?;
+        let name = file_name(self.cgroup.version);
+        let line = line_of(&limits, &self.device).filter(|line| self.is_ours(line));
+        Ok(line.map(|line| format!("{name} of {}: {line}", self.cgroup.path.display())))
+    }
+
+    /// Takes the limit away where it is still ours.
+    fn restore(&self, before: &NoLimit) -> Result<(), StepError> {
+        match line_of(&limits(&self.cgroup)?, &self.device) {
+            Some(line) if !self.is_ours(line) => return Err(self.foreign(line)),
+            Some(_) => self.set(match self.cgroup.version {
+                CgroupVersion::V1 => "0",
+                CgroupVersion::V2 => "max",
+            })?,
+            None => {}
+        }
+        for group in before.without_io.iter().rev().filter(|group| group.is_dir()) {
+            if hands_down_io(group)? {
+                write(&group.join("cgroup.subtree_control"), "-io")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares the limits and the controllers with the snapshot.
+    fn difference(&self, before: &NoLimit) -> Result<Option<String>, StepError> {
+        let (now, before_limits, path) = (limits(&self.cgroup)?, &before.limits, self.cgroup.path.display());
+        if self.cgroup.dir().is_dir() && now != *before_limits {
+            return Ok(Some(format!("I/O limits of {path}: {now:?}, before: {before_limits:?}")));
+        }
+        for group in before.without_io.iter().filter(|group| group.is_dir()) {
+            if hands_down_io(group)? {
+                return Ok(Some(format!("{} hands the io controller down, before: not", group.display())));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl LimitWriteIops {
+    /// Sets the group's limit for the device.
+    fn set(&self, limit: &str) -> Result<(), StepError> {
+        let device = &self.device;
+        match self.cgroup.version {
+            CgroupVersion::V1 => write(&file(&self.cgroup), &format!("{device} {limit}")),
+            CgroupVersion::V2 => write(&file(&self.cgroup), &format!("{device} wiops={limit}")),
+        }
+    }
+
+    fn is_ours(&self, line: &str) -> bool {
+        iops_of(self.cgroup.version, line) == Some(self.write_iops)
+    }
+
+    fn foreign(&self, line: &str) -> StepError {
+        StepError::foreign(format!("the I/O limit of {}", self.cgroup.path.display()), line)
+    }
 }
 
 const fn file_name(version: CgroupVersion) -> &'static str {
@@ -162,150 +221,9 @@ fn write(path: &Path, text: &str) -> Result<(), StepError> {
     fs::write(path, text).map_err(StepError::io(path))
 }
 
-/// Finds the one process called `comm` that has a mount at or above `data`, its group and its disk.
-pub(super) fn process_disk(comm: &str, data: &Path) -> Result<ProcessDisk, StepError> {
-    process_disk_below(Path::new("/"), comm, data)
-}
-
-fn process_disk_below(root: &Path, comm: &str, data: &Path) -> Result<ProcessDisk, StepError> {
-    let processes = processes(root, comm)?;
-    let [pid] = processes[..] else {
-        let count = processes.len();
-        return Err(StepError::Unfit(format!(
-            "{count} processes are called {comm}; exactly one can be throttled"
-        )));
-    };
-    let text = |path: PathBuf| fs::read_to_string(&path).map_err(StepError::io(path));
-    let mounts = text(root.join(format!("proc/{pid}/mountinfo")))?;
-    let device = device_of(&mounts, data)
-        .ok_or_else(|| StepError::Unfit(format!("{comm} has no mount for {}", data.display())))?;
-    let membership = text(root.join(format!("proc/{pid}/cgroup")))?;
-    let cgroup = cgroup_of(&membership, &text(root.join("proc/self/mountinfo"))?)?;
-    Ok(ProcessDisk { pid, cgroup, device: whole_disk(root, device)?, data: data.into() })
-}
-
-fn processes(root: &Path, comm: &str) -> Result<Vec<u32>, StepError> {
-    let entries = fs::read_dir(root.join("proc")).map_err(StepError::io("/proc"))?;
-    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    let named = |pid: &u32| {
-        // A process that ended meanwhile is no candidate.
-        fs::read_to_string(root.join(format!("proc/{pid}/comm"))).is_ok_and(|name| name.trim_end() == comm)
-    };
-    Ok(pids.filter(named).collect())
-}
-
-/// `MAJ:MIN` of the mount with the longest path at or above `data`; of several on one path, the last.
-fn device_of<'a>(mountinfo: &'a str, data: &Path) -> Option<&'a str> {
-    let mounts = mountinfo.lines().filter_map(|line| {
-        let mut fields = line.split(' ').skip(2);
-        let (device, _root, point) = (fields.next()?, fields.next()?, fields.next()?);
-        data.starts_with(point).then_some((point.len(), device))
-    });
-    mounts.max_by_key(|(length, _)| *length).map(|(_, device)| device)
-}
-
-/// The kernel throttles whole disks only: a partition stands for its disk.
-fn whole_disk(root: &Path, device: &str) -> Result<String, StepError> {
-    let entry = root.join("sys/dev/block").join(device);
-    if !entry.exists() {
-        return Err(StepError::Unfit(format!(
-            "device {device} is no disk of its own, so it cannot be throttled"
-        )));
-    }
-    if !entry.join("partition").exists() {
-        return Ok(device.into());
-    }
-    let real = entry.canonicalize().map_err(StepError::io(&entry))?;
-    let disk = real.parent().map(|disk| disk.join("dev")).unwrap_or_default();
-    Ok(fs::read_to_string(&disk).map_err(StepError::io(disk))?.trim().to_owned())
-}
-
-/// The group that rules block I/O: of hierarchy `blkio` where that is mounted, the unified one otherwise.
-fn cgroup_of(membership: &str, mountinfo: &str) -> Result<Cgroup, StepError> {
-    let blkio = membership.lines().find_map(|line| {
-        let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
-        controllers.split(',').any(|c| c == "blkio").then_some(path)
-    });
-    let (version, path) = match blkio {
-        Some(path) => (CgroupVersion::V1, Some(path)),
-        None => (CgroupVersion::V2, membership.lines().find_map(|line| line.strip_prefix("0::"))),
-    };
-    let path =
-        path.ok_or_else(|| StepError::Unfit("the process is in no control group for block I/O".into()))?;
-    let (mount, below) = hierarchy(mountinfo, version)
-        .ok_or_else(|| StepError::Unfit("the control groups for block I/O are not mounted".into()))?;
-    let path = path.strip_prefix(below.trim_end_matches('/')).unwrap_or(path).trim_start_matches('/');
-    if path.is_empty() || path.starts_with("..") {
-        return Err(StepError::Unfit(format!("control group /{path} is not the process's own")));
-    }
-    Ok(Cgroup { version, mount: mount.into(), path: path.into() })
-}
-
-/// Mount point of a hierarchy, and which group is seen there.
-fn hierarchy(mountinfo: &str, version: CgroupVersion) -> Option<(&str, &str)> {
-    mountinfo.lines().find_map(|line| {
-        let (mount, kind) = line.split_once(" - ")?;
-        let mut kind = kind.split(' ');
-        let (name, options) = (kind.next()?, kind.nth(1)?);
-        let fits = match version {
-            CgroupVersion::V1 => name == "cgroup" && options.split(',').any(|option| option == "blkio"),
-            CgroupVersion::V2 => name == "cgroup2",
-        };
-        let mut fields = mount.split(' ').skip(3);
-        let (root, point) = (fields.next()?, fields.next()?);
-        fits.then_some((point, root))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const MOUNTS_V1: &str = "\
-590 574 0:44 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755
-594 590 0:31 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory
-600 590 0:35 / /sys/fs/cgroup/blkio rw,relatime - cgroup cgroup rw,blkio
-601 590 0:36 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup rw
-700 574 254:0 /var/lib/docker/volumes/x/_data /var rw,relatime - ext4 /dev/vda rw
-701 574 8:1 /etcd /var/lib/etcd rw,relatime - ext4 /dev/sda1 rw
-";
-
-    #[test]
-    fn the_longest_mount_decides() {
-        assert_eq!(device_of(MOUNTS_V1, Path::new("/var/lib/etcd")), Some("8:1"));
-        assert_eq!(device_of(MOUNTS_V1, Path::new("/var/lib/kubelet")), Some("254:0"));
-        assert_eq!(device_of(MOUNTS_V1, Path::new("/etc")), None);
-    }
-
-    #[test]
-    fn version_1_is_taken_where_blkio_is_mounted() {
-        let v1 = cgroup_of("9:blkio:/kubelet.slice/c.scope\n0::/x\n", MOUNTS_V1).expect("v1");
-        assert_eq!(
-            (v1.version, v1.dir()),
-            (CgroupVersion::V1, "/sys/fs/cgroup/blkio/kubelet.slice/c.scope".into())
-        );
-        let mounts = "30 23 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n";
-        let v2 = cgroup_of("0::/kubelet.slice/c.scope\n", mounts).expect("v2");
-        assert_eq!(
-            (v2.version, v2.dir()),
-            (CgroupVersion::V2, "/sys/fs/cgroup/kubelet.slice/c.scope".into())
-        );
-    }
-
-    #[test]
-    fn a_mount_of_a_subtree_shortens_the_path() {
-        let mounts = "30 23 0:26 /docker/abc /sys/fs/cgroup/blkio rw - cgroup cgroup rw,blkio\n";
-        let found = cgroup_of("9:blkio:/docker/abc/kubelet.slice/c.scope\n", mounts).expect("group");
-        assert_eq!(found.path, Path::new("kubelet.slice/c.scope"));
-    }
-
-    #[test]
-    fn the_root_group_and_groups_outside_are_refused() {
-        for path in ["/", "/../other"] {
-            let found = cgroup_of(&format!("9:blkio:{path}\n"), MOUNTS_V1);
-            assert!(matches!(found, Err(StepError::Unfit(_))), "{path}: {found:?}");
-        }
-    }
 
     fn put(root: &Path, path: &str, text: &str) {
         let path = root.join(path);
@@ -313,84 +231,63 @@ mod tests {
         fs::write(path, text).expect("file");
     }
 
-    #[test]
-    fn finds_the_one_process_and_its_whole_disk() {
-        let root = tempfile::tempdir().expect("temporary directory");
-        let root = root.path();
-        put(root, "proc/7/comm", "etcd\n");
-        put(root, "proc/7/cgroup", "9:blkio:/kubelet.slice/c.scope\n");
-        put(root, "proc/7/mountinfo", MOUNTS_V1);
-        put(root, "proc/self/mountinfo", MOUNTS_V1);
-        put(root, "sys/devices/sda/dev", "8:0\n");
-        put(root, "sys/devices/sda/sda1/partition", "1\n");
-        fs::create_dir_all(root.join("sys/dev/block")).expect("directory");
-        std::os::unix::fs::symlink("../../devices/sda/sda1", root.join("sys/dev/block/8:1")).expect("link");
-        let found = process_disk_below(root, "etcd", Path::new("/var/lib/etcd")).expect("found");
-        assert_eq!((found.pid, found.device.as_str()), (7, "8:0"));
-        put(root, "proc/8/comm", "etcd\n");
-        let ambiguous =
-            process_disk_below(root, "etcd", Path::new("/var/lib/etcd")).expect_err("two of them");
-        assert!(ambiguous.to_string().contains("2 processes"), "{ambiguous}");
-    }
-
-    fn group(version: CgroupVersion) -> (tempfile::TempDir, Cgroup) {
+    /// A limit of 12 writes on a group of its own.
+    fn limit(version: CgroupVersion) -> (tempfile::TempDir, LimitWriteIops) {
         let root = tempfile::tempdir().expect("temporary directory");
         let cgroup = Cgroup { version, mount: root.path().into(), path: "kubelet.slice/c.scope".into() };
         fs::create_dir_all(cgroup.dir()).expect("directory");
-        (root, cgroup)
+        (root, LimitWriteIops { cgroup, device: "8:0".into(), write_iops: 12 })
     }
+
+    const NONE: NoLimit = NoLimit { limits: String::new(), without_io: Vec::new() };
 
     #[test]
     fn version_1_sets_reads_and_refuses() {
-        let (_root, cgroup) = group(CgroupVersion::V1);
-        assert!(snapshot(&cgroup, "8:0").is_err(), "a kernel without throttling");
-        fs::write(file(&cgroup), "").expect("limits");
-        assert_eq!(
-            snapshot(&cgroup, "8:0").expect("snapshot"),
-            Before::NoLimit { limits: String::new(), without_io: vec![] }
-        );
-        apply(&cgroup, "8:0", 12, &[]).expect("apply");
-        assert!(read(&cgroup, "8:0", 12).expect("read").expect("in force").contains("8:0 12"));
-        assert_eq!(read(&cgroup, "8:0", 13).expect("read"), None);
-        assert!(matches!(snapshot(&cgroup, "8:0"), Err(StepError::Foreign { .. })));
-        assert!(matches!(restore(&cgroup, "8:0", 99, &[]), Err(StepError::Foreign { .. })));
-        assert!(difference(&cgroup, "", &[]).expect("compare").is_some());
-        restore(&cgroup, "8:0", 12, &[]).expect("restore");
-        assert_eq!(fs::read_to_string(file(&cgroup)).expect("limits"), "8:0 0");
+        let (_root, limit) = limit(CgroupVersion::V1);
+        let file = file(&limit.cgroup);
+        assert!(limit.snapshot().is_err(), "a kernel without throttling");
+        fs::write(&file, "").expect("limits");
+        assert_eq!(limit.snapshot().expect("snapshot"), NONE);
+        limit.apply(&NONE).expect("apply");
+        assert!(limit.read(&NONE).expect("read").expect("in force").contains("8:0 12"));
+        let other = LimitWriteIops { write_iops: 13, ..limit.clone() };
+        assert_eq!(other.read(&NONE).expect("read"), None);
+        assert!(matches!(limit.snapshot(), Err(StepError::Foreign { .. })));
+        assert!(matches!(other.restore(&NONE), Err(StepError::Foreign { .. })));
+        assert!(limit.difference(&NONE).expect("compare").is_some());
+        limit.restore(&NONE).expect("restore");
+        assert_eq!(fs::read_to_string(&file).expect("limits"), "8:0 0");
     }
 
     #[test]
     fn version_2_hands_the_controller_down_and_takes_it_back() {
-        let (root, cgroup) = group(CgroupVersion::V2);
+        let (root, limit) = limit(CgroupVersion::V2);
+        let file = file(&limit.cgroup);
         put(root.path(), "cgroup.controllers", "cpu io memory");
         put(root.path(), "cgroup.subtree_control", "cpu io memory");
         put(root.path(), "kubelet.slice/cgroup.subtree_control", "cpu memory");
-        let Before::NoLimit { without_io, limits } = snapshot(&cgroup, "8:0").expect("snapshot") else {
-            panic!()
-        };
-        assert_eq!(without_io, [root.path().join("kubelet.slice")]);
-        apply(&cgroup, "8:0", 12, &without_io).expect("apply");
-        assert_eq!(fs::read_to_string(file(&cgroup)).expect("limits"), "8:0 wiops=12");
-        assert!(read(&cgroup, "8:0", 12).expect("read").is_some());
+        let before = limit.snapshot().expect("snapshot");
+        assert_eq!(before.without_io, [root.path().join("kubelet.slice")]);
+        let controllers = before.without_io[0].join("cgroup.subtree_control");
+        limit.apply(&before).expect("apply");
+        assert_eq!(fs::read_to_string(&file).expect("limits"), "8:0 wiops=12");
+        assert!(limit.read(&before).expect("read").is_some());
         // The kernel would show the controllers; the fake shows what was written.
-        fs::write(without_io[0].join("cgroup.subtree_control"), "cpu io memory").expect("controllers");
-        restore(&cgroup, "8:0", 12, &without_io).expect("restore");
-        assert_eq!(fs::read_to_string(file(&cgroup)).expect("limits"), "8:0 wiops=max");
-        assert_eq!(
-            fs::read_to_string(without_io[0].join("cgroup.subtree_control")).expect("controllers"),
-            "-io"
-        );
-        fs::remove_file(file(&cgroup)).expect("gone with its controller");
-        fs::write(without_io[0].join("cgroup.subtree_control"), "cpu memory").expect("controllers");
-        assert_eq!(difference(&cgroup, &limits, &without_io).expect("compare"), None);
+        fs::write(&controllers, "cpu io memory").expect("controllers");
+        limit.restore(&before).expect("restore");
+        assert_eq!(fs::read_to_string(&file).expect("limits"), "8:0 wiops=max");
+        assert_eq!(fs::read_to_string(&controllers).expect("controllers"), "-io");
+        fs::remove_file(&file).expect("gone with its controller");
+        fs::write(&controllers, "cpu memory").expect("controllers");
+        assert_eq!(limit.difference(&before).expect("compare"), None);
     }
 
     #[test]
     fn a_group_that_vanished_is_restored_and_not_in_force() {
-        let (_root, cgroup) = group(CgroupVersion::V1);
-        fs::remove_dir_all(cgroup.dir()).expect("container restarted");
-        restore(&cgroup, "8:0", 12, &[]).expect("restore");
-        assert_eq!(read(&cgroup, "8:0", 12).expect("read"), None);
-        assert_eq!(difference(&cgroup, "", &[]).expect("compare"), None);
+        let (_root, limit) = limit(CgroupVersion::V1);
+        fs::remove_dir_all(limit.cgroup.dir()).expect("container restarted");
+        limit.restore(&NONE).expect("restore");
+        assert_eq!(limit.read(&NONE).expect("read"), None);
+        assert_eq!(limit.difference(&NONE).expect("compare"), None);
     }
 }

@@ -61,10 +61,10 @@ impl StepError {
     }
 }
 
-/// What the agent prints: one JSON document.
+/// The agent's reply to the harness: one JSON document.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Answer<T> {
+pub(crate) enum AgentReply<T> {
     /// It worked.
     Ok(T),
     /// Something is set that is not ours.
@@ -81,12 +81,12 @@ pub(crate) enum Answer<T> {
     },
 }
 
-impl<T> From<Result<T, StepError>> for Answer<T> {
+impl<T> From<Result<T, StepError>> for AgentReply<T> {
     fn from(result: Result<T, StepError>) -> Self {
         match result {
-            Ok(value) => Answer::Ok(value),
-            Err(StepError::Foreign { what, found }) => Answer::Foreign { what, found },
-            Err(other) => Answer::Failed { why: other.to_string() },
+            Ok(value) => AgentReply::Ok(value),
+            Err(StepError::Foreign { what, found }) => AgentReply::Foreign { what, found },
+            Err(other) => AgentReply::Failed { why: other.to_string() },
         }
     }
 }

@@ -5,15 +5,145 @@
 
 use super::{
     error::{StepError, run},
-    step::{Before, FilterTool},
+    mechanism::Mechanism,
 };
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Outgoing ICMP "fragmentation needed" is dropped, in a table (or by rules) of our own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DropFragNeeded {
+    /// Names the table or the rules, so that they are known as ours.
+    pub tag: String,
+}
+
+/// Packets that leave by a link are dropped, all or by chance, in a table (or by rules) of our own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DropOutgoing {
+    /// Names the table or the rules.
+    pub tag: String,
+    /// The link.
+    pub link: String,
+    /// How many of a hundred.
+    pub percent: u8,
+}
+
+/// There was no table (no rule) of that name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NoFilter {
+    /// With which tool the filter is set.
+    pub(crate) tool: FilterTool,
+}
+
+/// With which tool packets are filtered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum FilterTool {
+    Nft,
+    Iptables,
+}
+
+impl fmt::Display for DropFragNeeded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("drop outgoing ICMP \"fragmentation needed\"")
+    }
+}
+
+impl fmt::Display for DropOutgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "drop {} of 100 packets that leave by {}", self.percent, self.link)
+    }
+}
+
+/// A step that is a filter: each is a [`Mechanism`] by its tag and its rule.
+trait Filter: fmt::Display {
+    fn tag(&self) -> &str;
+    fn rule(&self) -> Rule;
+}
+
+impl Filter for DropFragNeeded {
+    fn tag(&self) -> &str {
+        &self.tag
+    }
+
+    fn rule(&self) -> Rule {
+        Rule::FragNeeded
+    }
+}
+
+impl Filter for DropOutgoing {
+    fn tag(&self) -> &str {
+        &self.tag
+    }
+
+    fn rule(&self) -> Rule {
+        Rule::Outgoing { link: self.link.clone(), percent: self.percent.min(100) }
+    }
+}
+
+impl<F: Filter> Mechanism for F {
+    type Before = NoFilter;
+    const BEFORE: &'static str = "no-filter";
+
+    /// Chooses the tool and refuses a table or rule that is there already.
+    fn snapshot(&self) -> Result<NoFilter, StepError> {
+        let tool = choose_tool()?;
+        match exists(tool, self.tag(), &self.rule())? {
+            true => Err(StepError::foreign(format!("packet filter {}", self.tag()), "it is there already")),
+            false => Ok(NoFilter { tool }),
+        }
+    }
+
+    /// Adds the filter in one transaction.
+    fn apply(&self, before: &NoFilter) -> Result<(), StepError> {
+        let (tag, rule) = (self.tag(), self.rule());
+        match before.tool {
+            FilterTool::Nft => run(&["nft", "-f", "-"], Some(&nft_table(tag, &rule))).map(drop),
+            FilterTool::Iptables => iptables_each(tag, &rule, "-I"),
+        }
+    }
+
+    fn read(&self, before: &NoFilter) -> Result<Option<String>, StepError> {
+        read_drops(before.tool, self.tag(), &self.rule())
+    }
+
+    /// Removes exactly what `apply` adds.
+    fn restore(&self, before: &NoFilter) -> Result<(), StepError> {
+        let (tool, tag, rule) = (before.tool, self.tag(), self.rule());
+        while exists(tool, tag, &rule)? {
+            match tool {
+                FilterTool::Nft => run(&["nft", "delete", "table", "ip", tag], None).map(drop)?,
+                FilterTool::Iptables => {
+                    for chain in CHAINS.into_iter().filter(|c| iptables(c, tag, &rule, "-C").is_ok()) {
+                        iptables(chain, tag, &rule, "-D")?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn difference(&self, before: &NoFilter) -> Result<Option<String>, StepError> {
+        let there = exists(before.tool, self.tag(), &self.rule())?;
+        Ok(there.then(|| format!("packet filter {} is there, before: none", self.tag())))
+    }
+}
+
+fn choose_tool() -> Result<FilterTool, StepError> {
+    match run(&["nft", "list", "tables"], None) {
+        Ok(_) => Ok(FilterTool::Nft),
+        Err(nft) => run(&["iptables", "--wait", "-S", "OUTPUT"], None)
+            .map(|_| FilterTool::Iptables)
+            .map_err(|iptables| StepError::Unfit(format!("packets cannot be filtered: {nft}; {iptables}"))),
+    }
+}
 
 /// The chains that see what a node sends: its own packets and those it forwards.
 const CHAINS: [&str; 2] = ["OUTPUT", "FORWARD"];
 
-/// Which packets are dropped.
+/// Which packets a filter drops.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Rule {
+enum Rule {
     /// ICMP type 3, code 4.
     FragNeeded,
     /// What leaves by this link, so many of a hundred.
@@ -61,48 +191,8 @@ impl Rule {
     }
 }
 
-/// Chooses the tool and refuses a table or rule that is there already.
-pub(super) fn snapshot(tag: &str, rule: &Rule) -> Result<Before, StepError> {
-    let tool = match run(&["nft", "list", "tables"], None) {
-        Ok(_) => FilterTool::Nft,
-        Err(nft) => run(&["iptables", "--wait", "-S", "OUTPUT"], None)
-            .map(|_| FilterTool::Iptables)
-            .map_err(|iptables| StepError::Unfit(format!("packets cannot be filtered: {nft}; {iptables}")))?,
-    };
-    if exists(tool, tag, rule)? {
-        return Err(StepError::foreign(format!("packet filter {tag}"), "it is there already"));
-    }
-    Ok(Before::NoFilter { tool })
-}
-
-/// Adds the filter in one transaction.
-pub(super) fn apply(tool: FilterTool, tag: &str, rule: &Rule) -> Result<(), StepError> {
-    match tool {
-        FilterTool::Nft => run(&["nft", "-f", "-"], Some(&nft_table(tag, rule))).map(drop),
-        FilterTool::Iptables => iptables_each(tag, rule, "-I"),
-    }
-}
-
-/// Removes exactly what [`apply`] adds.
-pub(super) fn remove(tool: FilterTool, tag: &str, rule: &Rule) -> Result<(), StepError> {
-    match tool {
-        FilterTool::Nft if exists(tool, tag, rule)? => {
-            run(&["nft", "delete", "table", "ip", tag], None).map(drop)
-        }
-        FilterTool::Iptables => {
-            while exists(tool, tag, rule)? {
-                for chain in CHAINS.into_iter().filter(|chain| iptables(chain, tag, rule, "-C").is_ok()) {
-                    iptables(chain, tag, rule, "-D")?;
-                }
-            }
-            Ok(())
-        }
-        FilterTool::Nft => Ok(()),
-    }
-}
-
 /// Whether anything of the filter is there.
-pub(super) fn exists(tool: FilterTool, tag: &str, rule: &Rule) -> Result<bool, StepError> {
+fn exists(tool: FilterTool, tag: &str, rule: &Rule) -> Result<bool, StepError> {
     match tool {
         FilterTool::Nft => {
             let tables = run(&["nft", "list", "tables"], None)?;
@@ -113,7 +203,7 @@ pub(super) fn exists(tool: FilterTool, tag: &str, rule: &Rule) -> Result<bool, S
 }
 
 /// What shows the filter to be in force, with the number of packets it has dropped.
-pub(super) fn read(tool: FilterTool, tag: &str, rule: &Rule) -> Result<Option<String>, StepError> {
+fn read_drops(tool: FilterTool, tag: &str, rule: &Rule) -> Result<Option<String>, StepError> {
     if !exists(tool, tag, rule)? {
         return Ok(None);
     }

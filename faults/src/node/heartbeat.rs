@@ -2,7 +2,7 @@
 //!
 //! When this process dies, the engine closes the other end, and the node ends the change at once.
 
-use loopdrill_target::NodeAccess;
+use loopdrill_cluster::NodeAccess;
 use std::{
     collections::HashMap,
     sync::{Arc, LazyLock, Mutex, PoisonError},

@@ -8,9 +8,8 @@
 //! - the holder ends on silence of the heartbeat; the service manager ends it at the deadline.
 
 use super::{
-    Held, agent,
     error::{StepError, run},
-    mechanism,
+    held::Held,
 };
 use nix::{
     fcntl::{Flock, FlockArg},
@@ -83,9 +82,10 @@ pub(super) fn hold(id: &str) -> Result<(), StepError> {
             read_state(id)?.ok_or_else(|| StepError::Unfit(format!("there is no state file for {id}")))?;
         let socket = listen(id)?;
         for planned in &held.steps {
-            mechanism::apply(planned)?;
-            if mechanism::read(planned)?.is_none() {
-                return Err(StepError::Unfit(format!("the kernel does not show it after: {}", planned.step)));
+            let step = planned.saved();
+            step.apply()?;
+            if step.read()?.is_none() {
+                return Err(StepError::Unfit(format!("the kernel does not show it after: {step}")));
             }
         }
         notify_ready()?;
@@ -119,8 +119,8 @@ pub(super) fn undo(id: &str, held: &Held) -> Result<(), StepError> {
 }
 
 fn restore_verified(id: &str, held: &Held) -> Result<(), StepError> {
-    mechanism::restore_all(&held.steps)?;
-    let differences = agent::differences(held)?;
+    held.restore()?;
+    let differences = held.differences()?;
     if !differences.is_empty() {
         return Err(StepError::foreign("what was restored", differences.join("; ")));
     }

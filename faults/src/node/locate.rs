@@ -1,38 +1,12 @@
 //! Finds on a node what a fault is about, instead of assuming a name.
 
-use super::{ask, block_io, error::StepError, links, step::Cgroup};
+pub use super::{links::lookup::Overlay, process::ProcessDisk};
+
+use super::{ask::ask, error::StepError, links, process};
 use crate::ChangeError;
-use loopdrill_target::NodeAccess;
+use loopdrill_cluster::NodeAccess;
 use serde::{Deserialize, Serialize};
 use std::{net::Ipv4Addr, path::PathBuf, sync::Arc};
-
-/// The overlay on the way to a pod of another node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Overlay {
-    /// The vxlan device.
-    pub device: String,
-    /// Its MTU.
-    pub mtu: u32,
-    /// The device that encapsulated packets leave by.
-    pub underlay: String,
-    /// Its MTU.
-    pub underlay_mtu: u32,
-    /// The other node's end of the tunnel.
-    pub peer: Ipv4Addr,
-}
-
-/// Where a process keeps its data, and under which limits it writes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProcessDisk {
-    /// Its process id on the node.
-    pub pid: u32,
-    /// Its control group, as far as block I/O is concerned.
-    pub cgroup: Cgroup,
-    /// The whole disk under its data, as `MAJ:MIN`.
-    pub device: String,
-    /// The directory of its data.
-    pub data: PathBuf,
-}
 
 /// A question to the agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,11 +37,11 @@ pub async fn process_disk(
     ask(nodes, node, &["locate"], &Query::ProcessDisk { comm: comm.into(), data: data.into() }).await
 }
 
-/// Answers on the node.
-pub(super) fn answer(query: Query) -> Result<serde_json::Value, StepError> {
+/// Looks on the node.
+pub(super) fn find(query: Query) -> Result<serde_json::Value, StepError> {
     let found = match query {
         Query::Overlay { pod } => serde_json::to_value(links::lookup::overlay_to(pod)?),
-        Query::ProcessDisk { comm, data } => serde_json::to_value(block_io::process_disk(&comm, &data)?),
+        Query::ProcessDisk { comm, data } => serde_json::to_value(process::process_disk(&comm, &data)?),
     };
     Ok(found.expect("plain data serialises"))
 }

@@ -1,153 +1,111 @@
-//! What every mechanism does, dispatched by step. Runs on the node only.
+//! What a mechanism is: one reversible way to change a node. Its methods run on the node only.
 //!
-//! Each mechanism keeps the same rules: a snapshot refuses a foreign state; `restore` is idempotent and
-//! touches only what still shows our value; what vanished together with its carrier (a device, a control
-//! group) is restored already.
+//! Each mechanism is a struct in a file of its own that says what to do, with its implementation of [`Mechanism`], and
+//! one line in `step`. All keep the same rules:
+//! - a snapshot refuses a foreign state;
+//! - `restore` is idempotent and touches only what still shows our value;
+//! - what vanished together with its carrier (a device, a control group) is restored already.
 
-use super::{
-    error::StepError,
-    filter::Rule,
-    step::{Before, Planned, Step},
-    {block_io, file, filter, links, unit},
-};
+use super::error::StepError;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::fmt;
 
-/// Reads what the step's undo will need.
-pub(super) fn snapshot(step: Step) -> Result<Planned, StepError> {
-    let before = match &step {
-        Step::LinkMtu { link, mtu } => links::mtu::snapshot(link, *mtu),
-        Step::VxlanDf { link, on } => links::df::snapshot(link, *on),
-        Step::RouteMtu { peer, .. } => links::route::snapshot(*peer),
-        Step::DropFragNeeded { tag } => filter::snapshot(tag, &Rule::FragNeeded),
-        Step::DropOutgoing { tag, link, percent } => filter::snapshot(tag, &outgoing(link, *percent)),
-        Step::BlockWrites { cgroup, device, .. } => block_io::snapshot(cgroup, device),
-        Step::StopUnit { unit } => unit::snapshot(unit),
-        Step::File { path, .. } => file::snapshot(path),
-    }?;
-    Ok(Planned { step, before })
+/// One reversible way to change a node.
+pub(crate) trait Mechanism: fmt::Display {
+    /// What it remembers of the state that it found, as far as its undo and the comparison need it.
+    type Before: Serialize + DeserializeOwned;
+
+    /// How that is called in journals and state files.
+    const BEFORE: &'static str;
+
+    /// Reads what the undo will need. Touches nothing.
+    fn snapshot(&self) -> Result<Self::Before, StepError>;
+
+    /// Puts the change in force.
+    fn apply(&self, before: &Self::Before) -> Result<(), StepError>;
+
+    /// Reads the change back: what shows it to be in force, or `None`.
+    fn read(&self, before: &Self::Before) -> Result<Option<String>, StepError>;
+
+    /// Puts things back as they were.
+    fn restore(&self, before: &Self::Before) -> Result<(), StepError>;
+
+    /// Compares the present state with the one before, byte for byte.
+    fn difference(&self, before: &Self::Before) -> Result<Option<String>, StepError>;
 }
 
-/// Puts the step in force.
-pub(super) fn apply(planned: &Planned) -> Result<(), StepError> {
-    match (&planned.step, &planned.before) {
-        (Step::LinkMtu { link, mtu }, Before::Mtu { .. }) => links::mtu::set(link, *mtu),
-        (Step::VxlanDf { link, on }, Before::Df { .. }) => links::df::set(link, u8::from(*on)),
-        (Step::RouteMtu { peer, mtu }, Before::Path { dev, via, src }) => {
-            links::route::add(*peer, *mtu, dev, *via, *src)
+/// A step with the snapshot that its undo needs. Only a snapshot of its own kind fits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Saved<M: Mechanism> {
+    /// What to do.
+    pub(crate) step: M,
+    /// What was found.
+    pub(crate) before: M::Before,
+}
+
+/// A snapshot as it is written: its fields beside the name of its kind.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Named<T> {
+    before: String,
+    #[serde(flatten)]
+    state: T,
+}
+
+impl<M: Mechanism> Saved<M> {
+    /// Takes the snapshot of `step`.
+    pub(crate) fn take(step: M) -> Result<Self, StepError> {
+        let before = step.snapshot()?;
+        Ok(Self { step, before })
+    }
+
+    /// The snapshot as it is written.
+    pub(crate) fn written(&self) -> Named<&M::Before> {
+        Named { before: M::BEFORE.into(), state: &self.before }
+    }
+
+    /// Reads a snapshot, which must be of the step's own kind.
+    pub(crate) fn read_from(step: M, written: serde_json::Value) -> Result<Self, String> {
+        let kind = written.get("before").and_then(serde_json::Value::as_str).unwrap_or_default();
+        if kind != M::BEFORE {
+            return Err(format!("the snapshot {kind:?} does not belong to the step \"{step}\""));
         }
-        (Step::DropFragNeeded { tag }, Before::NoFilter { tool }) => {
-            filter::apply(*tool, tag, &Rule::FragNeeded)
-        }
-        (Step::DropOutgoing { tag, link, percent }, Before::NoFilter { tool }) => {
-            filter::apply(*tool, tag, &outgoing(link, *percent))
-        }
-        (Step::BlockWrites { cgroup, device, write_iops }, Before::NoLimit { without_io, .. }) => {
-            block_io::apply(cgroup, device, *write_iops, without_io)
-        }
-        (Step::StopUnit { unit }, Before::Active) => unit::stop(unit),
-        (Step::File { path, content }, Before::File(_)) => file::write(path, &content.0),
-        _ => Err(mismatch(planned)),
+        let Named { state, .. } = serde_json::from_value(written).map_err(|e| e.to_string())?;
+        Ok(Self { step, before: state })
     }
 }
 
-/// Reads the step back from the kernel: what shows it to be in force, or `None`.
-pub(super) fn read(planned: &Planned) -> Result<Option<String>, StepError> {
-    match (&planned.step, &planned.before) {
-        (Step::LinkMtu { link, mtu }, _) => {
-            Ok((links::mtu::get(link)? == Some(*mtu)).then(|| format!("{link} mtu {mtu}")))
-        }
-        (Step::VxlanDf { link, on }, _) => Ok((links::df::get(link)? == Some(u8::from(*on)))
-            .then(|| format!("{link} df {}", if *on { "set" } else { "unset" }))),
-        (Step::RouteMtu { peer, mtu }, _) => {
-            Ok((links::route::own_mtu(*peer)? == Some(*mtu)).then(|| format!("route to {peer} mtu {mtu}")))
-        }
-        (Step::DropFragNeeded { tag }, Before::NoFilter { tool }) => {
-            filter::read(*tool, tag, &Rule::FragNeeded)
-        }
-        (Step::DropOutgoing { tag, link, percent }, Before::NoFilter { tool }) => {
-            filter::read(*tool, tag, &outgoing(link, *percent))
-        }
-        (Step::BlockWrites { cgroup, device, write_iops }, _) => block_io::read(cgroup, device, *write_iops),
-        (Step::StopUnit { unit }, _) => unit::read_stopped(unit),
-        (Step::File { path, content }, _) => file::read_written(path, &content.0),
-        _ => Err(mismatch(planned)),
+/// A step with its snapshot, whatever the mechanism.
+pub(crate) trait Reversible: fmt::Display {
+    /// Puts it in force.
+    fn apply(&self) -> Result<(), StepError>;
+    /// What shows it to be in force, or `None`.
+    fn read(&self) -> Result<Option<String>, StepError>;
+    /// Puts things back as the snapshot shows them.
+    fn restore(&self) -> Result<(), StepError>;
+    /// What differs from the snapshot.
+    fn difference(&self) -> Result<Option<String>, StepError>;
+}
+
+impl<M: Mechanism> fmt::Display for Saved<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.step.fmt(f)
     }
 }
 
-/// Puts things back as the snapshot shows them.
-pub(super) fn restore(planned: &Planned) -> Result<(), StepError> {
-    match (&planned.step, &planned.before) {
-        (Step::LinkMtu { link, mtu }, Before::Mtu { mtu: before }) => {
-            links::mtu::restore(link, *mtu, *before)
-        }
-        (Step::VxlanDf { link, on }, Before::Df { df }) => links::df::restore(link, u8::from(*on), *df),
-        (Step::RouteMtu { peer, mtu }, Before::Path { .. }) => links::route::remove(*peer, *mtu),
-        (Step::DropFragNeeded { tag }, Before::NoFilter { tool }) => {
-            filter::remove(*tool, tag, &Rule::FragNeeded)
-        }
-        (Step::DropOutgoing { tag, link, percent }, Before::NoFilter { tool }) => {
-            filter::remove(*tool, tag, &outgoing(link, *percent))
-        }
-        (Step::BlockWrites { cgroup, device, write_iops }, Before::NoLimit { without_io, .. }) => {
-            block_io::restore(cgroup, device, *write_iops, without_io)
-        }
-        (Step::StopUnit { unit }, Before::Active) => unit::start(unit),
-        (Step::File { path, content }, Before::File(before)) => file::restore(path, &content.0, before),
-        _ => Err(mismatch(planned)),
+impl<M: Mechanism> Reversible for Saved<M> {
+    fn apply(&self) -> Result<(), StepError> {
+        self.step.apply(&self.before)
     }
-}
 
-/// Compares the present state with the snapshot, byte for byte.
-pub(super) fn difference(planned: &Planned) -> Result<Option<String>, StepError> {
-    match (&planned.step, &planned.before) {
-        (Step::LinkMtu { link, .. }, Before::Mtu { mtu }) => {
-            Ok(differs(&format!("mtu of {link}"), links::mtu::get(link)?, *mtu))
-        }
-        (Step::VxlanDf { link, .. }, Before::Df { df }) => {
-            Ok(differs(&format!("df of {link}"), links::df::get(link)?, *df))
-        }
-        (Step::RouteMtu { peer, .. }, Before::Path { .. }) => Ok(links::route::host_route(*peer)?
-            .map(|route| format!("host route to {peer}: {route}, before: none"))),
-        (Step::DropOutgoing { tag, link, percent }, Before::NoFilter { tool }) => {
-            let there = filter::exists(*tool, tag, &outgoing(link, *percent))?;
-            Ok(there.then(|| format!("packet filter {tag} is there, before: none")))
-        }
-        (Step::DropFragNeeded { tag }, Before::NoFilter { tool }) => {
-            Ok(filter::exists(*tool, tag, &Rule::FragNeeded)?
-                .then(|| format!("packet filter {tag} is there, before: none")))
-        }
-        (Step::BlockWrites { cgroup, .. }, Before::NoLimit { limits, without_io }) => {
-            block_io::difference(cgroup, limits, without_io)
-        }
-        (Step::StopUnit { unit }, Before::Active) => unit::difference(unit),
-        (Step::File { path, .. }, Before::File(before)) => file::difference(path, before),
-        _ => Err(mismatch(planned)),
+    fn read(&self) -> Result<Option<String>, StepError> {
+        self.step.read(&self.before)
     }
-}
 
-/// Restores all steps, newest first, and goes on past failures.
-pub(super) fn restore_all(steps: &[Planned]) -> Result<(), StepError> {
-    let mut first = Ok(());
-    for planned in steps.iter().rev() {
-        let result = restore(planned);
-        if first.is_ok() {
-            first = result;
-        }
+    fn restore(&self) -> Result<(), StepError> {
+        self.step.restore(&self.before)
     }
-    first
-}
 
-fn outgoing(link: &str, percent: u8) -> Rule {
-    Rule::Outgoing { link: link.into(), percent: percent.min(100) }
-}
-
-fn differs<T: std::fmt::Display + PartialEq>(what: &str, now: Option<T>, before: T) -> Option<String> {
-    match now {
-        Some(now) if now == before => None,
-        Some(now) => Some(format!("{what}: {now}, before: {before}")),
-        None => Some(format!("{what}: the device is gone, before: {before}")),
+    fn difference(&self) -> Result<Option<String>, StepError> {
+        self.step.difference(&self.before)
     }
-}
-
-fn mismatch(planned: &Planned) -> StepError {
-    StepError::Unfit(format!("the snapshot does not belong to the step \"{}\"", planned.step))
 }

@@ -8,51 +8,42 @@
 //!
 //! | file | what is in it |
 //! |---|---|
-//! | `step` | what can be changed, and what is remembered; plain data |
-//! | `links`, `filter`, `block_io`, `unit`, `file` | the mechanisms: snapshot, apply, read back, restore, compare |
-//! | `locate` | finds devices, groups and disks on the node instead of assuming their names |
+//! | `mechanism` | what a mechanism does: snapshot, apply, read back, restore, compare |
+//! | `links`, `filter`, `block_io`, `unit`, `file` | the mechanisms, each with its step and its snapshot |
+//! | `step` | the list of all mechanisms |
+//! | `held` | planned steps with their limits, as journals and nodes keep them |
+//! | `locate`, `process` | finds devices, groups and disks on the node instead of assuming their names |
 //! | `agent`, `hold` | the side that runs on the node |
-//! | `heartbeat` | the harness's pulse |
+//! | `ask`, `heartbeat` | the harness's side: its questions and its pulse |
 
 pub mod agent;
+mod ask;
 mod block_io;
 mod error;
 mod file;
 mod filter;
 mod heartbeat;
+mod held;
 mod hold;
 mod links;
 pub mod locate;
 mod mechanism;
+mod process;
 mod step;
 mod unit;
 
-pub use step::{Before, Cgroup, CgroupVersion, Content, FileBefore, FilterTool, Planned, Step};
+pub use block_io::{Cgroup, CgroupVersion};
+pub use file::Content;
+pub use held::{Held, Limits};
+pub use step::*;
 
 use crate::ChangeError;
-use error::Answer;
+use ask::ask;
 use jiff::Timestamp;
+use loopdrill_cluster::{NodeAccess, NodeError};
 use loopdrill_model::{Evidence, Source};
-use loopdrill_target::{NodeAccess, NodeError};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use std::{fmt, sync::Arc};
-
-/// How long a held change may last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Limits {
-    /// Seconds after which the node ends it whatever happens.
-    pub deadline_s: u64,
-    /// Seconds of silence of the harness after which the node ends it.
-    pub heartbeat_s: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        // A harness that dies is noticed at once by its closed pipe. Silence is for one that hangs, and a busy
-        // machine must not pass for that.
-        Self { deadline_s: 600, heartbeat_s: 30 }
-    }
-}
 
 /// A change of one node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,15 +64,6 @@ pub enum What {
     PowerOff,
 }
 
-/// Steps that the node itself holds and ends.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Held {
-    /// Applied in this order, restored in the reverse one.
-    pub steps: Vec<Planned>,
-    /// How long they may last.
-    pub limits: Limits,
-}
-
 impl fmt::Display for NodeChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "node {}: ", self.node)?;
@@ -89,7 +71,7 @@ impl fmt::Display for NodeChange {
             What::PowerOff => f.write_str("switch its machine off"),
             What::Held(held) => {
                 for (i, planned) in held.steps.iter().enumerate() {
-                    write!(f, "{}{}", if i == 0 { "" } else { "; " }, planned.step)?;
+                    write!(f, "{}{}", if i == 0 { "" } else { "; " }, planned.saved())?;
                 }
                 Ok(())
             }
@@ -155,12 +137,8 @@ impl NodeChange {
                 read.filter(|steps| !steps.is_empty()).map(|steps| steps.join("; "))
             }
         };
-        Ok(value.map(|value| Evidence {
-            signal: format!("state of node {}", self.node),
-            value,
-            at: Timestamp::now(),
-            source: Source::node(&self.node),
-        }))
+        let signal = format!("state of node {}", self.node);
+        Ok(value.map(|value| Evidence::new(signal, value, Timestamp::now(), Source::node(&self.node))))
     }
 
     /// Takes the change back and verifies that. Idempotent.
@@ -206,33 +184,4 @@ impl NodeChange {
 /// The journal's id as part of a unit's and a file's name.
 fn unit_id(id: &str) -> String {
     id.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' }).collect()
-}
-
-/// Asks the agent on `node`: JSON in, JSON out.
-pub(crate) async fn ask<Q: Serialize + Sync, A: DeserializeOwned>(
-    nodes: &Arc<dyn NodeAccess>,
-    node: &str,
-    command: &[&str],
-    question: &Q,
-) -> Result<A, ChangeError> {
-    let argv: Vec<&str> = [nodes.agent(), "node"].into_iter().chain(command.iter().copied()).collect();
-    let stdin = serde_json::to_vec(question).expect("plain data serialises");
-    let output = nodes.exec(node, &argv, Some(&stdin)).await?;
-    match serde_json::from_slice::<Answer<A>>(&output.stdout) {
-        Ok(Answer::Ok(answer)) => Ok(answer),
-        Ok(Answer::Foreign { what, found }) => {
-            Err(ChangeError::Foreign { what: format!("node {node}: {what}"), found })
-        }
-        Ok(Answer::Failed { why }) => Err(ChangeError::Node(NodeError::Failed {
-            node: node.into(),
-            command: argv.join(" "),
-            code: output.code,
-            stderr: why,
-        })),
-        Err(why) => {
-            let text = String::from_utf8_lossy(&output.stdout).chars().take(80).collect();
-            output.success(node, &argv)?;
-            Err(ChangeError::Agent { node: node.into(), answer: text, why: why.to_string() })
-        }
-    }
 }

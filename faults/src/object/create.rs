@@ -6,8 +6,8 @@ use super::{
 };
 use crate::ChangeError;
 use kube::{Client, Resource};
-use loopdrill_model::{Evidence, Source, Timestamp};
-use loopdrill_target::{RUN_LABEL, remove_namespace};
+use loopdrill_cluster::{RUN_LABEL, remove_namespace};
+use loopdrill_model::Evidence;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::{fmt, time::Duration};
@@ -90,20 +90,11 @@ impl Create {
                 return Ok(None);
             };
             match (self.object.kind.as_str(), phase(&found)) {
-                ("Pod", "Running") => return Ok(Some(self.evidence("is there and runs"))),
+                ("Pod", "Running") => return Ok(Some(self.object.shows("is there and runs"))),
                 ("Pod", _) if Instant::now() >= end => return Ok(None),
                 ("Pod", _) => sleep(Duration::from_millis(200)).await,
-                _ => return Ok(Some(self.evidence("is there"))),
+                _ => return Ok(Some(self.object.shows("is there"))),
             }
-        }
-    }
-
-    fn evidence(&self, value: &str) -> Evidence {
-        Evidence {
-            signal: self.object.to_string(),
-            value: value.into(),
-            at: Timestamp::now(),
-            source: Source::api(&self.object.plural),
         }
     }
 

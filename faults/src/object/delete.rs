@@ -6,7 +6,7 @@ use super::{
 };
 use crate::ChangeError;
 use kube::{Client, Resource};
-use loopdrill_model::{Evidence, Source, Timestamp};
+use loopdrill_model::Evidence;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -61,12 +61,7 @@ impl Delete {
 
     pub(super) async fn read_back(&self, client: &Client) -> Result<Option<Evidence>, ChangeError> {
         let found = Ops::new(client, &self.object).get().await?;
-        Ok(found.is_none().then(|| Evidence {
-            signal: self.object.to_string(),
-            value: "is not there".into(),
-            at: Timestamp::now(),
-            source: Source::api(&self.object.plural),
-        }))
+        Ok(found.is_none().then(|| self.object.shows("is not there")))
     }
 
     pub(super) async fn undo(&self, client: &Client) -> Result<(), ChangeError> {

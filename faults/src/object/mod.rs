@@ -3,13 +3,16 @@
 //! # Invariants
 //! - what is not ours is never replaced and never deleted: [`ChangeError::Foreign`] instead;
 //! - every step is idempotent, retries what a busy API server refuses, and gives up at a deadline;
-//! - the serialised change is all that an undo needs;
+//! - the serialised change is all that an undo needs; what is altered or created can be undone by the cluster alone, too:
+//!   see [`find_left`];
 //! - the content of Secrets is in the journal (an undo needs it) and in no text.
 
 mod create;
 mod delete;
+mod left;
 mod manifest;
 mod ops;
+mod original;
 mod patch;
 mod reference;
 #[cfg(test)]
@@ -19,6 +22,7 @@ mod tests;
 
 pub use create::Create;
 pub use delete::Delete;
+pub use left::{Left, REACH, find_left, is_within_reach};
 pub use manifest::Manifest;
 pub use ops::is_transient;
 pub use patch::{Field, HOLDER, Patch};

@@ -1,12 +1,17 @@
 //! Some fields of an object are altered; undo sets them back if they are still as we left them.
 //!
 //! While it is altered the object carries the annotation [`HOLDER`], so that a like change by somebody else is
-//! not taken for ours. (A label would not do: a sweep deletes what carries the run's label.)
+//! not taken for ours, and [`ORIGINAL`], so that it can be put right without the journal. (A label would not do: a sweep deletes what carries the run's label.)
 
-use super::{ObjectRef, manifest::shown, ops::Ops};
+use super::{
+    ObjectRef,
+    manifest::shown,
+    ops::Ops,
+    original::{ORIGINAL, Original},
+};
 use crate::ChangeError;
 use kube::{Client, Resource};
-use loopdrill_model::{Evidence, Source, Timestamp};
+use loopdrill_model::Evidence;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::fmt;
@@ -116,8 +121,10 @@ impl Patch {
             if let Some(stranger) = self.stranger(&found, before) {
                 return Err(ops.foreign(stranger));
             }
+            let original = Original::new(self, &found).encode().map_err(|e| ops.foreign(e.to_string()))?;
             self.fields.iter().for_each(|f| set(&mut found, &f.path, f.after.as_ref()));
             set(&mut found, &["metadata", "annotations", HOLDER], Some(&self.run.clone().into()));
+            set(&mut found, &["metadata", "annotations", ORIGINAL], Some(&original.into()));
             if ops.replace(&found).await? {
                 return Ok(());
             }
@@ -128,12 +135,8 @@ impl Patch {
     pub(super) async fn read_back(&self, client: &Client) -> Result<Option<Evidence>, ChangeError> {
         let found = Ops::new(client, &self.object).get().await?;
         let ours = found.filter(|f| holder(f) == Some(&self.run) && self.stranger(f, after).is_none());
-        Ok(ours.map(|_| Evidence {
-            signal: self.object.to_string(),
-            value: self.list(|field| field.after.as_ref()).replace(" to ", " = "),
-            at: Timestamp::now(),
-            source: Source::api(&self.object.plural),
-        }))
+        let value = || self.list(|field| field.after.as_ref()).replace(" to ", " = ");
+        Ok(ours.map(|_| self.object.shows(value())))
     }
 
     pub(super) async fn undo(&self, client: &Client) -> Result<(), ChangeError> {
@@ -150,6 +153,7 @@ impl Patch {
             }
             self.fields.iter().for_each(|f| set(&mut found, &f.path, f.before.as_ref()));
             set(&mut found, &["metadata", "annotations", HOLDER], None);
+            set(&mut found, &["metadata", "annotations", ORIGINAL], None);
             if ops.replace(&found).await? {
                 return Ok(());
             }
@@ -177,11 +181,11 @@ fn after(field: &Field) -> Option<&Value> {
     field.after.as_ref()
 }
 
-fn holder(object: &Value) -> Option<&str> {
+pub(super) fn holder(object: &Value) -> Option<&str> {
     get(object, &["metadata", "annotations", HOLDER])?.as_str()
 }
 
-fn get<'v>(object: &'v Value, path: &[impl AsRef<str>]) -> Option<&'v Value> {
+pub(super) fn get<'v>(object: &'v Value, path: &[impl AsRef<str>]) -> Option<&'v Value> {
     path.iter().try_fold(object, |value, key| value.get(key.as_ref())).filter(|v| !v.is_null())
 }
 

@@ -4,6 +4,7 @@ use kube::{
     Api, Client, Resource,
     core::{ApiResource, DynamicObject},
 };
+use loopdrill_model::{Evidence, Source, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -36,12 +37,19 @@ impl ObjectRef {
         }
     }
 
-    pub(super) fn api(&self, client: &Client) -> Api<DynamicObject> {
+    /// The API of its kind, in its namespace.
+    #[must_use]
+    pub fn api(&self, client: &Client) -> Api<DynamicObject> {
         let resource = self.resource();
         match &self.namespace {
             Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
             None => Api::all_with(client.clone(), &resource),
         }
+    }
+
+    /// What was read back of it just now.
+    pub(super) fn shows(&self, value: impl Into<String>) -> Evidence {
+        Evidence::new(self.to_string(), value, Timestamp::now(), Source::api(&self.plural))
     }
 
     fn resource(&self) -> ApiResource {

@@ -132,7 +132,8 @@ async fn undoing_what_was_never_applied_touches_nothing() {
 #[tokio::test]
 async fn a_foreign_object_of_the_same_name_stays() {
     let api = FakeApi::default();
-    let foreign = json!({"metadata": {"name": "settings", "labels": {loopdrill_target::RUN_LABEL: "run-2"}}});
+    let foreign =
+        json!({"metadata": {"name": "settings", "labels": {loopdrill_cluster::RUN_LABEL: "run-2"}}});
     api.put(MAP, foreign);
     let before = content(&api, MAP);
     let error = settings().apply(&api.client()).await.expect_err("foreign");

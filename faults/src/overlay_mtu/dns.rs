@@ -2,6 +2,7 @@
 //!
 //! The C library's resolver loads shared libraries, which an image without files does not have.
 
+use simple_dns::{CLASS, Name, Packet, PacketFlag, Question, RCODE, TYPE, header_buffer, rdata::RData};
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -12,11 +13,10 @@ use tokio::{net::UdpSocket, time::timeout};
 /// One server's time to answer; another try follows.
 const ANSWER: Duration = Duration::from_millis(800);
 const TRIES: usize = 2;
-const TYPE_A: u16 = 1;
 
 /// Why a name was not resolved.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum DnsError {
+pub(crate) enum DnsError {
     #[error("/etc/resolv.conf names no server")]
     NoServer,
     #[error("{0:?} cannot be asked for")]
@@ -25,22 +25,24 @@ pub(super) enum DnsError {
     Io(#[from] io::Error),
     #[error("no answer from the name server")]
     Silence,
-    #[error("the name server says no (code {0})")]
-    Refused(u8),
+    #[error("the name server says no: {0:?}")]
+    Refused(RCODE),
+    #[error("the name server's answer is not understood: {0}")]
+    Malformed(simple_dns::SimpleDnsError),
     #[error("the name has no address")]
     NoAddress,
 }
 
 /// Where names are looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Resolver {
+pub(crate) struct Resolver {
     server: IpAddr,
     domain: Option<String>,
 }
 
 impl Resolver {
     /// As `/etc/resolv.conf` says: the first server, the first search domain.
-    pub(super) fn from_system() -> Result<Self, DnsError> {
+    pub(crate) fn from_system() -> Result<Self, DnsError> {
         Self::parse(&std::fs::read_to_string("/etc/resolv.conf")?)
     }
 
@@ -56,11 +58,12 @@ impl Resolver {
     }
 
     /// The first address of a name in the search domain.
-    pub(super) async fn lookup(&self, name: &str) -> Result<Ipv4Addr, DnsError> {
+    pub(crate) async fn lookup(&self, name: &str) -> Result<Ipv4Addr, DnsError> {
         let full = self.domain.as_ref().map_or_else(|| name.to_owned(), |domain| format!("{name}.{domain}"));
-        let query = query(&full)?;
+        let id = u16::try_from(std::process::id() & 0xffff).unwrap_or_default();
+        let query = query(id, &full)?;
         for _ in 0..TRIES {
-            if let Ok(answer) = timeout(ANSWER, ask(SocketAddr::new(self.server, 53), &query)).await {
+            if let Ok(answer) = timeout(ANSWER, ask(SocketAddr::new(self.server, 53), id, &query)).await {
                 return address(&answer?);
             }
         }
@@ -68,7 +71,7 @@ impl Resolver {
     }
 }
 
-async fn ask(server: SocketAddr, query: &[u8]) -> io::Result<Vec<u8>> {
+async fn ask(server: SocketAddr, id: u16, query: &[u8]) -> io::Result<Vec<u8>> {
     let any = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let socket = UdpSocket::bind(any).await?;
     socket.connect(server).await?;
@@ -76,63 +79,33 @@ async fn ask(server: SocketAddr, query: &[u8]) -> io::Result<Vec<u8>> {
     let mut buffer = [0; 1500];
     loop {
         let length = socket.recv(&mut buffer).await?;
-        if length >= 12 && buffer[..2] == query[..2] {
+        if header_buffer::id(&buffer[..length]).is_ok_and(|answered| answered == id) {
             return Ok(buffer[..length].to_vec());
         }
     }
 }
 
 /// A question for the address of `name`.
-fn query(name: &str) -> Result<Vec<u8>, DnsError> {
-    let id: [u8; 2] = std::process::id().to_be_bytes()[2..].try_into().unwrap_or_default();
-    let mut message = vec![id[0], id[1], 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
-    for label in name.trim_end_matches('.').split('.') {
-        let length = u8::try_from(label.len()).ok().filter(|n| (1..64).contains(n));
-        message.push(length.ok_or_else(|| DnsError::Name(name.into()))?);
-        message.extend(label.bytes());
-    }
-    message.extend([0, 0, 1, 0, 1]);
-    Ok(message)
+fn query(id: u16, name: &str) -> Result<Vec<u8>, DnsError> {
+    let refused = |_| DnsError::Name(name.into());
+    let mut packet = Packet::new_query(id);
+    packet.set_flags(PacketFlag::RECURSION_DESIRED);
+    let asked = Name::new(name.trim_end_matches('.')).map_err(refused)?;
+    packet.questions.push(Question::new(asked, TYPE::A.into(), CLASS::IN.into(), false));
+    packet.build_bytes_vec().map_err(refused)
 }
 
 /// The first address of an answer.
 fn address(answer: &[u8]) -> Result<Ipv4Addr, DnsError> {
-    if answer.len() < 12 {
-        return Err(DnsError::NoAddress);
+    let answer = Packet::parse(answer).map_err(DnsError::Malformed)?;
+    if answer.rcode() != RCODE::NoError {
+        return Err(DnsError::Refused(answer.rcode()));
     }
-    match answer[3] & 15 {
-        0 => first_a(answer).ok_or(DnsError::NoAddress),
-        code => Err(DnsError::Refused(code)),
-    }
-}
-
-fn first_a(answer: &[u8]) -> Option<Ipv4Addr> {
-    let count = |at: usize| Some(u16::from_be_bytes([*answer.get(at)?, *answer.get(at + 1)?]));
-    let mut at = 12;
-    for _ in 0..count(4)? {
-        at = after_name(answer, at)? + 4;
-    }
-    for _ in 0..count(6)? {
-        at = after_name(answer, at)?;
-        let (kind, length) = (count(at)?, usize::from(count(at + 8)?));
-        let data = answer.get(at + 10..at + 10 + length)?;
-        if kind == TYPE_A {
-            return <[u8; 4]>::try_from(data).ok().map(Ipv4Addr::from);
-        }
-        at += 10 + length;
-    }
-    None
-}
-
-/// Where the name that begins at `at` ends.
-fn after_name(message: &[u8], mut at: usize) -> Option<usize> {
-    loop {
-        match *message.get(at)? {
-            0 => return Some(at + 1),
-            pointer if pointer >= 0xc0 => return Some(at + 2),
-            length => at += 1 + usize::from(length),
-        }
-    }
+    let first = answer.answers.iter().find_map(|record| match &record.rdata {
+        RData::A(a) => Some(Ipv4Addr::from(a.address)),
+        _ => None,
+    });
+    first.ok_or(DnsError::NoAddress)
 }
 
 #[cfg(test)]
@@ -151,7 +124,7 @@ mod tests {
 
     /// An answer to the question for `a.b` with these records (type, data).
     fn answer(code: u8, records: &[(u16, &[u8])]) -> Vec<u8> {
-        let mut message = query("a.b").expect("query");
+        let mut message = query(7, "a.b").expect("query");
         (message[2], message[3]) = (0x84, code);
         message[7] = u8::try_from(records.len()).expect("few");
         for (kind, data) in records {
@@ -172,13 +145,13 @@ mod tests {
 
     #[test]
     fn refusals_and_nonsense_are_errors() {
-        assert!(matches!(address(&answer(3, &[])), Err(DnsError::Refused(3))));
+        assert!(matches!(address(&answer(3, &[])), Err(DnsError::Refused(RCODE::NameError))));
         assert!(matches!(address(&answer(0, &[])), Err(DnsError::NoAddress)));
         let whole = answer(0, &[(1, &[10, 96, 3, 4])]);
         for length in 0..whole.len() {
             assert!(address(&whole[..length]).is_err(), "cut at {length}");
         }
-        assert!(query(&"x".repeat(64)).is_err());
-        assert!(query("a..b").is_err());
+        assert!(query(7, &"x".repeat(64)).is_err());
+        assert!(query(7, &["x"; 130].join(".")).is_err(), "names end at 255 bytes");
     }
 }

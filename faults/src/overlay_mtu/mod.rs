@@ -10,39 +10,38 @@
 //! The path narrows by the MTU of one host route and not by that of the device: a device with a lower MTU
 //! would also refuse what it receives, and so cut off the node's own kubelet.
 //!
-//! The victim is an HTTP front on one node and its backend on another. The backend's answers travel through
+//! The victim is an HTTP proxy on one node and its backend on another. The backend's answers travel through
 //! the fault; so the *sending* node is the backend's.
 
-mod dns;
-mod front;
+pub(crate) mod dns;
+mod proxy;
 mod report;
 #[cfg(test)]
 mod tests;
 mod web;
 
-pub(crate) use front::serve as serve_front;
+pub(crate) use proxy::serve as serve_proxy;
 pub(crate) use web::serve as serve_backend;
 
 use crate::{
-    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Resource,
+    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Look, Resource,
+    look::seen,
     node::{
-        Limits, NodeChange, Step,
+        DropFragNeeded, Limits, LinkMtu, NodeChange, RouteMtu, Step, VxlanDf,
         locate::{self, Overlay},
     },
-    victim::{
-        self, Latch, Look, Seen, Workload, create, newest, place::quiet_worker, pods_of, seen, typed, until,
-    },
+    victim::{self, Seen, Workload, create, newest, place::quiet_worker, pods_of, typed, until},
 };
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::{ResourceExt, api::LogParams};
+use loopdrill_cluster::ClusterFacts;
 use loopdrill_model::{Capability, Cause, Evidence};
-use loopdrill_target::ClusterFacts;
 use report::Report;
 use serde_json::json;
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
-const FRONT: &str = "front";
+pub(crate) const PROXY: &str = "front";
 pub(crate) const BACKEND: &str = "backend";
 /// How long a victim may take to start.
 const START: Duration = Duration::from_secs(60);
@@ -55,24 +54,6 @@ const NARROWED: u32 = 100;
 /// By how much the overlay's MTU is lowered. It stays above 1280, where the kernel would take IPv6 off the device.
 const LOWERED: u32 = 150;
 
-static DF: FaultSpec = FaultSpec {
-    fault: "overlay-mtu",
-    variant: "df",
-    title: "the path under the overlay narrows, and large packets vanish silently",
-    roots: &[&[Cause::OverlayMtu]],
-    needs: NEEDS,
-    ..FaultSpec::CANONICAL
-};
-
-static FILTERED_ICMP: FaultSpec = FaultSpec {
-    fault: "overlay-mtu",
-    variant: "filtered-icmp",
-    title: "the overlay's MTU is lowered, and a filter swallows the ICMP that would say so",
-    roots: &[&[Cause::OverlayMtu]],
-    needs: NEEDS,
-    ..FaultSpec::CANONICAL
-};
-
 const NEEDS: &[Capability] = &[
     Capability::NodeAccess,
     Capability::NodeServiceManager,
@@ -80,22 +61,62 @@ const NEEDS: &[Capability] = &[
     Capability::VxlanOverlay,
 ];
 
-/// Both variants.
-pub fn variants() -> Vec<Arc<dyn Fault>> {
-    [&DF, &FILTERED_ICMP].map(|spec| Arc::new(OverlayMtu::new(spec)) as Arc<dyn Fault>).into()
+/// One way in which large packets get lost.
+struct Variant {
+    spec: FaultSpec,
+    /// What is changed on the sending node, told its name and that of the receiving one.
+    does: fn(&str, &str) -> String,
+    /// The steps beside the filter.
+    steps: fn(&Overlay) -> Vec<Step>,
 }
 
-/// See the module.
-struct OverlayMtu {
-    spec: &'static FaultSpec,
-    latch: Latch,
+static DF: Variant = Variant {
+    spec: FaultSpec {
+        fault: "overlay-mtu",
+        variant: "df",
+        title: "the path under the overlay narrows, and large packets vanish silently",
+        roots: &[&[Cause::OverlayMtu]],
+        needs: NEEDS,
+        ..FaultSpec::CANONICAL
+    },
+    does: |sender, receiver| {
+        format!(
+            "on {sender}: mark overlay packets \"don't fragment\" and narrow the path to {receiver} by {NARROWED} bytes"
+        )
+    },
+    steps: |overlay| {
+        let mtu = overlay.mtu + VXLAN_OVERHEAD - NARROWED;
+        let narrow = RouteMtu { peer: overlay.peer, mtu };
+        vec![narrow.into(), VxlanDf { link: overlay.device.clone(), on: true }.into()]
+    },
+};
+
+static FILTERED_ICMP: Variant = Variant {
+    spec: FaultSpec {
+        fault: "overlay-mtu",
+        variant: "filtered-icmp",
+        title: "the overlay's MTU is lowered, and a filter swallows the ICMP that would say so",
+        roots: &[&[Cause::OverlayMtu]],
+        needs: NEEDS,
+        ..FaultSpec::CANONICAL
+    },
+    does: |sender, _| format!("on {sender}: lower the MTU of the overlay device by {LOWERED} bytes"),
+    steps: |overlay| vec![LinkMtu { link: overlay.device.clone(), mtu: overlay.mtu - LOWERED }.into()],
+};
+
+/// Both variants.
+pub fn variants() -> Vec<Arc<dyn Fault>> {
+    [&DF, &FILTERED_ICMP].map(|variant| Arc::new(OverlayMtu(variant)) as Arc<dyn Fault>).into()
 }
+
+/// The fault in one of its variants.
+struct OverlayMtu(&'static Variant);
 
 /// Where the victim's two parts run.
 pub(crate) struct Places<'a> {
     /// The backend's node: what it sends is lost.
     pub(crate) sender: &'a str,
-    /// The front's node.
+    /// The proxy's node.
     pub(crate) receiver: &'a str,
 }
 
@@ -110,30 +131,18 @@ pub(crate) fn must_have_places(ctx: &FaultContext) -> Result<Places<'_>, FaultEr
 }
 
 impl OverlayMtu {
-    fn new(spec: &'static FaultSpec) -> Self {
-        Self { spec, latch: Latch::default() }
-    }
-
     /// What is changed on the sending node. The filter comes first, so that no host learns of the lower MTU.
     fn steps(&self, overlay: &Overlay, tag: String) -> Vec<Step> {
-        let device = overlay.device.clone();
-        let filter = Step::DropFragNeeded { tag };
-        if self.spec.variant == DF.variant {
-            let mtu = overlay.mtu + VXLAN_OVERHEAD - NARROWED;
-            return vec![
-                filter,
-                Step::RouteMtu { peer: overlay.peer, mtu },
-                Step::VxlanDf { link: device, on: true },
-            ];
-        }
-        vec![filter, Step::LinkMtu { link: device, mtu: overlay.mtu - LOWERED }]
+        let mut steps = vec![DropFragNeeded { tag }.into()];
+        steps.extend((self.0.steps)(overlay));
+        steps
     }
 }
 
 #[async_trait]
 impl Fault for OverlayMtu {
     fn spec(&self) -> &'static FaultSpec {
-        self.spec
+        &self.0.spec
     }
 
     fn footprint(&self, cluster: &ClusterFacts) -> Footprint {
@@ -147,39 +156,31 @@ impl Fault for OverlayMtu {
     fn dry_run(&self, cluster: &ClusterFacts) -> Vec<String> {
         let (sender, receiver) =
             places(cluster).map_or(("one worker", "another"), |p| (p.sender, p.receiver));
-        let change = if self.spec.variant == DF.variant {
-            format!(
-                "on {sender}: mark overlay packets \"don't fragment\" and narrow the path to {receiver} by {NARROWED} bytes"
-            )
-        } else {
-            format!("on {sender}: lower the MTU of the overlay device by {LOWERED} bytes")
-        };
         vec![
-            format!("start an HTTP front on {receiver} and its backend on {sender}"),
-            change,
+            format!("start an HTTP proxy on {receiver} and its backend on {sender}"),
+            (self.0.does)(sender, receiver),
             format!("on {sender}: drop outgoing ICMP \"fragmentation needed\""),
             format!("undo: the reverse, held and ended by {sender} itself"),
         ]
     }
 
     async fn set_up(&self, ctx: &FaultContext) -> Result<(), FaultError> {
-        self.latch.reset();
-        start_front(ctx).await
+        start_proxy(ctx).await
     }
 
     async fn plan(&self, ctx: &FaultContext) -> Result<Vec<Change>, FaultError> {
         let nodes = ctx.target.node_access()?;
         let sender = must_have_places(ctx)?.sender;
-        let overlay = locate::overlay(nodes, sender, front_address(ctx).await?).await?;
+        let overlay = locate::overlay(nodes, sender, proxy_address(ctx).await?).await?;
         let steps = self.steps(&overlay, tag(&ctx.target.run));
         let change = NodeChange::plan(nodes, sender, steps, Limits::default()).await?;
         Ok(vec![Change::Node(change)])
     }
 
     /// What the sender's own device lets out, and how a large answer fares.
-    async fn held_by(&self, ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
+    async fn absorbed_by(&self, ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
         let mut evidence = vec![seen("MTU of the backend's device", device_mtu(ctx).await?)];
-        if let Some(report) = reports(ctx, 1).await?.last() {
+        if let Some(report) = reports(ctx, &proxy_pod(ctx).await?, 1).await?.last() {
             let large = &report.large;
             evidence.push(seen(
                 format!("an answer of {} bytes", large.bytes),
@@ -189,28 +190,24 @@ impl Fault for OverlayMtu {
         Ok(evidence)
     }
 
-    fn on_its_way(&self) -> Option<String> {
-        self.latch.on_its_way()
-    }
-
-    async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {
-        Ok(self.latch.judge(look(ctx).await?))
+    async fn look(&self, ctx: &FaultContext, _shown: bool) -> Result<Look, FaultError> {
+        look_at_large_answers(ctx).await
     }
 }
 
-/// Starts the front and its backend on two nodes, and waits until requests pass at every size.
-pub(crate) async fn start_front(ctx: &FaultContext) -> Result<(), FaultError> {
+/// Starts the proxy and its backend on two nodes, and waits until requests pass at every size.
+pub(crate) async fn start_proxy(ctx: &FaultContext) -> Result<(), FaultError> {
     let places = must_have_places(ctx)?;
     create::<Service>(ctx, &service(ctx)).await?;
     let backend = Workload::new(ctx, BACKEND, &["payload-server"]).tells_readiness().on_node(places.sender);
-    let front =
-        Workload::new(ctx, FRONT, &["http-front", BACKEND]).tells_readiness().on_node(places.receiver);
+    let proxy =
+        Workload::new(ctx, PROXY, &["http-front", BACKEND]).tells_readiness().on_node(places.receiver);
     create(ctx, &backend.deployment(1)).await?;
-    create(ctx, &front.deployment(1)).await?;
+    create(ctx, &proxy.deployment(1)).await?;
     victim::wait_ready(ctx, BACKEND, 1, START).await?;
-    victim::wait_ready(ctx, FRONT, 1, START).await?;
-    until(ctx, "a front that serves small and large answers", START, || async {
-        Ok(match look(ctx).await? {
+    victim::wait_ready(ctx, PROXY, 1, START).await?;
+    until(ctx, "a proxy that serves small and large answers", START, || async {
+        Ok(match look_at_large_answers(ctx).await? {
             Look::Well => Seen::Yes(()),
             Look::Settling(what) => Seen::NotYet(what),
             Look::Broken(_) => Seen::NotYet("large answers are lost before anything was changed".into()),
@@ -230,20 +227,20 @@ fn service(ctx: &FaultContext) -> Service {
         "metadata": victim::metadata(ctx, BACKEND),
         "spec": {
             "selector": {victim::VICTIM_LABEL: BACKEND},
-            "ports": [{"name": "http", "port": front::SERVICE_PORT, "targetPort": victim::READY_PORT}],
+            "ports": [{"name": "http", "port": proxy::SERVICE_PORT, "targetPort": victim::READY_PORT}],
         },
     }))
 }
 
-async fn front_pod(ctx: &FaultContext) -> Result<Pod, FaultError> {
-    let pods = pods_of(ctx, FRONT).await?;
-    newest(&pods).cloned().ok_or_else(|| FaultError::Unfit("the front has no pod".into()))
+async fn proxy_pod(ctx: &FaultContext) -> Result<Pod, FaultError> {
+    let pods = pods_of(ctx, PROXY).await?;
+    newest(&pods).cloned().ok_or_else(|| FaultError::Unfit("the proxy has no pod".into()))
 }
 
-pub(crate) async fn front_address(ctx: &FaultContext) -> Result<Ipv4Addr, FaultError> {
-    let pod = front_pod(ctx).await?;
+pub(crate) async fn proxy_address(ctx: &FaultContext) -> Result<Ipv4Addr, FaultError> {
+    let pod = proxy_pod(ctx).await?;
     let ip = pod.status.and_then(|status| status.pod_ip).unwrap_or_default();
-    ip.parse().map_err(|_| FaultError::Unfit(format!("the front's address {ip:?} is not IPv4")))
+    ip.parse().map_err(|_| FaultError::Unfit(format!("the proxy's address {ip:?} is not IPv4")))
 }
 
 /// The MTU of the device by which the sender's node and the backend's pod are connected; both ends have the same.
@@ -258,25 +255,35 @@ async fn device_mtu(ctx: &FaultContext) -> Result<String, FaultError> {
     Ok(nodes.exec(sender, &argv, None).await?.success(sender, &argv)?.trim().to_owned())
 }
 
-/// Reads the front's last two reports of its own requests. One bad request may be an accident; two are a
-/// symptom.
-async fn look(ctx: &FaultContext) -> Result<Look, FaultError> {
-    Ok(report::judge(&reports(ctx, 2).await?))
+/// Whether large answers are lost, by the proxy's last two reports of its own requests. One bad request may be an
+/// accident; two are a symptom.
+async fn look_at_large_answers(ctx: &FaultContext) -> Result<Look, FaultError> {
+    look_at_reports(ctx, 2, report::judge).await
 }
 
-/// Reads whether the front's requests suffer at all, whatever their size.
-pub(crate) async fn look_at_front(ctx: &FaultContext) -> Result<Look, FaultError> {
-    Ok(report::judge_suffering(&reports(ctx, report::SUFFERING).await?))
+/// Whether the proxy's requests suffer at all, whatever their size.
+pub(crate) async fn look_at_all_answers(ctx: &FaultContext) -> Result<Look, FaultError> {
+    look_at_reports(ctx, report::SUFFERING, report::judge_suffering).await
 }
 
-/// The front's last reports, oldest first.
-async fn reports(ctx: &FaultContext, count: usize) -> Result<Vec<Report>, FaultError> {
-    let pod = front_pod(ctx).await?.name_any();
-    let tail_lines = i64::try_from(count).ok();
+async fn look_at_reports(
+    ctx: &FaultContext,
+    count: usize,
+    judge: fn(&[Report]) -> Look,
+) -> Result<Look, FaultError> {
+    let pods = pods_of(ctx, PROXY).await?;
+    let Some(pod) = newest(&pods) else { return Ok(Look::Settling("the proxy has no pod".into())) };
+    Ok(match reports(ctx, pod, count).await {
+        Ok(reports) => judge(&reports),
+        Err(e) => Look::Settling(e.to_string()),
+    })
+}
+
+/// The proxy's last reports, oldest first.
+async fn reports(ctx: &FaultContext, proxy: &Pod, count: usize) -> Result<Vec<Report>, FaultError> {
+    let (name, tail_lines) = (proxy.name_any(), i64::try_from(count).ok());
     let params = LogParams { since_seconds: Some(FRESH_S), tail_lines, ..LogParams::default() };
-    let log = victim::api::<Pod>(ctx)
-        .logs(&pod, &params)
-        .await
-        .map_err(FaultError::api(format!("read the log of {pod}")))?;
+    let log = victim::api::<Pod>(ctx).logs(&name, &params).await;
+    let log = log.map_err(FaultError::api(format!("read the log of {name}")))?;
     Ok(log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
 }

@@ -1,22 +1,22 @@
-//! What the front found when it asked its backend, and what that means.
+//! What the proxy found when it asked its backend, and what that access.
 
-use crate::victim::{Look, seen};
+use crate::{Look, look::seen};
 use serde::{Deserialize, Serialize};
 
-/// One round of the front's own requests: each took so many milliseconds, or failed with these words.
+/// One round of the proxy's own requests: each took so many milliseconds, or failed with these words.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Report {
     /// Resolving the backend's name.
     pub(super) dns: Result<u64, String>,
     /// Connecting to the backend.
     pub(super) connect: Result<u64, String>,
-    /// A small answer through the front.
+    /// A small answer through the proxy.
     pub(super) small: Request,
-    /// A large answer through the front.
+    /// A large answer through the proxy.
     pub(super) large: Request,
 }
 
-/// One request as a client of the front sees it.
+/// One request as a client of the proxy sees it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Request {
     /// Bytes asked for.
@@ -80,7 +80,7 @@ impl Report {
 /// suffer in any way.
 pub(super) fn judge_suffering(reports: &[Report]) -> Look {
     let Some(last) = reports.last() else {
-        return Look::Settling("the front has not reported lately".into());
+        return Look::Settling("the proxy has not reported lately".into());
     };
     let words = last.words();
     let suffering = reports.iter().filter(|r| r.suffers()).count();
@@ -97,7 +97,7 @@ pub(super) fn judge_suffering(reports: &[Report]) -> Look {
 /// Judges the last reports, oldest first.
 pub(super) fn judge(reports: &[Report]) -> Look {
     let Some(last) = reports.last() else {
-        return Look::Settling("the front has not reported lately".into());
+        return Look::Settling("the proxy has not reported lately".into());
     };
     if last.is_well() {
         return Look::Well;

@@ -4,9 +4,9 @@ use super::{
     tag, variants, web,
 };
 use crate::{
-    Hold, Resource,
-    node::{Step, locate::Overlay},
-    victim::{Look, place::tests::facts},
+    Hold, Look, Resource,
+    node::{DropFragNeeded, LinkMtu, RouteMtu, Step, VxlanDf, locate::Overlay},
+    victim::place::tests::facts,
 };
 use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -45,12 +45,12 @@ fn the_path_gets_narrower_than_what_pods_send() {
         underlay_mtu: 1500,
         peer: Ipv4Addr::new(10, 0, 0, 2),
     };
-    let filter = Step::DropFragNeeded { tag: "t".into() };
-    let df = OverlayMtu::new(&DF).steps(&overlay, "t".into());
-    let narrow = Step::RouteMtu { peer: overlay.peer, mtu: 1400 };
-    assert_eq!(df, [filter.clone(), narrow, Step::VxlanDf { link: "vx".into(), on: true }]);
-    let filtered = OverlayMtu::new(&FILTERED_ICMP).steps(&overlay, "t".into());
-    assert_eq!(filtered, [filter, Step::LinkMtu { link: "vx".into(), mtu: 1300 }]);
+    let filter: Step = DropFragNeeded { tag: "t".into() }.into();
+    let df = OverlayMtu(&DF).steps(&overlay, "t".into());
+    let narrow = RouteMtu { peer: overlay.peer, mtu: 1400 }.into();
+    assert_eq!(df, [filter.clone(), narrow, VxlanDf { link: "vx".into(), on: true }.into()]);
+    let filtered = OverlayMtu(&FILTERED_ICMP).steps(&overlay, "t".into());
+    assert_eq!(filtered, [filter, LinkMtu { link: "vx".into(), mtu: 1300 }.into()]);
 }
 
 #[test]

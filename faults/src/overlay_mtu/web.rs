@@ -1,17 +1,13 @@
 //! The HTTP of the victim: a backend that answers with as many bytes as are asked for, and a client that uses
 //! a fresh connection for each request, so that no earlier one hides what the network does now.
 
+use crate::victim::http_server;
 use axum::{Router, body::Bytes, extract::Query, routing::get};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
-use std::{
-    io,
-    net::{Ipv6Addr, SocketAddr, SocketAddrV4},
-    process::ExitCode,
-    time::Duration,
-};
-use tokio::net::{TcpListener, TcpStream};
+use std::{io, net::SocketAddrV4, process::ExitCode, time::Duration};
+use tokio::net::TcpStream;
 
 /// More is never asked for.
 const MOST: usize = 1 << 20;
@@ -29,27 +25,7 @@ pub(crate) async fn serve(port: u16, pause: Duration) -> ExitCode {
         tokio::time::sleep(pause).await;
         Bytes::from(vec![b'.'; wanted.bytes.min(MOST)])
     };
-    run(port, Router::new().route("/", get(answer))).await
-}
-
-/// Serves until the process ends.
-pub(super) async fn run(port: u16, router: Router) -> ExitCode {
-    let served = async { axum::serve(listen(port).await?, router).await };
-    match served.await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("cannot serve on port {port}: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn listen(port: u16) -> io::Result<TcpListener> {
-    match TcpListener::bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))).await {
-        Ok(listener) => Ok(listener),
-        // A kernel without IPv6.
-        Err(_) => TcpListener::bind(("0.0.0.0", port)).await,
-    }
+    http_server::serve(port, Router::new().route("/", get(answer))).await
 }
 
 /// Why a request failed.

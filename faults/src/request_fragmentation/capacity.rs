@@ -4,12 +4,9 @@ use crate::{
     FaultContext, FaultError,
     victim::{Seen, until},
 };
-use k8s_openapi::{
-    api::core::v1::{Container, Node, Pod, PodSpec},
-    apimachinery::pkg::api::resource::Quantity,
-};
-use kube::{Api, Client, ResourceExt, api::ListParams};
-use loopdrill_model::quantity::millis;
+use k8s_openapi::api::core::v1::{Node, Pod};
+use kube::{Api, ResourceExt, api::ListParams};
+use loopdrill_cluster::objects::{pod_requests, resources, takes_ordinary_pods};
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 /// How long pods that are leaving are waited for.
@@ -32,11 +29,15 @@ pub(super) fn keep(request: u64) -> u64 {
 }
 
 impl Room {
-    pub(crate) async fn now(client: &Client) -> Result<Self, FaultError> {
-        let all = ListParams::default();
+    /// The room on the nodes where victims may run.
+    pub(crate) async fn now(ctx: &FaultContext) -> Result<Self, FaultError> {
+        let (client, all) = (&ctx.target.client, ListParams::default());
+        let selector = ctx.target.facts.fence.iter().flat_map(|f| &f.selector);
+        let selector: Vec<_> = selector.map(|(k, v)| format!("{k}={v}")).collect();
+        let ours = ListParams::default().labels(&selector.join(","));
         let nodes: Api<Node> = Api::all(client.clone());
         let pods: Api<Pod> = Api::all(client.clone());
-        let nodes = nodes.list(&all).await.map_err(FaultError::api("list the nodes"))?;
+        let nodes = nodes.list(&ours).await.map_err(FaultError::api("list the nodes"))?;
         let pods = pods.list(&all).await.map_err(FaultError::api("list all pods"))?;
         Ok(Self::of(&nodes.items, &pods.items))
     }
@@ -50,7 +51,7 @@ impl Room {
         });
         match left.await {
             // One that does not go leaves no room, either; the read-back has the last word.
-            Ok(()) | Err(FaultError::TimedOut { .. }) => Self::now(&ctx.target.client).await,
+            Ok(()) | Err(FaultError::TimedOut { .. }) => Self::now(ctx).await,
             Err(e) => Err(e),
         }
     }
@@ -58,14 +59,13 @@ impl Room {
     fn of(nodes: &[Node], pods: &[Pod]) -> Self {
         let mut requested = BTreeMap::<&str, u64>::new();
         for pod in pods.iter().filter(|p| counts(p)) {
-            let spec = pod.spec.as_ref();
-            if let Some(node) = spec.and_then(|s| s.node_name.as_deref()) {
-                *requested.entry(node).or_default() += spec.map_or(0, requested_millis);
+            if let Some(node) = pod.spec.as_ref().and_then(|s| s.node_name.as_deref()) {
+                *requested.entry(node).or_default() += pod_requests(pod).cpu_millis;
             }
         }
-        let free = nodes.iter().filter(|n| takes_pods(n)).map(|n| {
+        let free = nodes.iter().filter(|n| takes_ordinary_pods(n)).map(|n| {
             let name = n.name_any();
-            let allocatable = n.status.as_ref().and_then(|s| s.allocatable.as_ref()).map_or(0, cpu);
+            let allocatable = resources(n.status.as_ref().and_then(|s| s.allocatable.as_ref())).cpu_millis;
             let taken = requested.get(name.as_str()).copied().unwrap_or_default();
             Free { millis: allocatable.saturating_sub(taken), node: name }
         });
@@ -127,8 +127,8 @@ impl fmt::Display for Room {
 /// A pod that is being deleted and still holds CPU on its node.
 fn leaving(pods: &[Pod]) -> Option<String> {
     let holds = |p: &&Pod| {
-        let spec = p.spec.as_ref().filter(|s| s.node_name.is_some());
-        counts(p) && spec.is_some_and(|s| requested_millis(s) > 0)
+        let placed = p.spec.as_ref().is_some_and(|s| s.node_name.is_some());
+        counts(p) && placed && pod_requests(p).cpu_millis > 0
     };
     let gone = |p: &&Pod| p.metadata.deletion_timestamp.is_some();
     let pod = pods.iter().filter(gone).find(holds)?;
@@ -139,47 +139,6 @@ fn leaving(pods: &[Pod]) -> Option<String> {
 fn counts(pod: &Pod) -> bool {
     let phase = pod.status.as_ref().and_then(|s| s.phase.as_deref());
     !matches!(phase, Some("Succeeded" | "Failed"))
-}
-
-/// Ready, not cordoned, and without a taint that keeps an ordinary pod away.
-fn takes_pods(node: &Node) -> bool {
-    let spec = node.spec.clone().unwrap_or_default();
-    let mut conditions = node.status.iter().flat_map(|s| s.conditions.iter().flatten());
-    let kept_away = spec.taints.iter().flatten().any(|t| t.effect == "NoSchedule" || t.effect == "NoExecute");
-    !spec.unschedulable.unwrap_or(false)
-        && !kept_away
-        && conditions.any(|c| c.type_ == "Ready" && c.status == "True")
-}
-
-fn cpu(resources: &BTreeMap<String, Quantity>) -> u64 {
-    resources.get("cpu").and_then(|q| millis(&q.0)).unwrap_or_default()
-}
-
-fn request(container: &Container) -> u64 {
-    let resources = container.resources.as_ref();
-    resources.and_then(|r| r.requests.as_ref()).map_or(0, cpu)
-}
-
-/// The CPU that the scheduler counts for a pod: containers and sidecars run together, other init containers
-/// before them and one after another.
-fn requested_millis(spec: &PodSpec) -> u64 {
-    let overhead = spec.overhead.as_ref().map_or(0, cpu);
-    let pod_level =
-        spec.resources.as_ref().and_then(|r| r.requests.as_ref()).filter(|r| r.contains_key("cpu"));
-    if let Some(requests) = pod_level {
-        return cpu(requests) + overhead;
-    }
-    let (mut sidecars, mut start) = (0, 0);
-    for init in spec.init_containers.iter().flatten() {
-        if init.restart_policy.as_deref() == Some("Always") {
-            sidecars += request(init);
-            start = start.max(sidecars);
-        } else {
-            start = start.max(sidecars + request(init));
-        }
-    }
-    let together = sidecars + spec.containers.iter().map(request).sum::<u64>();
-    together.max(start) + overhead
 }
 
 #[cfg(test)]
@@ -218,21 +177,6 @@ mod tests {
     fn one_node_or_a_full_cluster_is_refused_with_figures() {
         assert!(room(&[2000]).fillers(100).expect_err("one node").contains("2000m on n0"));
         assert!(room(&[10, 20]).fillers(100).expect_err("full").contains("30m in sum"));
-    }
-
-    #[test]
-    fn requests_count_as_the_scheduler_counts_them() {
-        let c = |cpu: &str| json!({"name": "c", "resources": {"requests": {"cpu": cpu}}});
-        let side = |cpu: &str| json!({"name": "s", "restartPolicy": "Always", "resources": {"requests": {"cpu": cpu}}});
-        let spec = |containers: Value, init: Value| {
-            requested_millis(&typed(json!({"containers": containers, "initContainers": init})))
-        };
-        assert_eq!(spec(json!([c("100m"), c("0.2")]), json!([])), 300);
-        assert_eq!(spec(json!([c("100m")]), json!([c("1"), c("500m")])), 1000);
-        assert_eq!(spec(json!([c("100m")]), json!([side("50m"), c("60m")])), 150);
-        assert_eq!(spec(json!([c("100m")]), json!([side("50m"), c("500m")])), 550);
-        let level = json!({"containers": [c("1")], "resources": {"requests": {"cpu": "2"}}, "overhead": {"cpu": "5m"}});
-        assert_eq!(requested_millis(&typed(level)), 2005);
     }
 
     #[test]

@@ -8,9 +8,10 @@
 mod capacity;
 
 use crate::{
-    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Resource,
+    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Look, Resource,
+    look::seen,
     object::{Create, ObjectChange},
-    victim::{Latch, Workload, create, look_at_all, pods_of, scale, seen, unscheduled, wait_ready},
+    victim::{Workload, create, look_at_all, pods_of, scale, unscheduled, wait_ready},
 };
 use async_trait::async_trait;
 use capacity::Free;
@@ -20,8 +21,8 @@ use k8s_openapi::api::{
     core::v1::{Event, Pod},
 };
 use kube::{Api, ResourceExt, api::ListParams};
+use loopdrill_cluster::{ClusterFacts, NodeFacts};
 use loopdrill_model::{Capability, Cause, Evidence, Source, Timestamp};
-use loopdrill_target::{ClusterFacts, NodeFacts};
 use std::{sync::Arc, time::Duration};
 
 const NAME: &str = "asker";
@@ -68,7 +69,6 @@ impl VictimRequest {
 #[derive(Debug, Default)]
 pub struct Fragmentation {
     request: VictimRequest,
-    latch: Latch,
 }
 
 /// All variants.
@@ -86,12 +86,7 @@ impl Fragmentation {
     /// The fault with a victim that asks for that much.
     #[must_use]
     pub fn new(request: VictimRequest) -> Self {
-        Self { request, latch: Latch::default() }
-    }
-
-    /// Whether the symptom has shown in this drill.
-    pub(crate) fn has_shown(&self) -> bool {
-        self.latch.has_shown()
+        Self { request }
     }
 
     fn request(&self, ctx: &FaultContext) -> u64 {
@@ -134,7 +129,6 @@ impl Fault for Fragmentation {
     }
 
     async fn set_up(&self, ctx: &FaultContext) -> Result<(), FaultError> {
-        self.latch.reset();
         let workload = Workload::new(ctx, NAME, &["sleep"]).cpu_millis(self.request(ctx));
         create(ctx, &workload.deployment(1)).await?;
         wait_ready(ctx, NAME, 1, START).await.map(drop)
@@ -154,24 +148,22 @@ impl Fault for Fragmentation {
 
     async fn in_force(&self, ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
         let request = self.request(ctx);
-        let room = Room::now(&ctx.target.client).await?;
+        let room = Room::now(ctx).await?;
         match room.is_fragmented(request) {
-            true => Ok(vec![Evidence {
-                signal: "unrequested CPU".into(),
-                value: format!("{room}, request {request}m"),
-                at: Timestamp::now(),
-                source: Source::api("pods"),
-            }]),
+            true => {
+                let value = format!("{room}, request {request}m");
+                Ok(vec![Evidence::new("unrequested CPU", value, Timestamp::now(), Source::api("pods"))])
+            }
             false => Err(FaultError::Unfit(format!("a request of {request}m CPU is not fragmented: {room}"))),
         }
     }
 
-    async fn provoke(&self, ctx: &FaultContext) -> Result<(), FaultError> {
+    async fn trigger(&self, ctx: &FaultContext) -> Result<(), FaultError> {
         scale::<Deployment>(ctx, NAME, 2).await
     }
 
     /// A pod of lower priority that gave way, as headroom does.
-    async fn held_by(&self, ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
+    async fn absorbed_by(&self, ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
         let events: Api<Event> = Api::all(ctx.target.client.clone());
         let params = ListParams::default().fields("reason=Preempted");
         let events = events.list(&params).await.map_err(FaultError::api("list what was preempted"))?;
@@ -188,12 +180,8 @@ impl Fault for Fragmentation {
         Ok(events.iter().filter_map(gave_way).collect())
     }
 
-    fn on_its_way(&self) -> Option<String> {
-        self.latch.on_its_way()
-    }
-
-    async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {
-        Ok(self.latch.judge(look_at_all::<Deployment>(ctx, NAME, refused).await?))
+    async fn look(&self, ctx: &FaultContext, _shown: bool) -> Result<Look, FaultError> {
+        look_at_all::<Deployment>(ctx, NAME, refused).await
     }
 }
 

@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// All variants.
 #[must_use]
 pub fn variants() -> Vec<Arc<dyn Fault>> {
-    let mut all: Vec<Arc<dyn Fault>> = vec![Arc::new(rbac::Rbac::default()), Arc::new(pull::Pull::default())];
+    let mut all: Vec<Arc<dyn Fault>> = vec![Arc::new(rbac::Rbac), Arc::new(pull::Pull)];
     all.extend(aws::variants());
     all
 }

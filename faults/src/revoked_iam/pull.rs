@@ -1,19 +1,21 @@
 //! The pull credential is revoked at the registry: what runs goes on, and the next pull gets 401.
 
 use crate::{
-    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Resource,
-    node::{Content, Limits, NodeChange, Step},
+    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Look, Resource,
+    look::seen,
+    node::{Content, EditFile, Limits, NodeChange},
     victim::{
-        Latch, Look, Workload, api, create, delete_pods, describe, is_ready, metadata, newest,
-        place::quiet_worker, pods_of, seen, typed, wait_ready,
+        Workload, api, create, delete_pods, describe, is_ready, metadata, newest,
+        place::{a_worker, quiet_worker},
+        pods_of, typed, wait_ready,
     },
 };
 use async_trait::async_trait;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use k8s_openapi::api::core::v1::{Event, Pod, Secret};
 use kube::{Api, ResourceExt, api::ListParams};
+use loopdrill_cluster::{ClusterFacts, RegistryFacts};
 use loopdrill_model::{Capability, Cause, Evidence};
-use loopdrill_target::{ClusterFacts, RegistryFacts};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -36,10 +38,8 @@ static SPEC: FaultSpec = FaultSpec {
 };
 
 /// See the module.
-#[derive(Debug, Default)]
-pub struct Pull {
-    latch: Latch,
-}
+#[derive(Debug)]
+pub struct Pull;
 
 fn registry(facts: &ClusterFacts) -> Result<&RegistryFacts, FaultError> {
     facts
@@ -94,9 +94,7 @@ impl Fault for Pull {
         let mine = quiet_worker(cluster).map(|n| n.name.clone());
         let theirs = cluster.registry.as_ref().map(|r| r.node.clone());
         let footprint = Footprint::default().uses(Resource::ControlPlane).breaks(Resource::Registry);
-        mine.into_iter().chain(theirs).fold(footprint, |f, node| {
-            f.uses(Resource::NodeLife(node.clone())).uses(Resource::NodeNetwork(node))
-        })
+        mine.into_iter().chain(theirs).fold(footprint, |f, node| f.uses_node(&node))
     }
 
     fn dry_run(&self, cluster: &ClusterFacts) -> Vec<String> {
@@ -114,9 +112,8 @@ impl Fault for Pull {
     }
 
     async fn set_up(&self, ctx: &FaultContext) -> Result<(), FaultError> {
-        self.latch.reset();
         let facts = &ctx.target.facts;
-        let node = quiet_worker(facts).ok_or_else(|| FaultError::Unfit("there is no worker node".into()))?;
+        let node = a_worker(facts)?;
         create(ctx, &secret(ctx, NAME).await?).await?;
         let workload = Workload::new(ctx, NAME, &["sleep"]).pulled(&registry(facts)?.image, NAME);
         create(ctx, &workload.on_node(&node.name).deployment(1)).await?;
@@ -134,16 +131,16 @@ impl Fault for Pull {
         let revoked = without(&present, &account).ok_or_else(|| {
             unfit(&format!("{htpasswd} on node {node} does not know the pull secret's account"))
         })?;
-        let step = Step::File { path: htpasswd.into(), content: Content(revoked.into_bytes()) };
+        let step = EditFile { path: htpasswd.into(), content: Content(revoked.into_bytes()) }.into();
         Ok(vec![Change::Node(NodeChange::plan(nodes, node, vec![step], Limits::default()).await?)])
     }
 
-    async fn provoke(&self, ctx: &FaultContext) -> Result<(), FaultError> {
+    async fn trigger(&self, ctx: &FaultContext) -> Result<(), FaultError> {
         delete_pods(ctx, NAME).await
     }
 
     /// The pull of the victim's new pod: with the node's own credential, since the victim's is gone.
-    async fn held_by(&self, ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
+    async fn absorbed_by(&self, ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
         let pods = pods_of(ctx, NAME).await?;
         let Some(pod) = newest(&pods) else { return Ok(Vec::new()) };
         let events: Api<Event> = api(ctx);
@@ -155,23 +152,19 @@ impl Fault for Pull {
         Ok(events.iter().filter_map(pulled).collect())
     }
 
-    fn on_its_way(&self) -> Option<String> {
-        self.latch.on_its_way()
-    }
-
-    async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {
+    async fn look(&self, ctx: &FaultContext, _shown: bool) -> Result<Look, FaultError> {
         let pods = pods_of(ctx, NAME).await?;
-        Ok(self.latch.judge(newest(&pods).map_or(Look::Settling("there is no pod".into()), look)))
+        Ok(newest(&pods).map_or(Look::Settling("there is no pod".into()), judge))
     }
 
     /// The next try of a pod in its back-off may be minutes away; a new one pulls at once.
-    async fn relieve(&self, ctx: &FaultContext) -> Result<(), FaultError> {
+    async fn after_undo(&self, ctx: &FaultContext) -> Result<(), FaultError> {
         delete_pods(ctx, NAME).await
     }
 }
 
 /// Broken when its image is refused for want of authorization.
-fn look(pod: &Pod) -> Look {
+fn judge(pod: &Pod) -> Look {
     if is_ready(pod) {
         return Look::Well;
     }
@@ -235,8 +228,8 @@ mod tests {
                 "state": {"waiting": {"reason": "ErrImagePull", "message": message}},
             }]}}))
         };
-        assert!(matches!(look(&pod("failed to authorize: 401 Unauthorized")), Look::Broken(_)));
-        assert!(matches!(look(&pod("r/x:9: not found")), Look::Settling(_)));
-        assert!(matches!(look(&pod("dial tcp: connection refused")), Look::Settling(_)));
+        assert!(matches!(judge(&pod("failed to authorize: 401 Unauthorized")), Look::Broken(_)));
+        assert!(matches!(judge(&pod("r/x:9: not found")), Look::Settling(_)));
+        assert!(matches!(judge(&pod("dial tcp: connection refused")), Look::Settling(_)));
     }
 }

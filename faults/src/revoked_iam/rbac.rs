@@ -1,18 +1,19 @@
 //! The ServiceAccount's RoleBinding is deleted: the workload's next call gets 403, and it exits with 1.
 
 use crate::{
-    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Resource,
+    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Look, Resource,
     object::{Delete, ObjectChange},
-    revoked_iam::silent_crash::look_at,
-    victim::{Latch, Workload, create, delete_pods, metadata, place::quiet_worker, typed, wait_ready},
+    revoked_iam::silent_crash::look_for_crashes,
+    victim::{
+        Workload, account, create, delete_pods,
+        place::{a_worker, quiet_worker},
+        wait_ready,
+    },
 };
 use async_trait::async_trait;
-use k8s_openapi::api::{
-    core::v1::ServiceAccount,
-    rbac::v1::{Role, RoleBinding},
-};
-use loopdrill_model::{Capability, Cause, Evidence};
-use loopdrill_target::ClusterFacts;
+use k8s_openapi::api::rbac::v1::RoleBinding;
+use loopdrill_cluster::ClusterFacts;
+use loopdrill_model::{Capability, Cause};
 use serde_json::json;
 use std::time::Duration;
 
@@ -30,34 +31,16 @@ static SPEC: FaultSpec = FaultSpec {
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct Rbac {
-    latch: Latch,
-}
-
-impl Rbac {
-    /// Whether the symptom has shown in this drill.
-    pub(crate) fn has_shown(&self) -> bool {
-        self.latch.has_shown()
-    }
-}
+pub struct Rbac;
 
 fn workload(ctx: &FaultContext) -> Result<Workload, FaultError> {
-    let node =
-        quiet_worker(&ctx.target.facts).ok_or_else(|| FaultError::Unfit("there is no worker node".into()))?;
+    let node = a_worker(&ctx.target.facts)?;
     Ok(Workload::new(ctx, NAME, &["api-caller"]).account(NAME).tells_readiness().on_node(&node.name))
 }
 
 async fn grant(ctx: &FaultContext) -> Result<(), FaultError> {
-    let metadata = metadata(ctx, NAME);
-    create::<ServiceAccount>(ctx, &typed(json!({"metadata": metadata}))).await?;
     let rules = json!([{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list"]}]);
-    create::<Role>(ctx, &typed(json!({"metadata": metadata, "rules": rules}))).await?;
-    let binding = json!({
-        "metadata": metadata,
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": NAME},
-        "subjects": [{"kind": "ServiceAccount", "name": NAME, "namespace": ctx.namespace}],
-    });
-    create::<RoleBinding>(ctx, &typed(binding)).await.map(drop)
+    account(ctx, NAME, rules).await
 }
 
 #[async_trait]
@@ -68,9 +51,7 @@ impl Fault for Rbac {
 
     fn footprint(&self, cluster: &ClusterFacts) -> Footprint {
         let footprint = Footprint::default().uses(Resource::ControlPlane);
-        quiet_worker(cluster).into_iter().fold(footprint, |f, n| {
-            f.uses(Resource::NodeLife(n.name.clone())).uses(Resource::NodeNetwork(n.name.clone()))
-        })
+        quiet_worker(cluster).into_iter().fold(footprint, |f, n| f.uses_node(&n.name))
     }
 
     fn dry_run(&self, cluster: &ClusterFacts) -> Vec<String> {
@@ -83,7 +64,6 @@ impl Fault for Rbac {
     }
 
     async fn set_up(&self, ctx: &FaultContext) -> Result<(), FaultError> {
-        self.latch.reset();
         grant(ctx).await?;
         create(ctx, &workload(ctx)?.deployment(1)).await?;
         wait_ready(ctx, NAME, 1, START).await.map(drop)
@@ -95,16 +75,12 @@ impl Fault for Rbac {
         Ok(vec![Change::Object(ObjectChange::Delete(delete))])
     }
 
-    fn on_its_way(&self) -> Option<String> {
-        self.latch.on_its_way()
-    }
-
-    async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {
-        Ok(self.latch.judge(look_at(ctx, NAME).await?))
+    async fn look(&self, ctx: &FaultContext, _shown: bool) -> Result<Look, FaultError> {
+        look_for_crashes(ctx, NAME).await
     }
 
     /// A pod in its back-off would wait for up to five minutes; a new one starts at once.
-    async fn relieve(&self, ctx: &FaultContext) -> Result<(), FaultError> {
+    async fn after_undo(&self, ctx: &FaultContext) -> Result<(), FaultError> {
         delete_pods(ctx, NAME).await
     }
 }
@@ -116,7 +92,7 @@ mod tests {
     #[test]
     fn it_keeps_away_from_the_zone_that_storage_drills_take_away() {
         let facts = crate::victim::place::tests::facts(&[("x", Some("a")), ("y", Some("b"))]);
-        let mine = Rbac::default().footprint(&facts);
+        let mine = Rbac.footprint(&facts);
         assert!(!mine.overlaps(&Footprint::default().breaks(Resource::NodeLife("x".into()))));
         assert!(mine.overlaps(&Footprint::default().breaks(Resource::NodeLife("y".into()))));
         assert_eq!(mine.broken().count(), 0);

@@ -1,14 +1,15 @@
 //! The symptom that revoked rights share: a container that exits with 1 again and again, without a word.
 
 use crate::{
-    FaultContext, FaultError,
-    victim::{Look, describe, is_ready, log_of, newest, pods_of, seen},
+    FaultContext, FaultError, Look,
+    look::seen,
+    victim::{describe, is_ready, log_of, newest, pods_of},
 };
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
 use kube::ResourceExt;
 
-/// One look at the newest pod of the workload `name`.
-pub(crate) async fn look_at(ctx: &FaultContext, name: &str) -> Result<Look, FaultError> {
+/// One look at the newest pod of the workload `name`: whether it crashes like that.
+pub(crate) async fn look_for_crashes(ctx: &FaultContext, name: &str) -> Result<Look, FaultError> {
     let pods = pods_of(ctx, name).await?;
     Ok(match newest(&pods) {
         None => Look::Settling("there is no pod".into()),

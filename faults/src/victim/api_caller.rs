@@ -3,7 +3,7 @@
 //! When the API says no it ends with code 1 and without a word, as so many real programs do. When the API does
 //! not answer it waits: that is no verdict on its identity.
 
-use super::{READY_PORT, ready::Ready};
+use super::{ready::Ready, workload::READY_PORT};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{Api, Client, Config, api::ListParams};
 use std::{process::ExitCode, time::Duration};
@@ -11,11 +11,10 @@ use std::{process::ExitCode, time::Duration};
 const PAUSE: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(5);
 
-pub(super) async fn call_forever() -> ExitCode {
+pub(crate) async fn call_forever() -> ExitCode {
     let Ok(config) = Config::incluster() else { return ExitCode::from(2) };
-    let namespace = config.default_namespace.clone();
     let Ok(client) = Client::try_from(config) else { return ExitCode::from(2) };
-    let maps: Api<ConfigMap> = Api::namespaced(client, &namespace);
+    let maps: Api<ConfigMap> = Api::default_namespaced(client);
     let mut ready = None;
     loop {
         match tokio::time::timeout(PATIENCE, maps.list(&ListParams::default().limit(10))).await {

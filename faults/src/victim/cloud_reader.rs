@@ -5,13 +5,13 @@
 //! programs do. When the cloud does not answer, or is too busy, that is no verdict on its identity: it ends so at its
 //! start, when it can do nothing at all, and waits later.
 
-use super::{READY_PORT, ready::Ready};
+use super::{ready::Ready, workload::READY_PORT};
 use loopdrill_aws::{CloudError, PROBE, Workload};
 use std::{path::Path, process::ExitCode, time::Duration};
 
 const PAUSE: Duration = Duration::from_millis(500);
 
-pub(super) async fn read_forever(bucket: String, cache: Option<String>) -> ExitCode {
+pub(crate) async fn read_forever(bucket: String, cache: Option<String>) -> ExitCode {
     let mut workload = Workload::from_env(cache.map(|dir| Path::new(&dir).join("session"))).await;
     let mut ready = None;
     loop {

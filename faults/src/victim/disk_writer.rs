@@ -3,7 +3,7 @@
 //! Its first line says how many records were there already, so that whoever looks can tell whether the data
 //! survived.
 
-use super::{READY_PORT, ready::Ready};
+use super::{ready::Ready, workload::READY_PORT};
 use std::{
     fs::{File, OpenOptions},
     io::{self, Read, Write},
@@ -14,7 +14,7 @@ use std::{
 
 const PAUSE: Duration = Duration::from_millis(200);
 
-pub(super) async fn write_forever(dir: String) -> ExitCode {
+pub(crate) async fn write_forever(dir: String) -> ExitCode {
     match write(Path::new(&dir)).await {
         Ok(never) => match never {},
         Err(e) => {

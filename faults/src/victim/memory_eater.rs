@@ -5,7 +5,7 @@ use std::{process::ExitCode, time::Duration};
 const BITE: usize = 1 << 20;
 const PAUSE: Duration = Duration::from_millis(20);
 
-pub(super) async fn eat_forever() -> ExitCode {
+pub(crate) async fn eat_forever() -> ExitCode {
     let mut eaten: Vec<Vec<u8>> = Vec::new();
     loop {
         // Pages count when they are written to.

@@ -1,7 +1,8 @@
 //! Where victims go, chosen from the cluster's facts so that drills get in each other's way as little as
 //! they can.
 
-use loopdrill_target::{ClusterFacts, NodeFacts};
+use crate::FaultError;
+use loopdrill_cluster::{ClusterFacts, NodeFacts};
 
 /// The zone whose nodes the storage drills take away: the one with the fewest workers, as long as another
 /// zone is left. With it come its workers.
@@ -29,6 +30,11 @@ pub fn quiet_worker(facts: &ClusterFacts) -> Option<&NodeFacts> {
     away.or_else(|| facts.workers().next())
 }
 
+/// The same, for a victim that cannot do without.
+pub(crate) fn a_worker(facts: &ClusterFacts) -> Result<&NodeFacts, FaultError> {
+    quiet_worker(facts).ok_or_else(|| FaultError::Unfit("there is no worker node".into()))
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -40,7 +46,11 @@ pub(crate) mod tests {
             zone: zone.map(str::to_owned),
             control_plane: false,
             schedulable: true,
-            allocatable: loopdrill_model::signal::Resources { cpu_millis: 2000, memory_bytes: 1 << 30 },
+            allocatable: loopdrill_kubernetes::Resources {
+                cpu_millis: 2000,
+                memory_bytes: 1 << 30,
+                ..Default::default()
+            },
         };
         ClusterFacts { nodes: workers.iter().map(node).collect(), ..ClusterFacts::default() }
     }

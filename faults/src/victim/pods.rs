@@ -1,13 +1,17 @@
 //! Starting victims, finding their pods, and what their status says.
 
-use super::{Look, Seen, VICTIM_LABEL, until};
-use crate::{FaultContext, FaultError};
+use super::{
+    wait::{Seen, until},
+    workload::VICTIM_LABEL,
+};
+use crate::{FaultContext, FaultError, Look};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, ServiceAccount};
 use kube::{
     Api, Resource, ResourceExt,
     api::{DeleteParams, ListParams, LogParams, Patch, PatchParams, PostParams},
     core::NamespaceResourceScope,
 };
+use loopdrill_cluster::objects::pod_is_ready;
 use loopdrill_model::{Evidence, signal::Unscheduled};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
@@ -126,7 +130,7 @@ where
 }
 
 /// One look at all pods of a Deployment or StatefulSet: broken when one of them is, well when as many are ready
-/// as it wants.
+/// as it wants. One that is not there, or wants none, has nobody who does its work.
 pub(crate) async fn look_at_all<K>(
     ctx: &FaultContext,
     name: &str,
@@ -135,8 +139,14 @@ pub(crate) async fn look_at_all<K>(
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
 {
-    let scale = api::<K>(ctx).get_scale(name).await.map_err(FaultError::api(format!("read {name}")))?;
-    let wanted = scale.spec.and_then(|s| s.replicas).unwrap_or_default();
+    let wanted = match api::<K>(ctx).get_scale(name).await {
+        Ok(scale) => scale.spec.and_then(|s| s.replicas).unwrap_or_default(),
+        Err(kube::Error::Api(status)) if status.code == 404 => 0,
+        Err(e) => return Err(FaultError::api(format!("read {name}"))(e)),
+    };
+    if wanted == 0 {
+        return Ok(Look::Settling(format!("{name} wants no pod")));
+    }
     Ok(judge_all(&pods_of(ctx, name).await?, wanted, broken))
 }
 
@@ -171,9 +181,7 @@ pub(crate) fn newest(pods: &[Pod]) -> Option<&Pod> {
 
 /// Whether the pod is ready and stays.
 pub(crate) fn is_ready(pod: &Pod) -> bool {
-    let conditions = pod.status.iter().flat_map(|s| s.conditions.iter().flatten());
-    pod.metadata.deletion_timestamp.is_none()
-        && conditions.into_iter().any(|c| c.type_ == "Ready" && c.status == "True")
+    pod.metadata.deletion_timestamp.is_none() && pod_is_ready(pod)
 }
 
 /// The scheduler's words about a pod that it could not place, and for which no other gives way.
@@ -217,12 +225,14 @@ mod tests {
         object::testing::FakeApi,
         victim::testing::{context, pod, ready, refused},
     };
-    use loopdrill_target::ClusterFacts;
+    use loopdrill_cluster::ClusterFacts;
     use serde_json::Value;
 
     fn put(api: &FakeApi, pod: &Pod) {
         let url = format!("/api/v1/namespaces/d/pods/{}", pod.name_any());
-        api.put(&url, serde_json::to_value(pod).expect("json"));
+        let mut pod = serde_json::to_value(pod).expect("json");
+        pod["metadata"]["labels"] = json!({VICTIM_LABEL: "w"});
+        api.put(&url, pod);
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,16 +1,15 @@
-//! A service as it should be: it says when it is ready, counts its requests by result and how long they took, and
+//! A service without fault: it says when it is ready, counts its requests by result and how long they took, and
 //! writes structured lines that say where they are from. What profiles of labs run.
 //!
 //! With `DATA_DIR` it keeps a record of each request there.
 
-use super::READY_PORT;
+use super::{http_server, workload::READY_PORT};
 use axum::{Router, extract::State, http::StatusCode, routing::get};
 use serde_json::json;
 use std::{
     env,
     fs::{File, OpenOptions},
     io::Write,
-    net::{Ipv6Addr, SocketAddr},
     path::PathBuf,
     process::ExitCode,
     sync::{
@@ -19,7 +18,6 @@ use std::{
     },
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
-use tokio::net::TcpListener;
 
 /// Upper bounds of the histogram in seconds.
 const BOUNDS: [f64; 4] = [0.001, 0.01, 0.1, 1.0];
@@ -33,7 +31,7 @@ struct Service {
     data: Option<Mutex<File>>,
 }
 
-pub(super) async fn serve() -> ExitCode {
+pub(crate) async fn serve() -> ExitCode {
     let service = match data() {
         Ok(data) => Arc::new(Service { data, ..Service::default() }),
         Err(error) => {
@@ -46,22 +44,7 @@ pub(super) async fn serve() -> ExitCode {
         .route("/ready", get(answer))
         .route("/metrics", get(metrics))
         .with_state(service);
-    let served = async { axum::serve(listen().await?, router).await };
-    match served.await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("cannot serve on port {READY_PORT}: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn listen() -> std::io::Result<TcpListener> {
-    match TcpListener::bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, READY_PORT))).await {
-        Ok(listener) => Ok(listener),
-        // A kernel without IPv6.
-        Err(_) => TcpListener::bind(("0.0.0.0", READY_PORT)).await,
-    }
+    http_server::serve(READY_PORT, router).await
 }
 
 fn data() -> std::io::Result<Option<Mutex<File>>> {
@@ -130,7 +113,7 @@ fn nanos() -> u128 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos())
 }
 
-/// One structured line. Requests here come from nobody who traces them, so each begins a trace.
+/// One structured line. No caller sends a trace's id, so each request begins a trace of its own.
 fn line(kept: bool) -> String {
     static SPANS: AtomicU64 = AtomicU64::new(1);
     let span = SPANS.fetch_add(1, Ordering::Relaxed);

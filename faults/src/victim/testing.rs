@@ -3,8 +3,8 @@
 use super::typed;
 use crate::{FaultContext, object::testing::FakeApi};
 use k8s_openapi::api::core::v1::Pod;
+use loopdrill_cluster::{ClusterFacts, Target};
 use loopdrill_model::FaultId;
-use loopdrill_target::{ClusterFacts, Target};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;

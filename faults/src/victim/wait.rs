@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// What one look at a condition shows.
+/// Whether a condition holds that somebody waits for.
 #[derive(Debug)]
 pub enum Seen<T> {
     /// It holds.
@@ -63,7 +63,7 @@ mod tests {
     use crate::{object::testing::FakeApi, victim::testing::context};
     use k8s_openapi::api::core::v1::ConfigMap;
     use kube::Api;
-    use loopdrill_target::ClusterFacts;
+    use loopdrill_cluster::ClusterFacts;
 
     const LIMIT: Duration = Duration::from_secs(3);
 

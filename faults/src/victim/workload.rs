@@ -5,7 +5,8 @@ use k8s_openapi::api::{
     apps::v1::Deployment,
     core::v1::{Pod, PodSpec, PodTemplateSpec},
 };
-use loopdrill_target::RUN_LABEL;
+use loopdrill_cluster::{Fence, RUN_LABEL};
+use loopdrill_kubernetes::well_known;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
@@ -14,6 +15,9 @@ pub const READY_PORT: u16 = 8080;
 
 /// The label by which a victim's pods are found; its value is the workload's name.
 pub const VICTIM_LABEL: &str = "loopdrill.dev/victim";
+
+/// The user of victims that must not be root.
+const NOBODY: u32 = 65532;
 
 /// Where a victim's volume is mounted.
 const MOUNT: &str = "/data";
@@ -27,7 +31,7 @@ pub enum Claim {
     Template,
 }
 
-/// A victim: one container that runs a program of [`super::main`], without requests unless asked for, quick to
+/// A victim: one container that runs a program of `programs::main`, without requests unless asked for, quick to
 /// end, and placed anywhere unless said otherwise.
 #[derive(Debug, Clone)]
 pub struct Workload {
@@ -50,7 +54,7 @@ impl Workload {
     pub fn new(ctx: &FaultContext, name: &str, args: &[&str]) -> Self {
         let mut args: Vec<_> = args.iter().map(|a| (*a).to_owned()).collect();
         args.insert(0, "victim".into());
-        Self {
+        let mut workload = Self {
             name: name.into(),
             namespace: ctx.namespace.clone(),
             run: ctx.target.run.clone(),
@@ -62,6 +66,27 @@ impl Workload {
             requests: Map::new(),
             mounts: vec![],
             container: Map::new(),
+        };
+        if let Some(fence) = &ctx.target.facts.fence {
+            workload.keep_to(fence);
+        }
+        workload
+    }
+
+    /// Keeps to what a cluster that is not ours asks for.
+    fn keep_to(&mut self, fence: &Fence) {
+        if !fence.selector.is_empty() {
+            self.spec.insert("nodeSelector".into(), json!(fence.selector));
+        }
+        if fence.pull_secret.is_some() {
+            self.spec.insert("imagePullSecrets".into(), json!([{"name": Fence::PULL_SECRET}]));
+        }
+        if fence.is_restricted() {
+            let of_pod = json!({"runAsNonRoot": true, "runAsUser": NOBODY, "fsGroup": NOBODY,
+                "seccompProfile": {"type": "RuntimeDefault"}});
+            self.spec.insert("securityContext".into(), of_pod);
+            let of_container = json!({"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}});
+            self.container.insert("securityContext".into(), of_container);
         }
     }
 
@@ -87,14 +112,16 @@ impl Workload {
     /// May run in this zone only.
     #[must_use]
     pub fn in_zone(self, zone: &str) -> Self {
-        self.set("nodeSelector", json!({"topology.kubernetes.io/zone": zone}))
+        let mut labels = self.spec.get("nodeSelector").cloned().unwrap_or_else(|| json!({}));
+        labels[well_known::ZONE] = zone.into();
+        self.set("nodeSelector", labels)
     }
 
     /// Spreads over zones as far as that can be, and may run in any of them.
     #[must_use]
     pub fn spread_over_zones(self) -> Self {
         let labels = json!({"matchLabels": {VICTIM_LABEL: self.name}});
-        let spread = json!([{"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone",
+        let spread = json!([{"maxSkew": 1, "topologyKey": well_known::ZONE,
             "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": labels}]);
         self.set("topologySpreadConstraints", spread)
     }
@@ -155,7 +182,7 @@ impl Workload {
     #[must_use]
     pub fn leaves_lost_node_after(self, seconds: u32) -> Self {
         let tolerate = |key: &str| json!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": seconds});
-        let both = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"].map(tolerate);
+        let both = [well_known::NOT_READY, well_known::UNREACHABLE].map(tolerate);
         self.set("tolerations", json!(both))
     }
 
@@ -267,7 +294,7 @@ pub(crate) fn typed<T: DeserializeOwned>(value: Value) -> T {
 mod tests {
     use super::*;
     use crate::{object::testing::FakeApi, victim::testing::context};
-    use loopdrill_target::ClusterFacts;
+    use loopdrill_cluster::ClusterFacts;
 
     fn workload() -> Workload {
         let ctx = context(&FakeApi::default(), ClusterFacts::default());
@@ -283,6 +310,25 @@ mod tests {
         let container = &spec.containers[0];
         assert_eq!(container.args.as_deref(), Some(&["victim".to_owned(), "sleep".to_owned()][..]));
         assert!(container.resources.as_ref().and_then(|r| r.requests.clone()).unwrap_or_default().is_empty());
+    }
+
+    #[tokio::test]
+    async fn on_a_cluster_that_is_not_ours_a_victim_keeps_to_its_fence() {
+        let fence = Fence {
+            selector: [("pool".to_owned(), "drills".to_owned())].into(),
+            pull_secret: Some(("n".into(), "s".into())),
+            pod_security: "restricted".into(),
+            pods: 9,
+        };
+        let facts = ClusterFacts { fence: Some(fence), ..ClusterFacts::default() };
+        let ctx = context(&FakeApi::default(), facts);
+        let spec = Workload::new(&ctx, "w", &["sleep"]).in_zone("a").pod().spec.expect("spec");
+        let selector = spec.node_selector.expect("a selector");
+        assert_eq!((selector["pool"].as_str(), selector[well_known::ZONE].as_str()), ("drills", "a"));
+        assert_eq!(spec.image_pull_secrets.expect("a secret")[0].name, Fence::PULL_SECRET);
+        assert_eq!(spec.security_context.and_then(|c| c.run_as_non_root), Some(true));
+        let context = spec.containers[0].security_context.clone().expect("a context");
+        assert_eq!(context.allow_privilege_escalation, Some(false));
     }
 
     #[tokio::test]

@@ -5,9 +5,8 @@
 //! from the other two, and confirms or contradicts.
 
 use crate::{
-    crash::{Crash, crashes},
+    crash::{AFTERMATH, Crash, ROUNDING, crashes},
     finding::{Finding, Findings, pod_subject},
-    identity::{AFTERMATH, ROUNDING},
     world::{Revocation, Revoked, Said, World, age},
 };
 use loopdrill_model::{Cause, Evidence, Source, Subject, Timestamp, signal::*};
@@ -32,8 +31,7 @@ impl Reason {
     }
 
     fn proven_by(mut self, signal: &str, value: impl Into<String>, at: Timestamp, api: &str) -> Self {
-        let source = Source::cloud(api);
-        self.proofs.push(Evidence { signal: signal.into(), value: value.into(), at, source });
+        self.proofs.push(Evidence::new(signal, value, at, Source::cloud(api)));
         self
     }
 
@@ -73,12 +71,7 @@ fn denied(world: &World, crash: &Crash<'_>, reason: Reason) -> Finding {
     for proof in reason.proofs {
         finding = finding.proven_by(proof.signal, proof.value, proof.at, &proof.source);
     }
-    finding = finding.proven_by(
-        format!("container {name} terminated"),
-        crash.describe(),
-        crash.ended_at,
-        &Source::api("pods"),
-    );
+    finding = crash.prove(finding);
     if let Some((at, 0)) = world.log_bytes(&pod.uid, name) {
         finding.confidence += 0.02;
         finding =
@@ -125,11 +118,11 @@ fn reasons(world: &World, crash: &Crash<'_>) -> Vec<Reason> {
     all
 }
 
-/// Seconds after the revocation of a role's sessions in which a workload with a kept key shows that its was one.
+/// A workload that fails within so many seconds of the revocation of a role's sessions had a session of that role.
 const AT_ONCE: f64 = 15.0;
 
-/// A key that somebody put into a pod's environment does not say whose it is. When it dies with the sessions of a
-/// role, it was one of them.
+/// A key that was written into a pod's environment does not say which role it belongs to. When it stops working at the
+/// moment at which the sessions of a role are revoked, it was a session of that role.
 fn kept_keys(world: &World, crash: &Crash<'_>) -> Vec<Reason> {
     if crash.pod.cloud.is_none() {
         return Vec::new();
@@ -214,7 +207,7 @@ fn grants(revoked: &Revoked, what: &str, session: Option<&Said>, object: Option<
     Some(reason)
 }
 
-/// The cloud's own word, where nobody saw what was changed.
+/// The cloud denies, and no change of the role was observed that would explain it.
 fn refused(cause: Cause, api: &str, said: &Said, crash: &Crash<'_>) -> Option<Reason> {
     let denied_at = said.denied_at?;
     let stands = said.word == CloudWord::Denied;
@@ -223,7 +216,7 @@ fn refused(cause: Cause, api: &str, said: &Said, crash: &Crash<'_>) -> Option<Re
     Some(reason.proven_by("a fresh token of the account", "denied", denied_at, api))
 }
 
-/// A token that comes fresh from the API server and is refused is for somebody else.
+/// The cloud refuses a token that the API server has just issued: then the token is for another audience.
 fn bad_token(said: &Said, crash: &Crash<'_>) -> Option<Reason> {
     if said.word != CloudWord::BadToken {
         return None;
@@ -234,8 +227,8 @@ fn bad_token(said: &Said, crash: &Crash<'_>) -> Option<Reason> {
     Some(reason.proven_by("AssumeRoleWithWebIdentity", "the token is not accepted", said.at, "sts"))
 }
 
-/// The cloud says neither yes nor no: nobody answers, or it is too busy. That is no verdict on whoever asks. Also when it
-/// is over: who still backs off from it has not failed by itself.
+/// The cloud says neither yes nor no: it does not answer, or it throttles. That says nothing about the account's
+/// rights. It counts after it is over, too: a container that still waits in its back-off failed because of it.
 fn no_verdict(api: &str, said: &Said, crash: &Crash<'_>) -> Option<Reason> {
     let (word, last_at) = said.no_verdict?;
     let (cause, value) = match word {

@@ -2,12 +2,26 @@
 
 use crate::world::World;
 use loopdrill_model::{Cause, ChainLink, Diagnosis, Evidence, Source, Subject, Timestamp};
-use std::cell::Cell;
+use std::{cell::Cell, collections::BTreeMap};
 
 /// Subjects named in one finding; more would help nobody.
 const MOST_SUBJECTS: usize = 24;
+/// Facts told of one finding that was made of many.
+const MOST_EVIDENCE: usize = 12;
 /// Seconds for which a proven mechanism must last: shorter than any budget, longer than a reshuffle.
 pub(crate) const PROVEN: f64 = 0.7;
+
+/// What a finding rests on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Basis {
+    /// What the cluster shows.
+    #[default]
+    Observed,
+    /// What a failing container said, and the cluster confirms or makes likely: it explains why its pods fail.
+    Clue,
+    /// What a failing container said, and nothing else: it explains nothing.
+    Weak,
+}
 
 /// One cause with its evidence.
 #[derive(Debug, Clone)]
@@ -20,6 +34,9 @@ pub(crate) struct Finding {
     pub(crate) since: Timestamp,
     /// Of a node: its machine is gone, and not only its kubelet silent.
     pub(crate) gone: bool,
+    /// Somebody said why, and it is nothing that being late brings about: a certificate, an argument, a file.
+    pub(crate) said_why: bool,
+    pub(crate) basis: Basis,
 }
 
 impl Finding {
@@ -33,11 +50,16 @@ impl Finding {
             chain: Vec::new(),
             since,
             gone: false,
+            said_why: false,
+            basis: Basis::Observed,
         }
     }
 
     pub(crate) fn about(mut self, subjects: impl IntoIterator<Item = Subject>) -> Self {
         for subject in subjects {
+            if self.subjects.len() >= MOST_SUBJECTS {
+                break;
+            }
             self.add_subject(subject);
         }
         self
@@ -56,18 +78,24 @@ impl Finding {
         at: Timestamp,
         source: &Source,
     ) -> Self {
-        self.evidence.push(Evidence {
-            signal: signal.into(),
-            value: value.into(),
-            at,
-            source: source.clone(),
-        });
+        self.evidence.push(Evidence::new(signal, value, at, source.clone()));
         self
     }
 
     pub(crate) fn leading_to(mut self, links: impl IntoIterator<Item = ChainLink>) -> Self {
         self.chain.extend(links);
         self
+    }
+
+    /// Takes in another finding of the same cause: what it is about, since when, and the first of its evidence.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        self.since = self.since.min(other.since);
+        self.gone |= other.gone;
+        self.said_why |= other.said_why;
+        if self.evidence.len() < MOST_EVIDENCE {
+            self.evidence.extend(other.evidence.into_iter().take(1));
+        }
+        other.subjects.into_iter().for_each(|s| self.add_subject(s));
     }
 
     pub(crate) fn has(&self, subject: &Subject) -> bool {
@@ -96,13 +124,15 @@ pub(crate) fn link(cause: Cause, what: impl Into<String>, subjects: Vec<Subject>
 /// The findings of all rules. Those of one cause and one group become one.
 pub(crate) struct Findings<'w> {
     world: &'w World,
-    found: Vec<(String, Finding)>,
+    found: Vec<Finding>,
+    /// Where in `found` the finding of a cause and group is.
+    places: BTreeMap<(Cause, String), usize>,
     held_back: Cell<bool>,
 }
 
 impl<'w> Findings<'w> {
     pub(crate) fn new(world: &'w World) -> Self {
-        Self { world, found: Vec::new(), held_back: Cell::new(false) }
+        Self { world, found: Vec::new(), places: BTreeMap::new(), held_back: Cell::new(false) }
     }
 
     /// Whether something lasts for at least `seconds` since `since` (in the observer's time). When it does
@@ -117,13 +147,16 @@ impl<'w> Findings<'w> {
 
     /// Adds a finding, merged with the one of the same cause and `group` when there is one.
     pub(crate) fn add(&mut self, group: impl Into<String>, finding: Finding) {
-        let group = group.into();
-        let same = |(g, f): &&mut (String, Finding)| *g == group && f.cause == finding.cause;
-        let Some((_, known)) = self.found.iter_mut().find(same) else {
-            self.found.push((group, finding));
+        let place = *self.places.entry((finding.cause, group.into())).or_insert(self.found.len());
+        let Some(known) = self.found.get_mut(place) else {
+            self.found.push(finding);
             return;
         };
         known.since = known.since.min(finding.since);
+        known.said_why |= finding.said_why;
+        if finding.basis == Basis::Clue {
+            known.basis = Basis::Clue;
+        }
         if finding.confidence > known.confidence {
             known.confidence = finding.confidence;
             known.evidence = finding.evidence;
@@ -143,7 +176,7 @@ impl<'w> Findings<'w> {
     }
 
     pub(crate) fn into_vec(self) -> Vec<Finding> {
-        self.found.into_iter().map(|(_, f)| f).collect()
+        self.found
     }
 }
 

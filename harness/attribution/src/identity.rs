@@ -2,15 +2,16 @@
 
 use crate::{
     cloud,
-    crash::{Crash, crashes},
-    finding::{Finding, Findings, PROVEN, excerpt, pod_subject},
+    crash::{AFTERMATH, Crash, ROUNDING, crashes},
+    finding::{Finding, Findings, PROVEN, excerpt, node_subject, pod_subject},
     text,
-    world::{Loss, Seen, World, waiting_fact},
+    world::{Fact, Loss, Seen, World},
 };
-use loopdrill_model::{Cause, Source, Subject, Timestamp, signal::*};
+use loopdrill_model::{Cause, Source, Subject, Timestamp, metrics, signal::*};
 
 pub(crate) fn look(world: &World, found: &mut Findings<'_>) {
     revoked_rights(world, found);
+    withheld_rights(world, found);
     bad_tokens(world, found);
     failed_pulls(world, found);
 }
@@ -24,12 +25,6 @@ struct Denial {
     /// The API server says no.
     confirmed: Option<Timestamp>,
 }
-
-/// Seconds by which a crash may seem to precede the loss that caused it: the cluster's clock counts whole
-/// seconds, and a watch needs its time.
-pub(crate) const ROUNDING: f64 = 2.0;
-/// Seconds after a right came back in which a process may still die of having lacked it.
-pub(crate) const AFTERMATH: f64 = 5.0;
 
 /// Why this crash may have happened: its account was denied something at that time. Also when that is over.
 pub(crate) fn explained_by_past_denial(world: &World, crash: &Crash<'_>) -> bool {
@@ -133,12 +128,7 @@ fn denied(world: &World, crash: &Crash<'_>, denial: &Denial) -> Finding {
         let source = Source::api("subjectaccessreviews");
         finding = finding.proven_by("SubjectAccessReview", format!("{}: denied", denial.what), at, &source);
     }
-    finding = finding.proven_by(
-        format!("container {name} terminated"),
-        crash.describe(),
-        crash.ended_at,
-        &Source::api("pods"),
-    );
+    finding = crash.prove(finding);
     if let Some((at, 0)) = world.log_bytes(&pod.uid, name) {
         confidence += 0.02;
         finding =
@@ -149,7 +139,12 @@ fn denied(world: &World, crash: &Crash<'_>, denial: &Denial) -> Finding {
         confidence += 0.02;
         let value = format!("+{unanswered:.0} in 30 s");
         let source = Source::metrics("apiserver");
-        finding = finding.proven_by("authorization_attempts_total no-opinion", value, world.now(), &source);
+        finding = finding.proven_by(
+            format!("{} no-opinion", metrics::AUTHORIZATIONS.name),
+            value,
+            world.now(),
+            &source,
+        );
     }
     if crash.deaths >= 2 {
         confidence += 0.02;
@@ -157,32 +152,76 @@ fn denied(world: &World, crash: &Crash<'_>, denial: &Denial) -> Finding {
     Finding { confidence, ..finding }
 }
 
+/// Who is called in afterwards has seen no right being withdrawn. What is left of it: a container that ends without a word,
+/// of an account with a token and without any right, in a namespace with a Role to which nobody is bound, and the API
+/// server's answer that the account may not do what that Role allows.
+fn withheld_rights(world: &World, found: &mut Findings<'_>) {
+    let silent = |c: &Crash<'_>| {
+        matches!(world.log_bytes(&c.pod.uid, &c.container.name), Some((_, 0)))
+            && world.clues.of(&c.pod.uid, &c.container.name).is_empty()
+    };
+    let by_itself =
+        |c: &Crash<'_>| c.end.exit_code != 0 && !c.out_of_memory() && !c.never_ran() && !c.killed();
+    let crashes = crashes(world).into_iter().filter(|c| by_itself(c) && c.deaths >= 2 && silent(c));
+    for crash in crashes.filter(|c| c.pod.tokens.contains(&String::new())) {
+        let (namespace, account) = (&crash.pod.namespace, &crash.pod.service_account);
+        if world.grants.any(namespace, account) || !denials(world, namespace, account).is_empty() {
+            continue;
+        }
+        let withheld = world.grants.unbound(namespace).find_map(|(role, rule)| {
+            let mut reviews = world.grants.reviews(namespace, account);
+            let denied = reviews.find(|r| !r.review.allowed && concerns(&r.review, rule))?;
+            Some((role, rule, denied.denied_since.unwrap_or(denied.at)))
+        });
+        let Some((role, rule, at)) = withheld else { continue };
+        if !found.lasts(crash.loops_since.min(at), PROVEN) {
+            continue;
+        }
+        let what = rule_text(rule);
+        let finding = Finding::new(Cause::RbacDenied, 0.75, crash.loops_since)
+            .about([pod_subject(crash.pod), Subject::new("ServiceAccount", namespace, account), role.clone()])
+            .proven_by("Role to which nobody is bound", what.clone(), at, &Source::api("roles"))
+            .proven_by(
+                "SubjectAccessReview",
+                format!("{what}: denied"),
+                at,
+                &Source::api("subjectaccessreviews"),
+            )
+            .proven_by(
+                format!("log of container {}", crash.container.name),
+                "0 bytes",
+                at,
+                &Source::api("pods/log"),
+            );
+        found.add(format!("{namespace}/{account}"), crash.prove(finding));
+    }
+}
+
 fn denied_authorizations(world: &World, seconds: u64) -> f64 {
     let denied = |l: &std::collections::BTreeMap<String, String>| {
         matches!(l.get("result").map(String::as_str), Some("no-opinion" | "denied"))
     };
-    world.telemetry.increase("authorization_attempts_total", denied, world.ago(seconds), world.now())
+    world.telemetry.increase(&metrics::AUTHORIZATIONS, denied, world.ago(seconds), world.now())
 }
 
-/// A token that is not accepted leaves no trace of whose it is: only that authentications fail while a
-/// container dies again and again for no other reason. Whoever has no token cannot have shown it; and whoever
-/// has one for another audience explains more than the others.
+/// The API server counts tokens that it refuses, and does not say whose they are. Suspects are the containers that
+/// end again and again for no other known reason, and whose pods mount a token. Where one of them mounts a token for
+/// another audience, that explains the refusals, and the other suspects are left out. Where such a token lies in the place
+/// of the API's own, and its container ends without a word, nobody need have counted.
 fn bad_tokens(world: &World, found: &mut Findings<'_>) {
     let error =
         |l: &std::collections::BTreeMap<String, String>| l.get("result").is_some_and(|r| r == "error");
-    let failed = world.telemetry.increase("authentication_attempts", error, world.ago(60), world.now());
-    if failed < 2.0 {
-        return;
-    }
+    let failed = world.telemetry.increase(&metrics::AUTHENTICATIONS, error, world.ago(60), world.now());
     let suspect = |crash: &Crash<'_>| {
         let by_itself =
             crash.end.exit_code != 0 && !crash.out_of_memory() && !crash.never_ran() && !crash.killed();
-        let steady = crash.deaths >= 2 && world.age(crash.ended_at) < 60.0;
         // A token for a cloud is not shown to the API server.
         let has_token = match crash.pod.cloud {
             Some(_) => crash.pod.tokens.iter().any(String::is_empty),
             None => !crash.pod.tokens.is_empty(),
         };
+        let steady = crash.deaths >= 2
+            && (failed >= 2.0 && world.age(crash.ended_at) < 60.0 || misplaced(world, crash));
         by_itself && steady && has_token && !explained_by_past_denial(world, crash)
     };
     let foreign = |crash: &Crash<'_>| {
@@ -196,30 +235,33 @@ fn bad_tokens(world: &World, found: &mut Findings<'_>) {
         let mut finding =
             Finding::new(Cause::TokenInvalid, 0.7, crash.loops_since).about([pod_subject(pod), account]);
         if let Some(audience) = foreign(crash) {
-            finding.confidence = 0.9;
+            finding.confidence = if failed >= 2.0 { 0.9 } else { 0.75 };
+            finding.said_why = true;
             let signal = "audience of the pod's token";
             finding = finding.proven_by(signal, audience, pod.at, &Source::api("pods"));
         }
-        let finding = finding
-            .proven_by(
-                "authentication_attempts error",
+        if failed >= 2.0 {
+            finding = finding.proven_by(
+                format!("{} error", metrics::AUTHENTICATIONS.name),
                 format!("+{failed:.0} in 60 s"),
                 world.now(),
                 &Source::metrics("apiserver"),
-            )
-            .proven_by(
-                format!("container {} terminated", crash.container.name),
-                crash.describe(),
-                crash.ended_at,
-                &Source::api("pods"),
             );
-        found.add(format!("{}/{}", pod.namespace, pod.service_account), finding);
+        }
+        found.add(format!("{}/{}", pod.namespace, pod.service_account), crash.prove(finding));
     }
+}
+
+/// Whether a token for another audience lies where the container's client of the API looks for its own, and the container
+/// ends without saying why.
+fn misplaced(world: &World, crash: &Crash<'_>) -> bool {
+    let said = world.log_bytes(&crash.pod.uid, &crash.container.name);
+    !crash.pod.ways.api_audience.is_empty() && said.is_some_and(|(_, bytes)| bytes == 0)
 }
 
 /// Failed pulls, of whichever loop: the registry's answer decides.
 fn failed_pulls(world: &World, found: &mut Findings<'_>) {
-    for pod in world.pods.iter().filter(|p| !p.deleting) {
+    for pod in world.unwell_pods().filter(|p| !p.deleting) {
         for container in &pod.containers {
             if let ContainerState::Waiting { reason, message } = &container.state
                 && is_pull(reason)
@@ -238,6 +280,8 @@ fn is_pull(reason: &str) -> bool {
             | "ErrImageNeverPull"
             | "InvalidImageName"
             | "RegistryUnavailable"
+            | "ImageInspectError"
+            | "SignatureValidationFailed"
     )
 }
 
@@ -248,7 +292,7 @@ fn failed_pull(
     (reason, message): (&str, &str),
     found: &mut Findings<'_>,
 ) {
-    let since = pod.since(&waiting_fact(&container.name, reason));
+    let since = world.since(pod, &Fact::waits(&container.name, reason));
     let said = text::pull_failure(reason, message, &container.image)
         .map(|cause| (cause, message.to_owned(), pod.at));
     let Some((cause, words, at)) = said.or_else(|| told_by_event(world, pod, container)) else {
@@ -266,7 +310,15 @@ fn failed_pull(
         at,
         &Source::api("pods"),
     );
-    found.add(format!("{}/{}", pod.namespace, registry(&container.image)), finding);
+    match pod.node.as_deref().filter(|_| is_of_the_node(cause)) {
+        Some(node) => found.add(format!("node/{node}"), finding.about([node_subject(node)])),
+        None => found.add(format!("{}/{}", pod.namespace, registry(&container.image)), finding),
+    }
+}
+
+/// Whether the node cannot take the image, wherever it comes from.
+fn is_of_the_node(cause: Cause) -> bool {
+    matches!(cause, Cause::NodePressure | Cause::RuntimeFailing)
 }
 
 /// The container's state says only that it waits: what did its own events say?
@@ -277,9 +329,10 @@ fn told_by_event(
 ) -> Option<(Cause, String, Timestamp)> {
     let events = world.events.about(&pod.uid).filter(|e| e.warning && e.message.contains(&container.image));
     let told = events.filter_map(|e| {
-        text::pull_failure(&e.reason, &e.message, &container.image).map(|c| (c, e.message.clone(), e.at))
+        let cause = text::pull_failure(&e.reason, &e.message, &container.image)?;
+        Some((cause, e.message.clone(), world.event_last(e), e.at))
     });
-    told.max_by_key(|(_, _, at)| *at)
+    told.max_by_key(|(_, _, last, at)| (*last, *at)).map(|(cause, words, _, at)| (cause, words, at))
 }
 
 /// Which registry an image comes from: pods that pull from one fail for one reason.

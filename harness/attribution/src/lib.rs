@@ -10,9 +10,12 @@
 //! | [`identity`] | an account lost what it needs; a registry rejects a credential |
 //! | [`cloud`] | a cloud's role was revoked, or the cloud does not take a token |
 //! | [`compute`] | no node has room, none is allowed, a node is down, a container outgrew its memory |
+//! | [`kubelet`] | no sandbox or network is made, a pod was given up, a node runs short |
+//! | [`balancer`] | a load balancer is not made |
 //! | [`network`] | what the links between nodes lose, and of which size |
 //! | [`storage`] | a volume is where the pod may not go, or is not there at all |
 //! | [`control_plane`] | etcd waits for its disk; the API server drowns |
+//! | [`clues`] | what failing containers said, as far as the cluster confirms it |
 //! | [`workload`] | the application itself is to blame |
 //! | [`rank`] | which findings are only the symptoms of another |
 //!
@@ -22,13 +25,17 @@
 //!   compares findings.
 //! - A rule needs evidence to speak. Missing signals lower a confidence or silence a rule.
 
+mod balancer;
 mod cloud;
+mod clues;
 mod compute;
 mod control_plane;
 mod crash;
 mod finding;
 mod identity;
+mod kubelet;
 mod network;
+mod phrases;
 mod placement;
 mod rank;
 mod storage;
@@ -40,6 +47,7 @@ pub use world::World;
 
 use finding::Findings;
 use loopdrill_model::Diagnosis;
+use std::time::Duration;
 
 /// What a world amounts to at its own time.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -59,12 +67,23 @@ pub fn judge(world: &World) -> Judgement {
     identity::look(world, &mut found);
     cloud::look(world, &mut found);
     compute::look(world, &pending, &mut found);
+    kubelet::look(world, &mut found);
     network::look(world, &mut found);
+    balancer::look(world, &mut found);
     storage::look(world, &pending, &mut found);
     control_plane::look(world, &mut found);
+    clues::look(world, &mut found);
     workload::look(world, &mut found);
     let unsettled = found.held_back();
     Judgement { diagnoses: rank::rank(world, found.into_vec()), unsettled }
+}
+
+/// For how long to rest after a judgement that took so long, while observations pour in: judging takes an eighth of a core
+/// at most, however large the cluster.
+#[must_use]
+pub fn rest_after(took: Duration) -> Duration {
+    const DEBOUNCE: Duration = Duration::from_millis(60);
+    took.saturating_mul(7).clamp(DEBOUNCE, Duration::from_secs(5))
 }
 
 /// The findings of [`judge`] alone.

@@ -5,10 +5,10 @@ mod ways;
 
 use crate::{
     finding::{Finding, Findings, PROVEN, node_subject},
-    world::{Seen, Series, World, age, float},
+    world::{Series, World, age, float},
 };
 use counters::{counted, counted_black_holes};
-use loopdrill_model::{Cause, Source, Timestamp, signal::*};
+use loopdrill_model::{Cause, Source, Subject, Timestamp, signal::*};
 use std::collections::BTreeSet;
 use ways::{Fate, Way, judged, turns_since, way};
 
@@ -115,6 +115,9 @@ fn is_heard_of(world: &World, node: &str, since: Timestamp) -> bool {
 fn unresolved(world: &World, ways: &[Way<'_>], found: &mut Findings<'_>) {
     let dns: Vec<_> = ways.iter().filter(|w| w.path.path == ProbePath::Dns).collect();
     let known: Vec<_> = dns.iter().filter(|w| w.smallest() != Fate::Unknown).collect();
+    if known.is_empty() {
+        return unserved(world, found);
+    }
     let failing: Vec<_> = known
         .iter()
         .filter(|w| world.ready_for(&w.path.from) > 30.0)
@@ -125,7 +128,8 @@ fn unresolved(world: &World, ways: &[Way<'_>], found: &mut Findings<'_>) {
         })
         .collect();
     let Some(since) = failing.iter().map(|(_, s)| *s).min() else { return };
-    // A server that moves is silent for a moment; where there is none, and nobody starts one, that is no moment.
+    // A DNS server that is moved to another node does not answer for some seconds, so a few lost probes prove nothing.
+    // Without any server, and without a pod that is about to become one, waiting would not change the answer.
     let deserted = without_servers(world);
     let patience = if deserted.is_some() { PROVEN } else { 4.0 };
     if deserted.is_none() && world.watched_for() < 20.0 || !found.lasts(since, patience) {
@@ -146,16 +150,30 @@ fn unresolved(world: &World, ways: &[Way<'_>], found: &mut Findings<'_>) {
     found.add("dns", finding);
 }
 
+/// The cluster's DNS has no server and is not about to get one: that nobody asked it changes nothing.
+fn unserved(world: &World, found: &mut Findings<'_>) {
+    if !world.listed(&["pods", "services", "endpointslices"]) {
+        return;
+    }
+    let Some(seen) = without_servers(world) else { return };
+    let service = world.services.find("kube-system", "kube-dns");
+    let since = world.began(seen, service.and_then(|s| s.created_at));
+    if found.lasts(since, PROVEN) {
+        let source = Source::api("endpointslices");
+        let finding = Finding::new(Cause::DnsFailure, 0.8, since)
+            .about([Subject::new("Service", "kube-system", "kube-dns")])
+            .proven_by("endpoints of the cluster's DNS", "none, and no pod is to come", seen, &source);
+        found.add("dns", finding);
+    }
+}
+
 /// Since when the cluster's DNS has no server and is not about to get one. Kubernetes fixes the Service's name.
-fn without_servers(world: &World) -> Option<Timestamp> {
+pub(crate) fn without_servers(world: &World) -> Option<Timestamp> {
     const SYSTEM: &str = "kube-system";
     let endpoints = world.endpoints.get(&(SYSTEM.to_owned(), "kube-dns".to_owned()))?;
     let service = world.services.find(SYSTEM, "kube-dns")?;
-    let serves = |p: &&Seen<Pod>| {
-        let selected = service.selector.iter().all(|(k, v)| p.labels.get(k) == Some(v));
-        p.namespace == SYSTEM && selected && !p.deleting
-    };
-    let deserted = endpoints.value.ready == 0 && !world.pods.iter().any(|p| serves(&p));
+    let mut serving = world.pods_selected(SYSTEM, &service.selector).filter(|p| !p.deleting);
+    let deserted = endpoints.value.ready == 0 && serving.next().is_none();
     deserted.then_some(endpoints.since)
 }
 

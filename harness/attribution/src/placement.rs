@@ -1,18 +1,30 @@
 //! Where pods could go: the scheduler's arithmetic, done again from the objects.
 
+mod load;
+mod obstacle;
+
+pub(crate) use obstacle::{Obstacle, ObstacleKind};
+
 use crate::{
     text,
-    world::{Seen, World},
+    world::{Fact, Key, Seen, World, pod_load},
 };
-use loopdrill_model::signal::*;
-use std::collections::BTreeMap;
+use load::Load;
+use loopdrill_kubernetes::{NodeRules, NodeView, tolerated, well_known};
+use loopdrill_model::{Cause, signal::*};
+use std::{collections::BTreeMap, rc::Rc};
+
+/// What the scheduler's words mean where they speak of what is always counted here: resources, selectors, taints, and
+/// where volumes are.
+pub(crate) const COUNTED: &[Cause] =
+    &[Cause::Exhaustion, Cause::PlacementConstraint, Cause::VolumeZoneMismatch];
 
 /// Seconds within which a pod that is being deleted can be expected to be gone.
 const SOON: f64 = 60.0;
 
 /// Why a node is closed to a pod before any counting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Barrier {
+pub(crate) enum NodePredicate {
     /// It does not report, or is not ready.
     Down,
     /// It has just joined and was never ready.
@@ -29,27 +41,29 @@ pub(crate) enum Barrier {
 #[derive(Debug, Clone)]
 pub(crate) struct Room<'w> {
     pub(crate) node: &'w Seen<Node>,
-    pub(crate) barrier: Option<Barrier>,
+    pub(crate) predicate: Option<NodePredicate>,
     /// The pod's bound volumes can be used here.
     pub(crate) volumes_here: bool,
-    pub(crate) free: Resources,
+    pub(crate) free: Rc<Resources>,
     /// What pods that are being deleted still hold.
-    pub(crate) releasing: Resources,
+    pub(crate) releasing: Rc<Resources>,
+    /// What beside resources keeps the pod off, where the node is open to it.
+    pub(crate) obstacle: Option<Obstacle<'w>>,
 }
 
 impl Room<'_> {
-    pub(crate) fn fits(&self, wanted: Resources) -> bool {
-        covers(self.free, wanted)
+    pub(crate) fn fits(&self, wanted: &Resources) -> bool {
+        self.free.covers(wanted)
     }
 
     fn open(&self) -> bool {
-        self.barrier.is_none()
+        self.predicate.is_none()
     }
 }
 
 /// Why a pod that the scheduler gave up on has no node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Hindrance {
+pub(crate) enum UnschedulableReason {
     /// A claim that it mounts does not exist.
     NoClaim,
     /// A claim that it mounts is not bound, and does not wait for this pod.
@@ -60,6 +74,8 @@ pub(crate) enum Hindrance {
     NodesDown,
     /// Selector, affinity, taint, cordon or peers exclude every node.
     Excluded,
+    /// It would fit if it were not for ports, other pods or volumes.
+    Blocked(ObstacleKind),
     /// Σ free ≥ request > max free.
     Fragmented,
     /// Σ free < request, or no node is that large.
@@ -73,10 +89,12 @@ pub(crate) enum Hindrance {
 /// A pod without a node, and why.
 pub(crate) struct Pending<'w> {
     pub(crate) pod: &'w Seen<Pod>,
-    pub(crate) hindrance: Hindrance,
-    pub(crate) rooms: Vec<Room<'w>>,
+    pub(crate) reason: UnschedulableReason,
+    pub(crate) rooms: Rc<Vec<Room<'w>>>,
     /// The names of the bound volumes with a node affinity.
     pub(crate) pinned: Vec<&'w Seen<Volume>>,
+    /// The number of its kind: pods of one kind ask the same of the same nodes, and have the same reason.
+    pub(crate) kind: usize,
 }
 
 impl<'w> Pending<'w> {
@@ -86,10 +104,8 @@ impl<'w> Pending<'w> {
     }
 }
 
-/// Resources that are asked for by pods that hold their node, by node: all, and of those being deleted.
-type Load = BTreeMap<String, (Resources, Resources)>;
-
-/// All pods that the scheduler gave up on. It has not where others give way.
+/// All pods for which the scheduler finds no node. A pod for which it preempts others is not among them: it has found
+/// one.
 pub(crate) fn pending_pods(world: &World) -> Vec<Pending<'_>> {
     if !world.listed(&["nodes", "pods", "persistentvolumeclaims", "persistentvolumes"]) {
         return Vec::new();
@@ -98,33 +114,58 @@ pub(crate) fn pending_pods(world: &World) -> Vec<Pending<'_>> {
         p.node.is_none()
             && !p.deleting
             && p.phase == "Pending"
-            && p.unscheduled
-                .as_ref()
-                .is_some_and(|u| u.reason == "Unschedulable" && !Unscheduled::makes_room(&u.message))
+            && p.unscheduled.as_ref().is_some_and(|u| {
+                is_final(&u.reason) && (!Unscheduled::makes_room(&u.message) || waits_long(world, p))
+            })
     };
-    let pods: Vec<_> = world.pods.iter().filter(waiting).collect();
+    let pods: Vec<_> = world.unwell_pods().filter(waiting).collect();
     if pods.is_empty() {
         return Vec::new();
     }
-    let load = load(world);
-    pods.into_iter().map(|pod| examine(world, &load, pod)).collect()
+    let (ground, load) = (ground(world), Load::of(world));
+    let mut kinds: Vec<Pending<'_>> = Vec::new();
+    pods.into_iter().map(|pod| examine(&load, &ground, pod, &mut kinds)).collect()
 }
 
-fn load(world: &World) -> Load {
-    let mut load = Load::new();
-    for pod in world.pods.iter().filter(|p| !matches!(p.phase.as_str(), "Succeeded" | "Failed")) {
-        if let Some(node) = &pod.node {
-            let (all, leaving) = load.entry(node.clone()).or_default();
-            add(all, pod.requests);
-            if pod.deleting && world.age(pod.since("deleting")) < SOON {
-                add(leaving, pod.requests);
-            }
-        }
+/// Whether the scheduler gave up on a pod with this reason, and does not hold it back as it was told to.
+fn is_final(reason: &str) -> bool {
+    matches!(reason, "Unschedulable" | "SchedulerError")
+}
+
+/// Seconds after which those that give way to a pod should be gone.
+const GIVES_WAY: f64 = 180.0;
+
+/// Whether the pod waits for long for others to give way: they do not go.
+fn waits_long(world: &World, pod: &Seen<Pod>) -> bool {
+    pod.constraints.nominated.is_some() && world.age(world.since(pod, &Fact::Unscheduled)) > GIVES_WAY
+}
+
+/// A node, what is free there, and what pods that are being deleted still hold.
+type Ground<'w> = (&'w Seen<Node>, Rc<Resources>, Rc<Resources>);
+
+fn ground<'w>(world: &'w World) -> Vec<Ground<'w>> {
+    let mut leaving: BTreeMap<&str, Resources> = BTreeMap::new();
+    let gone_soon = |p: &&Seen<Pod>| world.age(p.since(&Fact::Deleting)) < SOON;
+    for (node, amount) in world.pods.by(&Key::Leaving).filter(gone_soon).filter_map(|p| pod_load(p)) {
+        *leaving.entry(node).or_default() += amount;
     }
-    load
+    let none = Rc::<Resources>::default();
+    let of = |node: &'w Seen<Node>| {
+        let taken = world.pods.load(&node.name).unwrap_or(&none);
+        let releasing = leaving.remove(node.name.as_str()).map_or_else(|| none.clone(), Rc::new);
+        (node, Rc::new(node.allocatable.clone().minus(taken)), releasing)
+    };
+    world.nodes.iter().map(of).collect()
 }
 
-fn examine<'w>(world: &'w World, load: &Load, pod: &'w Seen<Pod>) -> Pending<'w> {
+/// Why the pod has no node. What is found of the first pod of a kind holds for all.
+fn examine<'w>(
+    load: &Load<'w>,
+    ground: &[Ground<'w>],
+    pod: &'w Seen<Pod>,
+    kinds: &mut Vec<Pending<'w>>,
+) -> Pending<'w> {
+    let world = load.world;
     let claims: Vec<_> = pod.claims.iter().map(|name| world.claims.find(&pod.namespace, name)).collect();
     let pinned: Vec<_> = claims
         .iter()
@@ -132,16 +173,58 @@ fn examine<'w>(world: &'w World, load: &Load, pod: &'w Seen<Pod>) -> Pending<'w>
         .filter_map(|c| world.volumes.find("", c.volume.as_deref()?))
         .filter(|v| !v.node_affinity.is_empty())
         .collect();
-    let rooms = world.nodes.iter().map(|node| room(world, load, pod, node, &pinned)).collect();
-    let mut pending = Pending { pod, hindrance: Hindrance::Unclear, rooms, pinned };
-    pending.hindrance = if claims.iter().any(Option::is_none) {
-        Hindrance::NoClaim
+    let rooms = match kinds.iter().find(|k| k.wants_the_nodes_of(load, pod, &pinned)) {
+        Some(like) => like.rooms.clone(),
+        None => Rc::new(ground.iter().map(|g| room(load, pod, g, &pinned)).collect()),
+    };
+    let alike = kinds.iter().find(|k| Rc::ptr_eq(&k.rooms, &rooms) && k.asks_as(pod));
+    let kind = alike.map_or(kinds.len(), |k| k.kind);
+    let known = alike.map(|k| k.reason);
+    let mut pending = Pending { pod, reason: UnschedulableReason::Unclear, rooms, pinned, kind };
+    let by_room = known.unwrap_or_else(|| reason(&pending));
+    if known.is_none() {
+        kinds.push(Pending {
+            reason: by_room,
+            pinned: pending.pinned.clone(),
+            rooms: pending.rooms.clone(),
+            ..pending
+        });
+    }
+    pending.reason = if claims.iter().any(Option::is_none) {
+        UnschedulableReason::NoClaim
     } else if claims.iter().flatten().any(|c| c.volume.is_none() && !waits_for_consumer(world, c)) {
-        Hindrance::UnboundClaim
+        UnschedulableReason::UnboundClaim
     } else {
-        hindrance(&pending)
+        by_room
     };
     pending
+}
+
+impl Pending<'_> {
+    /// Whether the other pod may go to the same nodes as this one.
+    fn wants_the_nodes_of(&self, load: &Load<'_>, pod: &Pod, pinned: &[&Seen<Volume>]) -> bool {
+        let places = |all: &[&Seen<Volume>]| all.iter().map(|v| v.node_affinity.clone()).collect::<Vec<_>>();
+        let hindered = load.may_be_hindered(self.pod) || load.may_be_hindered(pod);
+        self.pod.node_selector == pod.node_selector
+            && self.pod.node_affinity == pod.node_affinity
+            && self.pod.tolerations == pod.tolerations
+            && places(&self.pinned) == places(pinned)
+            && (!hindered || self.is_hindered_as(pod))
+    }
+
+    /// Whether ports, other pods and volumes are to the other pod what they are to this one.
+    fn is_hindered_as(&self, pod: &Pod) -> bool {
+        self.pod.constraints == pod.constraints
+            && (&self.pod.namespace, &self.pod.labels, &self.pod.claims)
+                == (&pod.namespace, &pod.labels, &pod.claims)
+    }
+
+    /// Whether the other pod asks for the same, in the scheduler's words, too.
+    fn asks_as(&self, pod: &Pod) -> bool {
+        self.pod.requests == pod.requests
+            && self.pod.placed_by_peers == pod.placed_by_peers
+            && message(self.pod) == message(pod)
+    }
 }
 
 /// Whether the claim waits for its pod to be scheduled, as it should.
@@ -154,154 +237,135 @@ pub(crate) fn waits_for_consumer(world: &World, claim: &Claim) -> bool {
 }
 
 fn room<'w>(
-    world: &World,
-    load: &Load,
+    load: &Load<'w>,
     pod: &Pod,
-    node: &'w Seen<Node>,
+    (node, free, releasing): &Ground<'w>,
     pinned: &[&Seen<Volume>],
 ) -> Room<'w> {
-    let (taken, releasing) = load.get(&node.name).copied().unwrap_or_default();
+    let predicate = predicate(load.world, pod, node);
     Room {
         node,
-        barrier: barrier(world, pod, node),
+        predicate,
         volumes_here: pinned.iter().all(|v| matches_any(&v.node_affinity, node)),
-        free: minus(node.allocatable, taken),
-        releasing,
+        free: free.clone(),
+        releasing: releasing.clone(),
+        obstacle: match predicate {
+            None if load.may_be_hindered(pod) => obstacle::obstacle(load, pod, node),
+            _ => None,
+        },
     }
 }
 
-fn hindrance(p: &Pending<'_>) -> Hindrance {
-    let (wanted, message) = (p.pod.requests, message(p.pod));
+fn reason(p: &Pending<'_>) -> UnschedulableReason {
+    let (wanted, message) = (&p.pod.requests, message(p.pod));
     let usable: Vec<_> = p.open().filter(|r| r.volumes_here).collect();
-    if usable.iter().any(|r| r.fits(wanted)) {
-        return if text::says_peers(message) || p.pod.placed_by_peers {
-            Hindrance::Excluded
-        } else if text::says_insufficient(message) && !p.open().any(|r| covers(r.node.allocatable, wanted)) {
-            Hindrance::Exhausted
+    let fitting = || usable.iter().filter(|r| r.fits(wanted));
+    if fitting().any(|r| r.obstacle.is_none()) {
+        let unknown = p.pod.placed_by_peers && p.pod.constraints.are_none();
+        return if text::says_peers(message) || unknown {
+            UnschedulableReason::Excluded
+        } else if text::says_insufficient(message) && !p.open().any(|r| r.node.allocatable.covers(wanted)) {
+            UnschedulableReason::Exhausted
         } else {
-            Hindrance::Unclear
+            UnschedulableReason::Unclear
         };
     }
-    let after = |r: &&Room<'_>| covers(plus(r.free, r.releasing), wanted);
+    if let Some(kind) = fitting().filter_map(|r| r.obstacle).map(|o| o.kind).min() {
+        return UnschedulableReason::Blocked(kind);
+    }
+    let after = |r: &&Room<'_>| !r.releasing.is_zero() && (*r.free).clone().plus(&r.releasing).covers(wanted);
     let soon = |r: &Room<'_>| {
-        r.barrier == Some(Barrier::Starting) && r.volumes_here && covers(r.node.allocatable, wanted)
+        r.predicate == Some(NodePredicate::Starting) && r.volumes_here && r.node.allocatable.covers(wanted)
     };
     if usable.iter().any(after) || p.rooms.iter().any(soon) {
-        return Hindrance::InMotion;
+        return UnschedulableReason::InMotion;
     }
     if !p.pinned.is_empty() && p.open().any(|r| !r.volumes_here && r.fits(wanted)) {
-        return Hindrance::VolumeElsewhere;
+        return UnschedulableReason::VolumeElsewhere;
     }
     if usable.is_empty() {
         return closed(p);
     }
-    let sum = usable.iter().fold(Resources::default(), |sum, r| plus(sum, r.free));
-    if covers(sum, wanted) && usable.iter().any(|r| covers(r.node.allocatable, wanted)) {
-        Hindrance::Fragmented
+    let sum: Resources = usable.iter().map(|r| &*r.free).sum();
+    if sum.covers(wanted) && usable.iter().any(|r| r.node.allocatable.covers(wanted)) {
+        UnschedulableReason::Fragmented
     } else {
-        Hindrance::Exhausted
+        UnschedulableReason::Exhausted
     }
 }
 
 /// Why no node at all is open.
-fn closed(p: &Pending<'_>) -> Hindrance {
-    let wanted = p.rooms.iter().filter(|r| r.barrier != Some(Barrier::Unwanted) && r.volumes_here);
-    let barriers: Vec<_> = wanted.filter_map(|r| r.barrier).collect();
-    let down = barriers.contains(&Barrier::Down);
-    if down && !barriers.contains(&Barrier::Cordoned) { Hindrance::NodesDown } else { Hindrance::Excluded }
+fn closed(p: &Pending<'_>) -> UnschedulableReason {
+    let wanted = p.rooms.iter().filter(|r| r.predicate != Some(NodePredicate::Unwanted) && r.volumes_here);
+    let predicates: Vec<_> = wanted.filter_map(|r| r.predicate).collect();
+    let down = predicates.contains(&NodePredicate::Down);
+    if down && !predicates.contains(&NodePredicate::Cordoned) {
+        UnschedulableReason::NodesDown
+    } else {
+        UnschedulableReason::Excluded
+    }
 }
 
 pub(crate) fn message(pod: &Pod) -> &str {
     pod.unscheduled.as_ref().map_or("", |u| u.message.as_str())
 }
 
-/// Why `node` is closed to `pod`, by nothing that is counted.
-pub(crate) fn barrier(world: &World, pod: &Pod, node: &Seen<Node>) -> Option<Barrier> {
-    let selected = pod.node_selector.iter().all(|(k, v)| node.labels.get(k) == Some(v));
-    if !selected || !matches_any(&pod.node_affinity, node) {
-        return Some(Barrier::Unwanted);
+/// What the pod says about nodes.
+fn rules(pod: &Pod) -> NodeRules<'_> {
+    NodeRules {
+        selector: Some(&pod.node_selector),
+        affinity: &pod.node_affinity,
+        tolerations: &pod.tolerations,
     }
-    let hard = |t: &&Taint| t.effect != "PreferNoSchedule" && !is_state(&t.key);
-    if node.taints.iter().filter(hard).any(|t| !tolerates(pod, t)) {
-        return Some(Barrier::Tainted);
+}
+
+/// What of the node decides who may run there.
+fn view(node: &Node) -> NodeView<'_> {
+    NodeView { name: &node.name, labels: &node.labels, taints: &node.taints, cordoned: node.unschedulable }
+}
+
+/// Why `node` is closed to `pod`, by nothing that is counted.
+pub(crate) fn predicate(world: &World, pod: &Pod, node: &Seen<Node>) -> Option<NodePredicate> {
+    let (rules, view) = (rules(pod), view(node));
+    if !rules.want(&view) {
+        return Some(NodePredicate::Unwanted);
+    }
+    let repels = |t: &Taint| t.is_hard() && !is_state(&t.key) && !tolerated(&pod.tolerations, t);
+    if node.taints.iter().any(repels) {
+        return Some(NodePredicate::Tainted);
     }
     if node.ready != "True" {
-        return Some(if is_starting(world, node) { Barrier::Starting } else { Barrier::Down });
+        return Some(if is_starting(world, node) { NodePredicate::Starting } else { NodePredicate::Down });
     }
-    let cordon = Taint {
-        key: "node.kubernetes.io/unschedulable".into(),
-        value: String::new(),
-        effect: "NoSchedule".into(),
-    };
-    (node.unschedulable && !tolerates(pod, &cordon)).then_some(Barrier::Cordoned)
+    rules.kept_off_by_cordon(&view).then_some(NodePredicate::Cordoned)
 }
 
 /// Taints that only repeat a node's state, which is read from the node itself.
 fn is_state(key: &str) -> bool {
-    ["not-ready", "unreachable", "unschedulable"]
-        .iter()
-        .any(|state| key.strip_prefix("node.kubernetes.io/") == Some(state))
+    [well_known::NOT_READY, well_known::UNREACHABLE, well_known::UNSCHEDULABLE].contains(&key)
 }
 
-/// Whether the node joined a short while ago and was never ready.
+/// Seconds that a node takes to become ready.
+const STARTING: f64 = 180.0;
+
+/// Whether the node joined a short while ago and was never ready. One that says that it was not ready long before has only
+/// been registered anew.
 pub(crate) fn is_starting(world: &World, node: &Seen<Node>) -> bool {
-    let never_ready = node.ready_since.is_none_or(|t| crate::world::age(t, node.created_at) < 5.0);
-    node.ready != "Unknown" && never_ready && world.api_age(node.created_at) < 180.0
+    let since_joined = |t| crate::world::age(t, node.created_at);
+    let never_ready = node.ready_since.is_none_or(|t| (-STARTING..5.0).contains(&since_joined(t)));
+    node.ready != "Unknown" && never_ready && world.api_age(node.created_at) < STARTING
 }
 
-fn tolerates(pod: &Pod, taint: &Taint) -> bool {
-    pod.tolerations.iter().any(|t| {
-        (t.effect.is_empty() || t.effect == taint.effect)
-            && (t.key.is_empty() && t.exists || t.key == taint.key && (t.exists || t.value == taint.value))
-    })
+/// Whether the node meets any of the terms. No terms: no condition.
+pub(crate) fn matches_any(terms: &[NodeTerm], node: &Node) -> bool {
+    loopdrill_kubernetes::matches_any(terms, &node.name, &node.labels)
 }
 
-/// Whether the node meets all requirements of any of the terms. No terms: no condition.
-pub(crate) fn matches_any(terms: &[Vec<NodeRequirement>], node: &Node) -> bool {
-    terms.is_empty() || terms.iter().any(|term| !term.is_empty() && term.iter().all(|r| meets(r, node)))
-}
-
-fn meets(requirement: &NodeRequirement, node: &Node) -> bool {
-    let label = match requirement.key.as_str() {
-        "metadata.name" => Some(&node.name),
-        key => node.labels.get(key),
-    };
-    let listed = label.is_some_and(|l| requirement.values.contains(l));
-    let number = |s: &String| s.parse::<i64>().ok();
-    let (have, bound) = (label.and_then(number), requirement.values.first().and_then(number));
-    match requirement.operator {
-        Operator::In => listed,
-        Operator::NotIn => !listed,
-        Operator::Exists => label.is_some(),
-        Operator::DoesNotExist => label.is_none(),
-        Operator::Gt => have.zip(bound).is_some_and(|(have, bound)| have > bound),
-        Operator::Lt => have.zip(bound).is_some_and(|(have, bound)| have < bound),
-    }
-}
-
-fn covers(free: Resources, wanted: Resources) -> bool {
-    free.cpu_millis >= wanted.cpu_millis && free.memory_bytes >= wanted.memory_bytes
-}
-
-fn add(sum: &mut Resources, more: Resources) {
-    *sum = plus(*sum, more);
-}
-
-pub(crate) fn plus(a: Resources, b: Resources) -> Resources {
-    Resources {
-        cpu_millis: a.cpu_millis.saturating_add(b.cpu_millis),
-        memory_bytes: a.memory_bytes.saturating_add(b.memory_bytes),
-    }
-}
-
-fn minus(a: Resources, b: Resources) -> Resources {
-    Resources {
-        cpu_millis: a.cpu_millis.saturating_sub(b.cpu_millis),
-        memory_bytes: a.memory_bytes.saturating_sub(b.memory_bytes),
-    }
-}
-
-/// `1500m CPU, 256 MiB`.
-pub(crate) fn amount(r: Resources) -> String {
-    format!("{}m CPU, {} MiB", r.cpu_millis, r.memory_bytes >> 20)
+/// What one may want to know of `amount` where `wanted` is asked for: `1500m CPU, 256 MiB, 1 nvidia.com/gpu`.
+pub(crate) fn amount(amount: &Resources, wanted: &Resources) -> String {
+    let usual = format!("{}m CPU, {} MiB", amount.cpu_millis, amount.memory_bytes >> 20);
+    let others = wanted.others.keys().map(|name| format!(", {} {name}", amount.get(name)));
+    // How many pods a node takes is of interest where it takes no more.
+    let pods = (amount.pods < wanted.pods).then(|| format!(", {} pods", amount.pods));
+    others.chain(pods).fold(usual, |text, more| text + &more)
 }

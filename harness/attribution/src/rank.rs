@@ -1,8 +1,9 @@
 //! Which findings are only the symptoms of another: those become steps of its chain.
 
 use crate::{
+    clues::CONTEXT,
     control_plane,
-    finding::{Finding, link},
+    finding::{Basis, Finding, link},
     world::{World, age},
 };
 use loopdrill_model::{Cause, ChainLink, Diagnosis, Subject, Timestamp};
@@ -25,28 +26,105 @@ const NEEDS_API: &[Cause] = &[
 /// What is only another view of a slow etcd, however long it has been seen.
 const OF_ETCD: &[Cause] = &[Cause::ApiOverload, Cause::ControlPlaneStarved];
 
-/// What a broken network brings about for the pods on its nodes.
-const NEEDS_NETWORK: &[Cause] = &[
-    Cause::ApplicationExit,
-    Cause::BackendSlow,
+/// What hurts pods wherever they are.
+const SHARED: &[Cause] = &[
+    Cause::ApiOverload,
+    Cause::CniFailed,
+    Cause::ControlPlaneStarved,
     Cause::DnsFailure,
-    Cause::NoReadyEndpoints,
-    Cause::ProbeFailing,
-    Cause::RegistryUnreachable,
-];
-
-/// What a node that is gone brings about for what runs on it.
-const NEEDS_NODE: &[Cause] = &[
-    Cause::ApplicationExit,
-    Cause::DnsFailure,
-    Cause::NoReadyEndpoints,
+    Cause::EtcdDiskBound,
+    Cause::OverlayMtu,
     Cause::PacketLoss,
-    Cause::ProbeFailing,
     Cause::TrafficFiltered,
 ];
 
 /// What a machine that is gone brings about for volumes that cannot leave it.
 const NEEDS_VOLUME: &[Cause] = &[Cause::VolumeZoneMismatch, Cause::AttachOrMountFailed];
+
+/// What may follow from a cause, and by which bond.
+enum Explains {
+    /// Nothing: it is never a root of others.
+    Nothing,
+    /// What needs the API server in time, from the moment on at which etcd became slow.
+    WhatNeedsEtcd,
+    /// What needs the API server in time, but for nodes: those may go down whatever the control plane does.
+    WhatNeedsApi,
+    /// The node that is down, where the volume's own story tells of it.
+    ItsNode,
+    /// These, where they came later and touch something in common.
+    Meeting(&'static [Cause]),
+    /// These on the node, what asks a DNS that may have run there, and volumes that went with the machine.
+    OnTheNode(&'static [Cause]),
+    /// Exits and failing probes of the same pods.
+    OfItsPods,
+}
+
+/// One row a cause: whoever adds a cause says here what it explains.
+fn explains(cause: Cause) -> Explains {
+    match cause {
+        Cause::EtcdDiskBound => Explains::WhatNeedsEtcd,
+        Cause::ControlPlaneStarved => Explains::WhatNeedsApi,
+        Cause::VolumeZoneMismatch | Cause::AttachOrMountFailed => Explains::ItsNode,
+        Cause::OverlayMtu | Cause::PacketLoss | Cause::TrafficFiltered => Explains::Meeting(&[
+            Cause::ApplicationExit,
+            Cause::BackendSlow,
+            Cause::DnsFailure,
+            Cause::NoReadyEndpoints,
+            Cause::ProbeFailing,
+            Cause::RegistryUnreachable,
+        ]),
+        Cause::NodeDown => Explains::OnTheNode(&[
+            Cause::ApplicationExit,
+            Cause::DnsFailure,
+            Cause::NoReadyEndpoints,
+            Cause::PacketLoss,
+            Cause::ProbeFailing,
+            Cause::TrafficFiltered,
+        ]),
+        Cause::RuntimeFailing | Cause::NodePressure | Cause::CniFailed => {
+            // A pod without a place sees only that no node is ready.
+            Explains::Meeting(&[
+                Cause::ApplicationExit,
+                Cause::DnsFailure,
+                Cause::NoReadyEndpoints,
+                Cause::NodeDown,
+                Cause::ProbeFailing,
+            ])
+        }
+        Cause::RbacDenied
+        | Cause::TokenInvalid
+        | Cause::PullUnauthorized
+        | Cause::ImageNotFound
+        | Cause::RegistryUnreachable
+        | Cause::OutOfMemory
+        | Cause::BadConfiguration => Explains::OfItsPods,
+        Cause::IamDenied
+        | Cause::TrustDenied
+        | Cause::SessionRevoked
+        | Cause::Fragmentation
+        | Cause::Exhaustion
+        | Cause::PlacementConstraint
+        | Cause::QuotaExceeded
+        | Cause::DeviceUnavailable
+        | Cause::LocalStorageExceeded
+        | Cause::DnsFailure
+        | Cause::CloudUnreachable
+        | Cause::LoadBalancerFailed
+        | Cause::NoReadyEndpoints
+        | Cause::BackendSlow
+        | Cause::ClaimOrClassMissing
+        | Cause::ProvisioningFailed
+        | Cause::VolumeLimit
+        | Cause::ResizeFailed
+        | Cause::VolumeFull
+        | Cause::VolumeFaulty
+        | Cause::ApiOverload
+        | Cause::WebhookBlocked
+        | Cause::CloudThrottled
+        | Cause::ProbeFailing
+        | Cause::ApplicationExit => Explains::Nothing,
+    }
+}
 
 /// Seconds by which a symptom may seem to precede its cause, because it was measured sooner.
 const SLACK: f64 = 10.0;
@@ -68,6 +146,7 @@ pub(crate) fn rank(world: &World, findings: Vec<Finding>) -> Vec<Diagnosis> {
     if !etcd_is_slow {
         kept.retain(|f| !past(f));
     }
+    without_echoes(&mut kept);
     let roots: Vec<Option<usize>> = (0..kept.len()).map(|i| root_of(&kept, i, &past)).collect();
     for i in (0..kept.len()).filter(|i| roots[*i].is_some()) {
         let root = ultimate(&roots, i);
@@ -80,13 +159,34 @@ pub(crate) fn rank(world: &World, findings: Vec<Finding>) -> Vec<Diagnosis> {
         roots[index - 1].is_none()
     });
     kept.sort_by(order);
-    kept.into_iter().map(|f| f.into_diagnosis(world.now())).collect()
+    as_one(kept).into_iter().map(|f| f.into_diagnosis(world.now())).collect()
 }
 
-/// Whether a slow etcd may have brought it about. A node whose heartbeats nobody could write down looks lost, but one
-/// that does not answer its neighbours either is gone, whatever etcd does.
+/// Findings of one cause from which on they are told as one: nobody reads a list of them.
+const MANY: usize = 5;
+
+/// Makes one of many findings of the same cause: the surest, about what all of them are about.
+fn as_one(sorted: Vec<Finding>) -> Vec<Finding> {
+    let many: Vec<Cause> = Cause::ALL
+        .iter()
+        .copied()
+        .filter(|c| sorted.iter().filter(|f| f.cause == *c).count() >= MANY)
+        .collect();
+    let mut told: Vec<Finding> = Vec::with_capacity(sorted.len());
+    for finding in sorted {
+        match told.iter_mut().find(|t| t.cause == finding.cause && many.contains(&t.cause)) {
+            Some(first) => first.absorb(finding),
+            None => told.push(finding),
+        }
+    }
+    told
+}
+
+/// Whether a slow etcd may have brought it about. When etcd is slow, a node's heartbeats are not stored, and the node
+/// looks lost; but a node that does not answer the probes of other nodes either is really gone. What is refused for a
+/// reason that has nothing to do with time is refused by a quick etcd, too.
 fn needs_api(f: &Finding) -> bool {
-    NEEDS_API.contains(&f.cause) && !f.gone
+    NEEDS_API.contains(&f.cause) && !f.gone && !f.said_why
 }
 
 /// Whether all pods that it is about came into being after that time: what was over by then did not hurt them. Slowness
@@ -108,40 +208,43 @@ fn order(a: &Finding, b: &Finding) -> std::cmp::Ordering {
 /// The finding that explains finding `i`, if one does.
 fn root_of(all: &[Finding], i: usize, past: &dyn Fn(&Finding) -> bool) -> Option<usize> {
     let symptom = &all[i];
-    let explains = |root: &Finding| match root.cause {
-        Cause::EtcdDiskBound => {
+    let is_root = |root: &Finding| match explains(root.cause) {
+        _ if root.basis == Basis::Weak => false,
+        _ if echoes(symptom, root) => true,
+        _ if root.basis == Basis::Clue && same_pods(root, symptom) => true,
+        Explains::Nothing => false,
+        Explains::WhatNeedsEtcd => {
             OF_ETCD.contains(&symptom.cause) || needs_api(symptom) && (later(root, symptom) || past(symptom))
         }
-        // A node may go down whatever the control plane does.
-        Cause::ControlPlaneStarved => {
+        Explains::WhatNeedsApi => {
             !OF_ETCD.contains(&symptom.cause)
                 && symptom.cause != Cause::NodeDown
                 && needs_api(symptom)
                 && later(root, symptom)
         }
-        Cause::VolumeZoneMismatch | Cause::AttachOrMountFailed => {
-            !symptom.gone && names_as_link(root, symptom)
+        Explains::ItsNode => !symptom.gone && names_as_link(root, symptom),
+        Explains::Meeting(causes) => {
+            causes.contains(&symptom.cause) && later(root, symptom) && meets(root, symptom)
         }
-        Cause::OverlayMtu | Cause::PacketLoss | Cause::TrafficFiltered => {
-            NEEDS_NETWORK.contains(&symptom.cause) && later(root, symptom) && meets(root, symptom)
-        }
-        // Whose DNS pod was on the node cannot be seen from whom it leaves without answer.
-        Cause::NodeDown => {
-            NEEDS_NODE.contains(&symptom.cause)
+        // The nodes that get no answer from DNS say nothing about the node on which the DNS pod ran: time has to do.
+        Explains::OnTheNode(causes) => {
+            causes.contains(&symptom.cause)
                 && (meets(root, symptom) || symptom.cause == Cause::DnsFailure && later(root, symptom))
                 || root.gone && NEEDS_VOLUME.contains(&symptom.cause) && names_as_link(symptom, root)
         }
-        Cause::RbacDenied
-        | Cause::TokenInvalid
-        | Cause::PullUnauthorized
-        | Cause::ImageNotFound
-        | Cause::RegistryUnreachable
-        | Cause::OutOfMemory
-        | Cause::BadConfiguration => same_pods(root, symptom),
-        _ => false,
+        Explains::OfItsPods => same_pods(root, symptom),
     };
-    let mut roots = (0..all.len()).filter(|j| *j != i && explains(&all[*j]));
+    let mut roots = (0..all.len()).filter(|j| *j != i && is_root(&all[*j]));
     roots.next()
+}
+
+/// Whether the symptom is only what a container said, and `root` of the same loop is seen: of the same pods, or where all of
+/// them share it.
+fn echoes(symptom: &Finding, root: &Finding) -> bool {
+    let said = symptom.basis == Basis::Clue && symptom.confidence <= CONTEXT;
+    let same = symptom.cause.control_loop() == root.cause.control_loop();
+    let seen = root.basis == Basis::Observed && !is_symptom(root.cause);
+    said && seen && same && (SHARED.contains(&root.cause) || meets(root, symptom))
 }
 
 /// Follows symptoms to the cause that nothing else explains.
@@ -176,10 +279,23 @@ fn meets(root: &Finding, symptom: &Finding) -> bool {
     symptom.subjects.iter().any(|s| root.has(s))
 }
 
+/// What a pod shows, whatever the cause.
+fn is_symptom(cause: Cause) -> bool {
+    matches!(cause, Cause::ApplicationExit | Cause::ProbeFailing)
+}
+
 /// The same pods, exiting or failing their probes.
 fn same_pods(root: &Finding, symptom: &Finding) -> bool {
-    matches!(symptom.cause, Cause::ApplicationExit | Cause::ProbeFailing)
-        && symptom.subjects.iter().filter(|s| s.kind == "Pod").all(|s| root.has(s))
+    is_symptom(symptom.cause) && symptom.subjects.iter().filter(|s| s.kind == "Pod").all(|s| root.has(s))
+}
+
+/// Drops what pods only said where something that was seen explains those pods already.
+fn without_echoes(findings: &mut Vec<Finding>) {
+    let pods =
+        |f: &Finding| -> Vec<Subject> { f.subjects.iter().filter(|s| s.kind == "Pod").cloned().collect() };
+    let seen: Vec<Subject> =
+        findings.iter().filter(|f| f.basis != Basis::Weak && !is_symptom(f.cause)).flat_map(pods).collect();
+    findings.retain(|f| f.basis != Basis::Weak || pods(f).iter().any(|p| !seen.contains(p)));
 }
 
 /// What a symptom adds to the chain: the story that it tells itself, where that speaks of its own loop.

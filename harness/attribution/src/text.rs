@@ -1,26 +1,7 @@
-//! What messages of Kubernetes, container runtimes and registries mean. Names inside a message (images,
-//! URLs, anything quoted) are cut out first, so that nobody is blamed for what he called something.
+//! What messages mean for the rules: the [phrases](crate::phrases) of their topic, and what the reason adds.
 
+use crate::phrases::{Phrase, Topic, Weight, nameless, read, read_all, says};
 use loopdrill_model::Cause;
-
-/// The words of a message in lower case, without anything quoted and without URLs and image references.
-fn words(message: &str) -> String {
-    let mut bare = String::with_capacity(message.len());
-    let mut quoted = false;
-    for c in message.replace("\\\"", "\"").chars() {
-        match c {
-            '"' => quoted = !quoted,
-            _ if quoted => {}
-            _ => bare.push(c.to_ascii_lowercase()),
-        }
-    }
-    let is_name = |word: &str| word.contains('/') && !word.starts_with("i/o");
-    bare.split_whitespace().filter(|w| !is_name(w)).collect::<Vec<_>>().join(" ")
-}
-
-fn any(text: &str, patterns: &[&str]) -> bool {
-    patterns.iter().any(|p| text.contains(p))
-}
 
 /// Whether a driver says that trying again will not help, by the codes of gRPC.
 pub(crate) fn is_final(message: &str) -> bool {
@@ -32,257 +13,211 @@ pub(crate) fn is_final(message: &str) -> bool {
         "code = permissiondenied",
         "code = unimplemented",
     ];
-    any(&words(message), FINAL)
+    let text = nameless(message, &[]);
+    FINAL.iter().any(|code| says(&text, code))
 }
 
-/// Words of a network that does not answer.
-const UNREACHABLE: &[&str] = &[
-    "dial tcp",
-    "i/o timeout",
-    "no such host",
-    "connection refused",
-    "connection reset",
-    "no route to host",
-    "network is unreachable",
-    "tls handshake timeout",
-    "context deadline exceeded",
-    "server misbehaving",
-    "client.timeout exceeded",
-    "unexpected eof",
-    "503 service unavailable",
-    "502 bad gateway",
-    "504 gateway",
-    "500 internal server error",
-    "429 too many requests",
-    "toomanyrequests",
-];
-
-/// Words of a registry that wants other credentials.
-const UNAUTHORIZED: &[&str] = &[
-    "401",
-    "403",
-    "unauthorized",
-    "authentication required",
-    "no basic auth credentials",
-    "forbidden",
-    "access denied",
-    "authorization failed",
-    "insufficient_scope",
-    "failed to authorize",
-    "denied:",
-];
+/// Whether a certificate is refused. It is refused however quickly everybody answers.
+pub(crate) fn is_of_a_certificate(message: &str) -> bool {
+    let text = nameless(message, &[]);
+    ["x509:", "tls: ", "certificate signed by unknown authority"].iter().any(|words| says(&text, words))
+}
 
 /// Why a pull failed, by its error text and the image's name. `None` when the text does not say.
 pub(crate) fn pull_failure(reason: &str, message: &str, image: &str) -> Option<Cause> {
     match reason {
-        "InvalidImageName" => return Some(Cause::BadConfiguration),
-        "ErrImageNeverPull" => return Some(Cause::ImageNotFound),
-        _ => {}
+        "InvalidImageName" => Some(Cause::BadConfiguration),
+        "ErrImageNeverPull" => Some(Cause::ImageNotFound),
+        _ => read(Topic::Pull, message, &names_in(image))?.cause,
     }
-    let text = words(&message.replace(image, ""));
-    if any(&text, UNREACHABLE) {
-        Some(Cause::RegistryUnreachable)
-    } else if any(&text, UNAUTHORIZED) {
-        Some(Cause::PullUnauthorized)
-    } else if any(&text, &["not found", "notfound", "manifest unknown", "name unknown"]) {
-        Some(Cause::ImageNotFound)
-    } else if any(&text, &["x509", "http response to https", "invalid reference"]) {
-        Some(Cause::BadConfiguration)
-    } else {
-        None
-    }
+}
+
+/// What somebody chose in an image's name: all of it, and its parts, as messages quote them.
+fn names_in(image: &str) -> Vec<&str> {
+    let mut names = vec![image];
+    names.extend(image.split(['/', '@']));
+    names.extend(image.rsplit('/').next().into_iter().flat_map(|last| last.split(':')));
+    names
 }
 
 /// Why a controller could not create a pod.
 pub(crate) fn create_failure(message: &str) -> Option<Cause> {
-    let text = words(message);
-    let webhook = any(&text, &["failed calling webhook", "failed to call webhook"]);
-    if webhook || text.contains("no endpoints available for service") {
-        Some(Cause::WebhookBlocked)
-    } else if any(&text, &["exceeded quota", "failed quota", "exceeds quota", "status unknown for quota"]) {
-        Some(Cause::QuotaExceeded)
-    } else if any(&text, &["namespace is being terminated", "because it is being terminated"]) {
-        None
-    } else if any(
-        &text,
-        &["violates podsecurity", "denied the request", "not found", "is invalid", "forbidden"],
-    ) {
-        Some(Cause::BadConfiguration)
-    } else {
-        None
+    read(Topic::Refusal, message, &[])?.cause
+}
+
+/// Why a volume did not come, for a pod that has a node, and whether the text says so itself. `None` when it is said of
+/// what is well.
+pub(crate) fn mount_failure(message: &str) -> Option<(Cause, Said)> {
+    let text = nameless(message, &[]);
+    let of_a_store = says(&text, "secrets store objects") || says(&text, "failed to get secretproviderclass");
+    let found = if of_a_store { read(Topic::Secrets, message, &[]) } else { None };
+    let default = if of_a_store { Cause::IamDenied } else { Cause::AttachOrMountFailed };
+    match found.or_else(|| read(Topic::Mount, message, &[])) {
+        Some(Phrase { cause: None, .. }) => None,
+        Some(phrase) if of_a_store && found.is_none() => Some((
+            phrase.cause.filter(|c| *c != Cause::AttachOrMountFailed).unwrap_or(default),
+            Said::Vaguely,
+        )),
+        Some(phrase) => Some((phrase.cause?, Said::by(phrase))),
+        None => Some((default, Said::Vaguely)),
     }
 }
 
-/// Why a volume did not come, for a pod that has a node.
-pub(crate) fn mount_failure(message: &str) -> Option<Cause> {
-    let text = words(message);
-    if text.contains("not registered") {
-        // The kubelet has not seen the pod's objects yet; it says so at every start.
-        return None;
+/// How clearly a message says why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Said {
+    /// Only who failed, or in words that nobody knows.
+    Vaguely,
+    /// Something that the next try may not meet.
+    InPassing,
+    /// Why.
+    Clearly,
+}
+
+impl Said {
+    pub(crate) fn by(phrase: &Phrase) -> Self {
+        match phrase.weight {
+            Weight::Wrapper => Self::Vaguely,
+            Weight::Transient => Self::InPassing,
+            Weight::Plain | Weight::Strong => Self::Clearly,
+        }
     }
-    let object = any(&text, &["configmap", "secret", "references non-existent"]);
-    if object && any(&text, &["not found", "non-existent"]) {
-        return Some(Cause::BadConfiguration);
+}
+
+/// Why a sandbox was not made, and how clearly that is said. The image of the sandbox is pulled as any other.
+pub(crate) fn sandbox_failure(reason: &str, message: &str) -> Option<(Cause, Said)> {
+    const IMAGE: &[&str] = &[
+        "failed to get sandbox image",
+        "unable to pull sandbox image",
+        "pulling pause image",
+        "failed pulling image",
+    ];
+    let text = nameless(message, &[]);
+    let of_image = IMAGE.iter().any(|words| says(&text, words));
+    let pulled = if of_image { read(Topic::Pull, message, &[]) } else { None };
+    match pulled.or_else(|| read(Topic::Sandbox, message, &[])) {
+        Some(phrase) => Some((phrase.cause?, Said::by(phrase))),
+        None if reason == "NetworkNotReady" => Some((Cause::CniFailed, Said::Clearly)),
+        None if reason == "FailedCreatePodSandBox" && !of_image => {
+            Some((Cause::RuntimeFailing, Said::Vaguely))
+        }
+        None => None,
     }
-    Some(Cause::AttachOrMountFailed)
+}
+
+/// Why a container could not be made or started. What the text does not say is the pod's own.
+pub(crate) fn container_failure(message: &str) -> (Cause, Said) {
+    let known = read(Topic::Container, message, &[]).and_then(|p| Some((p.cause?, Said::by(p))));
+    known.unwrap_or((Cause::BadConfiguration, Said::Vaguely))
+}
+
+/// Why the kubelet gave a pod up, by the reason of its status and the text.
+pub(crate) fn giving_up(reason: &str, message: &str) -> Option<Cause> {
+    let by_reason = match reason {
+        "Evicted" => Some(Cause::NodePressure),
+        "UnexpectedAdmissionError" => Some(Cause::DeviceUnavailable),
+        "TopologyAffinityError" => Some(Cause::Exhaustion),
+        "NodeAffinity" | "MatchNodeSelector" | "NodePorts" | "PodFitsHostPorts" => {
+            Some(Cause::PlacementConstraint)
+        }
+        "SysctlForbidden" | "AppArmor" | "PodOSNotSupported" => Some(Cause::BadConfiguration),
+        reason if reason.starts_with("OutOf") => Some(Cause::Exhaustion),
+        _ => return None,
+    };
+    // An eviction by the API, or by a descheduler, is nobody's fault.
+    let said = read(Topic::Status, message, &[]).and_then(|p| p.cause);
+    if reason == "Evicted" { said } else { said.or(by_reason) }
+}
+
+/// Why a node is not ready, in the kubelet's words.
+pub(crate) fn not_ready(message: &str) -> Option<Cause> {
+    read(Topic::Status, message, &[])?.cause
+}
+
+/// Why there is no load balancer, and how clearly that is said.
+pub(crate) fn balancer_failure(message: &str) -> (Cause, Said) {
+    let known = read(Topic::Service, message, &[]).and_then(|p| Some((p.cause?, Said::by(p))));
+    known.unwrap_or((Cause::LoadBalancerFailed, Said::Vaguely))
+}
+
+/// What the scheduler itself says keeps a pod from all nodes. What it says of preemption is another count of the same.
+pub(crate) fn scheduling_failure(message: &str) -> Option<&'static Phrase> {
+    let own = message.split("preemption:").next().unwrap_or(message);
+    read(Topic::Schedule, own, &[])
+}
+
+/// Whether the scheduler counts something with one of these causes among its reasons, and nothing that leaves only another
+/// reading, unless it is one of those `beside`; or says nothing at all. Where our own count differs it is right: it knows more, or we know it later.
+pub(crate) fn scheduler_agrees(message: &str, causes: &[Cause], beside: &[Cause]) -> bool {
+    let own = message.split("preemption:").next().unwrap_or(message);
+    let said = read_all(Topic::Schedule, own);
+    let one = |p: &&Phrase| p.cause.is_some_and(|c| causes.contains(&c));
+    let fits = |p: &&Phrase| one(p) || p.cause.is_some_and(|c| beside.contains(&c));
+    let other = said.iter().any(|p| p.weight == Weight::Strong && !fits(p));
+    own.trim().is_empty() || !other && said.iter().any(one)
 }
 
 /// Whether a probe had its connection and waited for an answer in vain.
 pub(crate) fn probe_waited(message: &str) -> bool {
-    let text = words(message);
-    text.contains("probe failed")
-        && any(&text, &["awaiting headers", "deadline exceeded", "read: connection timed out"])
-        && !any(&text, &["dial tcp", "connection refused", "no route to host"])
+    const WAITED: &[&str] = &["awaiting headers", "deadline exceeded", "read: connection timed out"];
+    const NEVER_THERE: &[&str] = &["dial tcp", "connection refused", "no route to host"];
+    let text = nameless(message, &[]);
+    let any = |all: &[&str]| all.iter().any(|words| says(&text, words));
+    says(&text, "probe failed") && any(WAITED) && !any(NEVER_THERE)
 }
 
-/// Why a claim is not bound, by the text of its own event. `None` when it only waits.
+/// Whether a kubelet could not even open a connection to a pod of its own node, where nobody refused it: its packets
+/// found no way, or no answer.
+pub(crate) fn probe_lost(message: &str) -> bool {
+    const LOST: &[&str] = &["i/o timeout", "no route to host", "network is unreachable", "invalid argument"];
+    let text = nameless(message, &[]);
+    says(&text, "probe failed") && says(&text, "dial tcp") && LOST.iter().any(|words| says(&text, words))
+}
+
+/// Why a claim is not bound, or does not grow, by the text of its own event. `None` when it only waits.
 pub(crate) fn claim_failure(reason: &str, message: &str) -> Option<Cause> {
-    let text = words(message);
-    match reason {
-        "ProvisioningFailed" if text.contains("not found") && text.contains("storageclass") => {
-            Some(Cause::ClaimOrClassMissing)
-        }
-        "ProvisioningFailed" | "VolumeFailedDelete" => Some(Cause::ProvisioningFailed),
-        "FailedBinding" => Some(Cause::ClaimOrClassMissing),
-        "VolumeMismatch" => Some(Cause::ProvisioningFailed),
-        _ => None,
-    }
+    let default = match reason {
+        "ProvisioningFailed" | "VolumeFailedDelete" | "VolumeMismatch" => Cause::ProvisioningFailed,
+        "FailedBinding" => Cause::ClaimOrClassMissing,
+        "VolumeResizeFailed" | "FileSystemResizeFailed" => Cause::ResizeFailed,
+        _ => return None,
+    };
+    let of_growth = default == Cause::ResizeFailed;
+    let said = read(Topic::Claim, message, &[]).and_then(|p| p.cause);
+    // Who speaks of making a volume in an event about growing one speaks of another.
+    Some(
+        said.filter(|c| {
+            (*c != Cause::ProvisioningFailed || !of_growth) && (*c != Cause::ResizeFailed || of_growth)
+        })
+        .unwrap_or(default),
+    )
+}
+
+fn says_any(message: &str, words: &[&str]) -> bool {
+    let text = nameless(message, &[]);
+    words.iter().any(|w| says(&text, w))
 }
 
 /// Whether the scheduler counts a volume's node affinity among its reasons.
 pub(crate) fn says_volume_elsewhere(message: &str) -> bool {
-    any(
-        &words(message),
+    says_any(
+        message,
         &["persistentvolume's node affinity", "volume node affinity conflict", "no available volume zone"],
     )
 }
 
 /// Whether the scheduler counts missing resources among its reasons.
 pub(crate) fn says_insufficient(message: &str) -> bool {
-    any(&words(message), &["insufficient ", "too many pods"])
+    says_any(message, &["insufficient", "too many pods"])
 }
 
 /// Whether the scheduler counts something among its reasons that only other pods or ports explain.
 pub(crate) fn says_peers(message: &str) -> bool {
-    any(
-        &words(message),
+    says_any(
+        message,
         &["anti-affinity", "pod affinity", "topology spread", "free ports for the requested pod ports"],
     )
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use Cause::*;
-
-    #[test]
-    fn pull_texts_are_told_apart() {
-        let unexpected = "failed to pull and unpack image \"r:5000/a/b:1\": failed to resolve reference \
-                          \"r:5000/a/b:1\": unexpected status from HEAD request to https://r:5000/v2/a/b/manifests/1: ";
-        let cases = [
-            (format!("{unexpected}401 Unauthorized"), Some(PullUnauthorized)),
-            (format!("{unexpected}403 Forbidden"), Some(PullUnauthorized)),
-            (format!("{unexpected}503 Service Unavailable"), Some(RegistryUnreachable)),
-            (
-                "rpc error: code = NotFound desc = failed to pull and unpack image \"r/a:1\": failed to resolve \
-                 image: r/a:1: not found"
-                    .into(),
-                Some(ImageNotFound),
-            ),
-            (
-                "failed to do request: Head \"https://r:5000/v2/\": dial tcp 10.0.0.1:5000: connect: connection \
-                 refused"
-                    .into(),
-                Some(RegistryUnreachable),
-            ),
-            (
-                "failed to authorize: failed to fetch oauth token: Post \"https://r/token\": dial tcp: lookup r: no \
-                 such host"
-                    .into(),
-                Some(RegistryUnreachable),
-            ),
-            ("pull access denied, repository does not exist or may require authorization".into(), Some(PullUnauthorized)),
-            ("Back-off pulling image \"r/401/unauthorized:not-found\"".into(), None),
-        ];
-        for (text, cause) in cases {
-            assert_eq!(pull_failure("ErrImagePull", &text, "r:5000/a/b:1"), cause, "{text}");
-        }
-        assert_eq!(pull_failure("ErrImageNeverPull", "", ""), Some(ImageNotFound));
-        assert_eq!(pull_failure("InvalidImageName", "", ""), Some(BadConfiguration));
-    }
-
-    #[test]
-    fn a_name_that_speaks_of_failure_does_not() {
-        let text = "failed to resolve image: unauthorized-401/dial-tcp:timeout: not found";
-        assert_eq!(
-            pull_failure("ErrImagePull", text, "unauthorized-401/dial-tcp:timeout"),
-            Some(ImageNotFound)
-        );
-    }
-
-    #[test]
-    fn creation_texts_are_told_apart() {
-        let cases = [
-            (
-                "pods \"a-1\" is forbidden: exceeded quota: q, requested: cpu=1, used: cpu=1, limited: cpu=1",
-                Some(QuotaExceeded),
-            ),
-            ("pods \"a\" is forbidden: failed quota: q: must specify limits.cpu", Some(QuotaExceeded)),
-            (
-                "pods \"a\" is forbidden: violates PodSecurity \"restricted:latest\": runAsNonRoot != true",
-                Some(BadConfiguration),
-            ),
-            (
-                "Internal error occurred: failed calling webhook \"w.example.com\": failed to call webhook: Post \"https://w.n.svc:443/?timeout=10s\": service \"w\" not found",
-                Some(WebhookBlocked),
-            ),
-            ("error looking up service account n/a: serviceaccount \"a\" not found", Some(BadConfiguration)),
-            (
-                "pods \"a\" is forbidden: unable to create new content in namespace n because it is being terminated",
-                None,
-            ),
-            ("the server was unable to return a response in the time allotted", None),
-        ];
-        for (text, cause) in cases {
-            assert_eq!(create_failure(text), cause, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_probe_that_waits_is_not_one_that_is_refused() {
-        let failed =
-            |why: &str| probe_waited(&format!("Liveness probe failed: Get \"http://10.0.0.1:80/\": {why}"));
-        assert!(failed("context deadline exceeded (Client.Timeout exceeded while awaiting headers)"));
-        assert!(!failed("dial tcp 10.0.0.1:80: connect: connection refused"));
-        assert!(!failed(
-            "dial tcp 10.0.0.1:80: i/o timeout (Client.Timeout exceeded while awaiting headers)"
-        ));
-        assert!(!probe_waited("Readiness probe failed: HTTP probe failed with statuscode: 503"));
-    }
-
-    #[test]
-    fn mount_texts_are_told_apart() {
-        assert_eq!(
-            mount_failure("MountVolume.SetUp failed for volume \"c\" : configmap \"c\" not found"),
-            Some(BadConfiguration)
-        );
-        for held in [
-            "Waiting for detach for volume \"pvc-1\" Volume is already exclusively attached to one node and can't be attached to another",
-            "Multi-Attach error for volume \"pvc-1\" Volume is already used by pod(s) configmap-secret-0",
-        ] {
-            assert_eq!(mount_failure(held), Some(AttachOrMountFailed), "{held}");
-        }
-        assert_eq!(
-            mount_failure(
-                "MountVolume.SetUp failed for volume \"kube-api-access\" : object \"n\"/\"kube-root-ca.crt\" not registered"
-            ),
-            None
-        );
-        assert_eq!(
-            mount_failure(
-                "Multi-Attach error for volume \"pvc-1\" Volume is already exclusively attached to one node and can't be attached to another"
-            ),
-            Some(AttachOrMountFailed)
-        );
-    }
-}
+mod tests;

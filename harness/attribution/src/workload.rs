@@ -1,50 +1,96 @@
 //! Workload: the application itself is to blame, or what was written about it.
 
+mod services;
+
 use crate::{
-    cloud,
+    cloud, clues,
+    compute::CNI,
     crash::{Crash, crashes},
-    finding::{Finding, Findings, PROVEN, excerpt, pod_subject},
-    identity, text,
-    world::{Seen, World, age, selector_fact, waiting_fact},
+    finding::{Finding, Findings, PROVEN, excerpt, node_subject, pod_subject},
+    identity,
+    text::{self, Said},
+    world::{Fact, Seen, SeenEvent, World, age},
 };
-use loopdrill_model::{Cause, Source, Subject, Timestamp, signal::*};
-use std::collections::BTreeMap;
+use loopdrill_model::{Cause, Loop, Source, Subject, Timestamp, metrics, signal::*};
 
 pub(crate) fn look(world: &World, found: &mut Findings<'_>) {
     bad_configuration(world, found);
     exits(world, found);
     unready(world, found);
     slow_backends(world, found);
-    empty_services(world, found);
+    services::empty(world, found);
 }
 
 fn bad_configuration(world: &World, found: &mut Findings<'_>) {
-    for pod in world.pods.iter().filter(|p| !p.deleting) {
+    for pod in world.unwell_pods().filter(|p| !p.deleting) {
         for c in &pod.containers {
             let ContainerState::Waiting { reason, message } = &c.state else { continue };
-            let since = pod.since(&waiting_fact(&c.name, reason));
-            if is_configuration(reason) && found.lasts(since, PROVEN) {
-                let finding =
-                    Finding::new(Cause::BadConfiguration, 0.94, since).about([pod_subject(pod)]).proven_by(
-                        format!("container {} {reason}", c.name),
-                        excerpt(message),
-                        pod.at,
-                        &Source::api("pods"),
-                    );
-                found.add(format!("{}/configuration", pod.namespace), finding);
+            if is_configuration(reason) {
+                uncreated(world, pod, c, (reason, message), found);
             }
         }
     }
     for crash in crashes(world).iter().filter(|c| c.never_ran()) {
-        let finding = Finding::new(Cause::BadConfiguration, 0.92, crash.since)
-            .about([pod_subject(crash.pod)])
-            .proven_by(
-                format!("container {} could not be started", crash.container.name),
-                crash.describe(),
-                crash.ended_at,
-                &Source::api("pods"),
-            );
-        found.add(format!("{}/configuration", crash.pod.namespace), finding);
+        unstarted(world, crash, found);
+    }
+}
+
+/// A container that could not be started. Its end has a reason without words; the kubelet's event has them.
+fn unstarted(world: &World, crash: &Crash<'_>, found: &mut Findings<'_>) {
+    let (pod, name) = (crash.pod, &crash.container.name);
+    let told = world
+        .events
+        .about(&pod.uid)
+        .filter(|e| e.reason == "Failed" && age(world.event_last(e), crash.ended_at).abs() < AT_ITS_END)
+        .map(|e| (text::container_failure(&e.message), e))
+        .filter(|((_, said), _)| *said == Said::Clearly)
+        .max_by_key(|(_, e)| (world.event_last(e), e.at));
+    let cause = told.as_ref().map_or(Cause::BadConfiguration, |((cause, _), _)| *cause);
+    let mut finding = Finding::new(cause, 0.92, crash.since).about([pod_subject(pod)]).proven_by(
+        format!("container {name} could not be started"),
+        crash.describe(),
+        crash.ended_at,
+        &Source::api("pods"),
+    );
+    if let Some((_, e)) = told {
+        finding = finding.proven_by("Failed", excerpt(&e.message), e.at, &Source::api("events"));
+    }
+    match pod.node.as_deref().filter(|_| cause.control_loop() == Loop::Compute) {
+        Some(node) => found.add(format!("node/{node}"), finding.about([node_subject(node)])),
+        None => found.add(format!("{}/configuration", pod.namespace), finding),
+    }
+}
+
+/// Seconds around a container's end within which what a kubelet tells is about it.
+const AT_ITS_END: f64 = 120.0;
+
+/// A container that cannot be made: by what is written about it, where the text does not blame its node or a volume.
+fn uncreated(
+    world: &World,
+    pod: &Seen<Pod>,
+    c: &Container,
+    (reason, message): (&str, &str),
+    found: &mut Findings<'_>,
+) {
+    let since = world.since(pod, &Fact::waits(&c.name, reason));
+    let (cause, said) = text::container_failure(message);
+    let own = cause == Cause::BadConfiguration;
+    // A runtime that is busy is so for a while.
+    let patience = if own { PROVEN } else { UNSURE };
+    let patience = if said == Said::InPassing { WARM_UP } else { patience };
+    if !found.lasts(since, patience) {
+        return;
+    }
+    let confidence = if said == Said::InPassing { 0.75 } else { 0.94 };
+    let finding = Finding::new(cause, confidence, since).about([pod_subject(pod)]).proven_by(
+        format!("container {} {reason}", c.name),
+        excerpt(message),
+        pod.at,
+        &Source::api("pods"),
+    );
+    match pod.node.as_deref().filter(|_| cause.control_loop() == Loop::Compute) {
+        Some(node) => found.add(format!("node/{node}"), finding.about([node_subject(node)])),
+        None => found.add(format!("{}/configuration", pod.namespace), finding),
     }
 }
 
@@ -64,7 +110,9 @@ fn exits(world: &World, found: &mut Findings<'_>) {
         }
         let probe = killed_by_probe(world, &crash);
         let patience = if probe.is_some() || stands_alone(world, &crash) { PROVEN } else { UNSURE };
-        if !found.lasts(crash.loops_since, patience) {
+        // Whom we have just found so has not been listened to yet: its last words may name another.
+        let unheard = crash.loops_since < crash.pod.first_at && !found.lasts(crash.pod.first_at, LISTENING);
+        if unheard || !found.lasts(crash.loops_since, patience) {
             continue;
         }
         let (cause, confidence) = match (&probe, crash.end.exit_code, crash.container.has_liveness_probe) {
@@ -79,19 +127,30 @@ fn exits(world: &World, found: &mut Findings<'_>) {
         if let Some((words, at)) = probe {
             finding = finding.proven_by("Unhealthy", words, at, &Source::api("events"));
         }
-        let signal = format!("container {} terminated", crash.container.name);
-        finding = finding.proven_by(signal, crash.describe(), crash.ended_at, &Source::api("pods"));
-        found.add(format!("{}/exits", crash.pod.namespace), finding);
+        finding = crash.prove(finding);
+        let last_words = clues::last_words(world, &crash);
+        finding.said_why = last_words.is_some_and(|said| said.clue.kind.is_of_its_own_machine());
+        finding.evidence.extend(last_words.map(clues::evidence));
+        // What something else explains must not be mixed with what nothing does: it becomes a step of that.
+        let group = match clues::explains(world, &crash) {
+            true => format!("{}/explained", crash.pod.uid),
+            false => format!("{}/exits", crash.pod.namespace),
+        };
+        found.add(group, finding);
     }
 }
 
-/// Seconds that whoever else may be to blame for a crash loop gets to show it.
+/// Seconds that reading a container's last words takes, and having them confirmed.
+const LISTENING: f64 = 3.0;
+
+/// Seconds for which a crash loop is not yet blamed on the application: evidence of another cause may still arrive.
 const UNSURE: f64 = 5.0;
 
-/// Nobody else can still turn out to be to blame: it has no token, or the API server has told since then whether it
-/// refused one; it has no cloud, or that was asked since then and lets it in.
+/// Whether no evidence of another cause can still arrive. Without a token, or once the API server has told since then
+/// whether it refused one, it is not the token; without a cloud, or once the cloud was asked since then and let the
+/// account in, it is not the cloud.
 fn stands_alone(world: &World, crash: &Crash<'_>) -> bool {
-    let mut told = world.telemetry.metric("authentication_attempts").filter_map(|(_, series)| series.last());
+    let mut told = world.telemetry.metric(&metrics::AUTHENTICATIONS).filter_map(|(_, series)| series.last());
     let (pod, since) = (crash.pod, crash.loops_since);
     match pod.cloud {
         Some(_) => cloud::clears(world, pod, since),
@@ -100,17 +159,31 @@ fn stands_alone(world: &World, crash: &Crash<'_>) -> bool {
 }
 
 /// It ended more than once; or it failed for good, alone or with others of its Job.
-fn repeats(world: &World, crash: &Crash<'_>) -> bool {
+pub(crate) fn repeats(world: &World, crash: &Crash<'_>) -> bool {
     if crash.pod.phase == "Failed" {
+        if world.age(crash.ended_at) > HISTORY
+            || crash.pod.owner.as_ref().is_some_and(|o| is_done(world, crash.pod, o))
+        {
+            return false;
+        }
         return match &crash.pod.owner {
             None => crash.end.exit_code != 0 && !crash.killed(),
             Some(owner) => {
-                let failed = |p: &&Seen<Pod>| p.phase == "Failed" && p.owner.as_ref() == Some(owner);
-                crash.end.exit_code != 0 && world.pods.iter().filter(failed).count() >= 2
+                let failed = |p: &&Seen<Pod>| p.phase == "Failed";
+                crash.end.exit_code != 0 && world.pods_of(owner).filter(failed).nth(1).is_some()
             }
         };
     }
     crash.deaths >= 2
+}
+
+/// Seconds after which a pod that failed for good is history.
+const HISTORY: f64 = 3600.0;
+
+/// Whether the Job has what it wanted, whatever failed on the way.
+fn is_done(world: &World, pod: &Pod, owner: &Subject) -> bool {
+    let job = Some(owner).filter(|o| o.kind == "Job").and_then(|o| world.controller_of(pod, o));
+    job.is_some_and(|c| c.desired == 0 && !c.troubles.iter().any(|(kind, ..)| kind.starts_with("Fail")))
 }
 
 /// The kubelet says that a liveness or startup probe failed shortly before.
@@ -121,83 +194,132 @@ fn killed_by_probe(world: &World, crash: &Crash<'_>) -> Option<(String, Timestam
     };
     let events = world.events.about(&crash.pod.uid);
     let told = events.filter(|e| matches!(e.reason.as_str(), "Unhealthy" | "Killing") && says(&e.message));
-    let fresh = told.filter(|e| world.age(e.last_at.map_or(e.at, |t| world.local(t))) < 120.0);
-    fresh.max_by_key(|e| e.at).map(|e| (excerpt(&e.message), e.at))
+    let at_its_end = |e: &SeenEvent| age(world.event_last(e), crash.ended_at).abs() < AT_ITS_END;
+    let fresh = told.filter(|e| world.is_recent(e, AT_ITS_END) || at_its_end(e));
+    fresh.max_by_key(|e| (world.event_last(e), e.at)).map(|e| (excerpt(&e.message), e.at))
 }
 
 /// Seconds that a container may take from its start until it is ready.
 const WARM_UP: f64 = 40.0;
 
-/// Containers that run, and whose readiness probe fails for long.
-fn unready(world: &World, found: &mut Findings<'_>) {
+/// Containers that run for a while, and that are still not ready.
+pub(crate) fn unready_containers(world: &World) -> Vec<(&Seen<Pod>, &Container)> {
     let unready = |p: &&Seen<Pod>| !p.deleting && p.phase == "Running" && !p.ready;
     // A node that comes back takes its time to say that its pods are well.
     let settled = |p: &&Seen<Pod>| {
         p.node.as_deref().is_some_and(|n| world.ready_for(n) > WARM_UP) && !world.is_control_plane(p)
     };
-    for pod in world.pods.iter().filter(unready).filter(settled) {
-        for c in pod.containers.iter().filter(|c| !c.init && !c.ready && c.has_readiness_probe) {
-            let ContainerState::Running { since: started } = &c.state else { continue };
-            let running = started.map_or_else(|| world.age(pod.first_at), |t| world.api_age(t));
-            let since = pod.since("unready");
-            if running < WARM_UP || !found.lasts(since, 10.0) {
-                continue;
-            }
-            let told = world
-                .events
-                .about(&pod.uid)
-                .filter(|e| e.reason == "Unhealthy" && e.message.to_lowercase().contains("readiness probe"))
-                .max_by_key(|e| e.at);
-            let mut finding =
-                Finding::new(Cause::ProbeFailing, if told.is_some() { 0.85 } else { 0.6 }, since)
-                    .about([pod_subject(pod)])
-                    .proven_by(
-                        format!("container {} runs and is not ready", c.name),
-                        format!("for {:.0} s", world.age(since)),
-                        pod.at,
-                        &Source::api("pods"),
-                    );
-            // That is no answer in time rather than a wrong one.
-            if told.is_some_and(|e| text::probe_waited(&e.message)) {
-                continue;
-            }
-            if let Some(e) = told {
-                finding = finding.proven_by("Unhealthy", excerpt(&e.message), e.at, &Source::api("events"));
-            }
-            found.add(format!("{}/readiness", pod.namespace), finding);
+    let warm = |pod: &Seen<Pod>, c: &Container| match &c.state {
+        ContainerState::Running { since } => {
+            since.map_or_else(|| world.age(pod.first_at), |t| world.api_age(t)) >= WARM_UP
+        }
+        _ => false,
+    };
+    let pods = world.unwell_pods().filter(unready).filter(settled);
+    let containers = pods.flat_map(|p| p.containers.iter().map(move |c| (p, c)));
+    containers.filter(|(p, c)| !c.init && !c.ready && c.has_readiness_probe && warm(p, c)).collect()
+}
+
+/// Containers that run, and whose readiness probe fails for long.
+fn unready(world: &World, found: &mut Findings<'_>) {
+    for (pod, c) in unready_containers(world) {
+        let since = world.since(pod, &Fact::Unready);
+        let ContainerState::Running { since: started } = &c.state else { continue };
+        let running = started.map_or_else(|| world.age(pod.first_at), |t| world.api_age(t));
+        // Whom nobody watched may just be slow to start.
+        let grown_up = since >= pod.first_at || running >= STUCK;
+        if grown_up && found.lasts(since, 10.0) {
+            unready_container(world, pod, c, since, found);
         }
     }
+}
+
+/// Seconds after which a pod that does not answer its probes is stuck, whether or not somebody asks it anything.
+const STUCK: f64 = 120.0;
+
+fn unready_container(
+    world: &World,
+    pod: &Seen<Pod>,
+    c: &Container,
+    since: Timestamp,
+    found: &mut Findings<'_>,
+) {
+    let told = world
+        .events
+        .about(&pod.uid)
+        .filter(|e| e.reason == "Unhealthy" && e.message.to_lowercase().contains("readiness probe"))
+        .max_by_key(|e| (world.event_last(e), e.at));
+    let waited = told.is_some_and(|e| text::probe_waited(&e.message));
+    // That is no answer in time rather than a wrong one.
+    if waited && (serves(world, pod) || !found.lasts(since, STUCK)) {
+        return;
+    }
+    // A kubelet that cannot reach a pod of its own node is no application's fault, where that lasts.
+    let lost =
+        told.filter(|e| text::probe_lost(&e.message) && e.count >= UNANSWERED && world.age(since) > STUCK);
+    let (cause, confidence) = match (lost, told) {
+        (Some(_), _) => (Cause::CniFailed, 0.6),
+        (None, Some(_)) if waited => (Cause::ProbeFailing, 0.6),
+        (None, Some(_)) => (Cause::ProbeFailing, 0.85),
+        (None, None) => (Cause::ProbeFailing, 0.6),
+    };
+    let mut finding = Finding::new(cause, confidence, since).about([pod_subject(pod)]).proven_by(
+        format!("container {} runs and is not ready", c.name),
+        format!("for {:.0} s", world.age(since)),
+        pod.at,
+        &Source::api("pods"),
+    );
+    if let Some(e) = told {
+        finding = finding.proven_by("Unhealthy", excerpt(&e.message), e.at, &Source::api("events"));
+    }
+    match pod.node.as_deref().filter(|_| lost.is_some()) {
+        Some(node) => found.add(CNI, finding.about([node_subject(node)])),
+        None if clues::explains_unready(world, pod, c) => {
+            found.add(format!("{}/explained", pod.uid), finding)
+        }
+        None => found.add(format!("{}/readiness", pod.namespace), finding),
+    }
+}
+
+/// Whether a Service sends requests to the pod.
+fn serves(world: &World, pod: &Pod) -> bool {
+    world.services_of(pod).next().is_some()
 }
 
 /// Probes without an answer that are more than a hiccup.
 const UNANSWERED: u32 = 3;
 
+/// Seconds within which a kubelet tells again of a probe that goes on failing: of many it tells every five minutes.
+const PROBE_NEWS: f64 = 330.0;
+
+/// Whether a kubelet that tells seldom has told of it for long.
+fn goes_on(world: &World, event: &SeenEvent) -> bool {
+    world.is_recent(event, PROBE_NEWS) && world.age(world.event_began(event)) > STUCK
+}
+
 /// Containers that run and accept connections, and do not answer their own kubelet in time: there is no network
 /// between the two that could be to blame. Only those count that a Service sends requests to.
 fn slow_backends(world: &World, found: &mut Findings<'_>) {
-    let serves = |pod: &Pod| {
-        let selects = |s: &Seen<Service>| {
-            s.namespace == pod.namespace
-                && !s.selector.is_empty()
-                && s.selector.iter().all(|(k, v)| pod.labels.get(k) == Some(v))
-        };
-        world.services.iter().any(selects)
-    };
     let running = |p: &&Seen<Pod>| {
         !p.deleting
             && p.phase == "Running"
             && !world.is_control_plane(p)
             && p.node.as_deref().is_some_and(|n| world.ready_for(n) > WARM_UP)
     };
-    for pod in world.pods.iter().filter(running).filter(|p| serves(p)) {
+    for pod in world.pods_told_of("Unhealthy").filter(running) {
         let waited = world.events.about(&pod.uid).filter(|e| {
             e.reason == "Unhealthy"
                 && text::probe_waited(&e.message)
-                && world.age(e.last_at.map_or(e.at, |t| world.local(t))) < 15.0
+                && (world.is_recent(e, 15.0) || !pod.ready && goes_on(world, e))
         });
         let Some(event) = waited.max_by_key(|e| (e.count, e.at)) else { continue };
         // A hiccup ends by itself.
-        let Some(since) = event.counted_to(UNANSWERED).filter(|t| found.lasts(*t, 0.4)) else { continue };
+        let Some(since) = world.counted_to(event, UNANSWERED).filter(|_| serves(world, pod)) else {
+            continue;
+        };
+        if !found.lasts(since, 0.4) {
+            continue;
+        }
         let source = Source::api("events");
         let finding = Finding::new(Cause::BackendSlow, 0.85, since)
             .about([pod_subject(pod)])
@@ -206,66 +328,4 @@ fn slow_backends(world: &World, found: &mut Findings<'_>) {
             .proven_by("probes without an answer", format!("{} of them", event.count), event.at, &source);
         found.add(format!("{}/slow", pod.namespace), finding);
     }
-}
-
-/// Seconds for which a Service may be without endpoints while it or its pods are being replaced.
-const EMPTY: f64 = 12.0;
-/// Seconds between a change of a Service's selector and the endpoints that it costs.
-const AT_ONCE: f64 = 3.0;
-
-/// Services whose selector no pod matches, although pods run beside them and no controller is idle or
-/// still at work.
-fn empty_services(world: &World, found: &mut Findings<'_>) {
-    if !world.listed(&["pods", "services", "endpointslices"]) {
-        return;
-    }
-    for service in world.services.iter().filter(|s| !s.selector.is_empty()) {
-        let key = (service.namespace.clone(), service.name.clone());
-        let Some(endpoints) = world.endpoints.get(&key).filter(|e| e.value.ready + e.value.not_ready == 0)
-        else {
-            continue;
-        };
-        let beside = |p: &&Seen<Pod>| p.namespace == service.namespace && p.phase == "Running" && !p.deleting;
-        let matches = |p: &Seen<Pod>| service.selector.iter().all(|(k, v)| p.labels.get(k) == Some(v));
-        // Scaled to zero, or its pods are still to come.
-        let idle = world.controllers.iter().any(|c| {
-            c.namespace == service.namespace
-                && c.kind != "Job"
-                && (c.ready < c.desired || c.desired == 0 && c.owner.is_none())
-        });
-        let mut pods = world.pods.iter().filter(beside).peekable();
-        if idle || pods.peek().is_none() || pods.any(matches) {
-            continue;
-        }
-        let since = endpoints.since.max(service.first_at);
-        // Pods come and go by themselves; a selector is changed by somebody, and the pods that it left still run.
-        let changed_at = service.since(&selector_fact(service));
-        let turned_away = changed_at > service.first_at && age(since, changed_at).abs() < AT_ONCE;
-        if !found.lasts(since, if turned_away { PROVEN } else { EMPTY }) {
-            continue;
-        }
-        let finding = Finding::new(Cause::NoReadyEndpoints, if turned_away { 0.9 } else { 0.6 }, since)
-            .about([Subject::new("Service", &service.namespace, &service.name)])
-            .proven_by(
-                "endpoints",
-                "none, and no pod matches the selector",
-                endpoints.at,
-                &Source::api("endpointslices"),
-            );
-        let finding = match turned_away {
-            true => finding.proven_by(
-                "selector changed",
-                words(&service.selector),
-                changed_at,
-                &Source::api("services"),
-            ),
-            false => finding,
-        };
-        found.add(format!("{}/{}", service.namespace, service.name), finding);
-    }
-}
-
-/// `a=b,c=d`, as `kubectl get --selector` takes it.
-fn words(selector: &BTreeMap<String, String>) -> String {
-    selector.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(",")
 }

@@ -1,6 +1,6 @@
 //! What is asked of the cloud: one table, from which the calls and the least-privilege policy both come.
 
-use loopdrill_target::aws::AwsTarget;
+use loopdrill_cluster::aws::AwsTarget;
 use serde_json::{Value, json};
 use std::fmt;
 

@@ -13,7 +13,7 @@ use aws_smithy_http_client::{
     tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use loopdrill_target::aws::AwsTarget;
+use loopdrill_cluster::{aws::AwsTarget, with_causes};
 use std::time::Duration;
 
 /// Attempts at one call. Throttling is retried with a pause that grows from a fifth of a second to ten.
@@ -97,24 +97,13 @@ pub(crate) async fn with_credentials(target: &AwsTarget) -> Result<SdkConfig, Cl
     let none = |why: String| CloudError::NoCredentials { place: target.place(), why };
     let provider = config.credentials_provider().ok_or_else(|| none("there is no provider".into()))?;
     let found = provider.provide_credentials().await;
-    found.map_err(|e| none(crate::error::short(&chain(&e))))?;
+    found.map_err(|e| none(crate::error::short(&with_causes(&e))))?;
     Ok(config)
 }
 
 /// The configuration of a target for calls that carry no signature.
 pub(crate) async fn unsigned(target: &AwsTarget) -> SdkConfig {
     of_target(target).no_credentials().load().await
-}
-
-/// An error with its causes.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::{Action, CloudError, Edit, RoleState, connect, error::answer};
 use aws_sdk_iam::Client;
-use loopdrill_target::aws::AwsTarget;
+use loopdrill_cluster::aws::AwsTarget;
 use percent_encoding::percent_decode_str;
 use std::fmt;
 

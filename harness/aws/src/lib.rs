@@ -1,4 +1,4 @@
-//! The one door to a cloud's IAM: what is asked there, as whom, and what that needs.
+//! The one way to a cloud's IAM: what is asked there, as whom, and what that needs.
 //!
 //! Faults change roles through [`Iam`], observers read them through it, victims get their session through
 //! [`Workload`]. AWS and a lab differ by the target file alone.
@@ -30,5 +30,5 @@ pub use action::{Action, policy};
 pub use error::CloudError;
 pub use iam::Iam;
 pub use role::{Edit, Part, RoleState, excerpt};
-pub use session::{Answer, Door, PROBE, Session};
+pub use session::{PROBE, Session, WebIdentityClient};
 pub use workload::{CLOCK_AHEAD, Workload};

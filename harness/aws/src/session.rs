@@ -3,37 +3,21 @@
 use crate::{Action, CloudError, connect, error::answer};
 use aws_config::SdkConfig;
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
-use loopdrill_target::aws::AwsTarget;
+use loopdrill_cluster::aws::AwsTarget;
+use loopdrill_model::signal::CloudWord;
 use std::{fmt, time::SystemTime};
 
 /// The object that victims live from, in the target's bucket.
 pub const PROBE: &str = "probe";
 
-/// What the cloud said to a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
-    /// It gave a session, and the session may do its work.
-    Accepted,
-    /// The role does not trust this token's account, or may not do the work.
-    Denied,
-    /// The token is expired, malformed or for another audience.
-    BadToken,
-    /// It was too busy to say.
-    Throttled,
-    /// Nobody answered.
-    Silent,
-    /// Something else.
-    Unclear,
-}
-
-impl From<&CloudError> for Answer {
+impl From<&CloudError> for CloudWord {
     fn from(error: &CloudError) -> Self {
         match error {
-            CloudError::Denied { .. } => Answer::Denied,
-            CloudError::Token { .. } => Answer::BadToken,
-            CloudError::Throttled { .. } => Answer::Throttled,
-            CloudError::Unreachable { .. } => Answer::Silent,
-            _ => Answer::Unclear,
+            CloudError::Denied { .. } => CloudWord::Denied,
+            CloudError::Token { .. } => CloudWord::BadToken,
+            CloudError::Throttled { .. } => CloudWord::Throttled,
+            CloudError::Unreachable { .. } => CloudWord::Silent,
+            _ => CloudWord::Unclear,
         }
     }
 }
@@ -63,20 +47,20 @@ impl fmt::Debug for Session {
 
 /// What workloads ask of the cloud, with nothing but a ServiceAccount's token.
 #[derive(Clone)]
-pub struct Door {
+pub struct WebIdentityClient {
     pub(crate) config: SdkConfig,
     pub(crate) place: String,
     pub(crate) path_style: bool,
 }
 
-impl fmt::Debug for Door {
+impl fmt::Debug for WebIdentityClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Door").field("place", &self.place).finish_non_exhaustive()
+        f.debug_struct("WebIdentityClient").field("place", &self.place).finish_non_exhaustive()
     }
 }
 
-impl Door {
-    /// The door of a target.
+impl WebIdentityClient {
+    /// The client of a target.
     pub async fn of(target: &AwsTarget) -> Self {
         let config = connect::unsigned(target).await;
         Self { config, place: target.place(), path_style: target.endpoint_url.is_some() }

@@ -6,11 +6,12 @@
 use crate::{
     CloudError, connect,
     error::short,
-    session::{Door, Session},
+    session::{Session, WebIdentityClient},
 };
 use aws_config::retry::RetryConfig;
 use aws_credential_types::{Credentials, provider::ProvideCredentials as _};
 use aws_smithy_async::time::TimeSource;
+use loopdrill_cluster::with_causes;
 use serde::{Deserialize, Serialize};
 use std::{
     fs,
@@ -48,7 +49,7 @@ struct Identity {
 /// See the module.
 #[derive(Debug)]
 pub struct Workload {
-    door: Door,
+    client: WebIdentityClient,
     identity: Option<Identity>,
     /// Where the session outlives the process, as command-line tools keep it.
     cache: Option<PathBuf>,
@@ -83,8 +84,8 @@ impl Workload {
         };
         let place =
             endpoint.clone().unwrap_or_else(|| format!("AWS {}", var("AWS_REGION").unwrap_or_default()));
-        let door = Door { config: loader.load().await, place, path_style: endpoint.is_some() };
-        Self { door, identity, cache, session: None }
+        let client = WebIdentityClient { config: loader.load().await, place, path_style: endpoint.is_some() };
+        Self { client, identity, cache, session: None }
     }
 
     /// Reads an object once, with a session that still lasts.
@@ -93,7 +94,7 @@ impl Workload {
     /// [`CloudError`]; after a refusal the session in memory is given up, the one on disk stays.
     pub async fn read(&mut self, bucket: &str, key: &str) -> Result<(), CloudError> {
         let session = self.session().await?;
-        self.door.read(&session, bucket, key).await.inspect_err(|_| self.session = None)
+        self.client.read(&session, bucket, key).await.inspect_err(|_| self.session = None)
     }
 
     async fn session(&mut self) -> Result<Session, CloudError> {
@@ -116,15 +117,15 @@ impl Workload {
     }
 
     async fn begin(&self) -> Result<Session, CloudError> {
-        let none = |why: String| CloudError::NoCredentials { place: self.door.place.clone(), why };
+        let none = |why: String| CloudError::NoCredentials { place: self.client.place.clone(), why };
         if let Some(identity) = &self.identity {
             let token = fs::read_to_string(&identity.token_file).map_err(|e| none(e.to_string()))?;
-            return self.door.begin(&identity.role_arn, &token).await;
+            return self.client.begin(&identity.role_arn, &token).await;
         }
         let provider =
-            self.door.config.credentials_provider().ok_or_else(|| none("there is no provider".into()))?;
+            self.client.config.credentials_provider().ok_or_else(|| none("there is no provider".into()))?;
         let found = provider.provide_credentials().await;
-        found.map(Session).map_err(|e| none(short(&connect::chain(&e))))
+        found.map(Session).map_err(|e| none(short(&with_causes(&e))))
     }
 }
 

@@ -85,7 +85,7 @@ fn node(at: usize) -> String {
     let labels: String = (0..15).map(|n| format!("\"label-{n}.example/key\": \"value-{n}\",")).collect();
     format!(
         r#"{{"metadata": {{"name": "node-{at}", "labels": {{{labels} "topology.kubernetes.io/zone": "z{}"}}}},
-        "status": {{"allocatable": {{"cpu": "15890m", "memory": "62Gi"}}, "images": [{}],
+        "status": {{"allocatable": {{"cpu": "15890m", "memory": "62Gi", "pods": "110"}}, "images": [{}],
         "conditions": [{{"type": "Ready", "status": "True"}}]}}}}"#,
         at % 3,
         vec![r#"{"names": ["registry.example/some/image:1"], "sizeBytes": 123456}"#; 50].join(",")

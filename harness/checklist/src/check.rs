@@ -1,83 +1,59 @@
 //! What a check is, and what it answers.
 
-use crate::snapshot::{Input, Snapshot};
+use crate::snapshot::{Input, Lines, Snapshot};
+use loopdrill_model::named;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The part of a cluster that a check is about: a control loop, or what watches all of them.
+named! {
+    /// The part of a cluster that a check is about: a control loop, or what watches all of them.
+    #[expect(missing_docs, reason = "the names are the loops'")]
+    pub enum Area {
+        Identity = "identity",
+        Compute = "compute",
+        Network = "network",
+        Storage = "storage",
+        ControlPlane = "control-plane",
+        Observability = "observability",
+    }
+}
+
+named! {
+    /// How much a failure of the check matters.
+    pub enum Severity {
+        /// It makes a bad day longer.
+        Low = "low",
+        /// It turns one failure into two.
+        Medium = "medium",
+        /// It turns a common failure into an outage.
+        High = "high",
+        /// It is an outage, or a leak, that waits for its day.
+        Critical = "critical",
+    }
+}
+
+/// A stage of the maturity ladder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "the names are the loops'")]
-pub enum Area {
-    Identity,
-    Compute,
-    Network,
-    Storage,
-    ControlPlane,
-    Observability,
+pub enum Stage {
+    /// Nodes are debugged by hand.
+    Reactive,
+    /// Dashboards and alerts.
+    Operational,
+    /// Guardrails.
+    Architectural,
+    /// Golden paths.
+    Platform,
 }
 
-impl Area {
-    /// All, in the order in which they are reported.
-    pub const ALL: [Area; 6] = [
-        Area::Identity,
-        Area::Compute,
-        Area::Network,
-        Area::Storage,
-        Area::ControlPlane,
-        Area::Observability,
-    ];
-
-    /// The name in reports and options.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Area::Identity => "identity",
-            Area::Compute => "compute",
-            Area::Network => "network",
-            Area::Storage => "storage",
-            Area::ControlPlane => "control-plane",
-            Area::Observability => "observability",
-        }
-    }
-}
-
-impl fmt::Display for Area {
+impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-/// How much a failure of the check matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Severity {
-    /// It makes a bad day longer.
-    Low,
-    /// It turns one failure into two.
-    Medium,
-    /// It turns a common failure into an outage.
-    High,
-    /// It is an outage, or a leak, that waits for its day.
-    Critical,
-}
-
-impl Severity {
-    /// The name in reports and options.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Severity::Low => "low",
-            Severity::Medium => "medium",
-            Severity::High => "high",
-            Severity::Critical => "critical",
-        }
-    }
-}
-
-impl fmt::Display for Severity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+        f.pad(match self {
+            Stage::Reactive => "Reactive",
+            Stage::Operational => "Operational",
+            Stage::Architectural => "Architectural",
+            Stage::Platform => "Platform",
+        })
     }
 }
 
@@ -104,6 +80,17 @@ pub enum Level {
     Warn,
     /// Wrong.
     Fail,
+}
+
+impl Level {
+    /// How a check with such a finding ends.
+    #[must_use]
+    pub const fn status(self) -> Status {
+        match self {
+            Level::Warn => Status::Warn,
+            Level::Fail => Status::Fail,
+        }
+    }
 }
 
 /// What a check found at one object.
@@ -164,6 +151,8 @@ pub struct Check {
     pub id: &'static str,
     /// When it passes, in one sentence.
     pub title: &'static str,
+    /// The stage of the maturity ladder for which it must hold.
+    pub stage: Stage,
     /// What it is about.
     pub area: Area,
     /// How much its failure matters.
@@ -182,42 +171,27 @@ pub struct Check {
     pub judge: fn(&Snapshot) -> Verdict,
 }
 
-/// How a check ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Status {
-    /// All is well.
-    Pass,
-    /// It could not be judged; the evidence says why.
-    Skip,
-    /// Worth knowing.
-    Warn,
-    /// Something is wrong.
-    Fail,
-}
-
-impl Status {
-    /// The name in reports.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Status::Pass => "pass",
-            Status::Skip => "skip",
-            Status::Warn => "warn",
-            Status::Fail => "fail",
-        }
-    }
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+named! {
+    /// How a check ended.
+    pub enum Status {
+        /// All is well.
+        Pass = "pass",
+        /// It could not be judged; the evidence says why.
+        Skip = "skip",
+        /// Worth knowing.
+        Warn = "warn",
+        /// Something is wrong.
+        Fail = "fail",
     }
 }
 
 /// One piece of evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
+    /// What it says about the object: `fail` and `warn` are findings, a `skip` is an accepted finding or the reason why
+    /// nothing was judged, a `pass` tells what was looked at.
+    #[serde(default = "unknown_status")]
+    pub status: Status,
     /// The object; empty for what is about the whole.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub object: String,
@@ -226,6 +200,27 @@ pub struct Evidence {
     /// The file that declares the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// The object's lines in that file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lines: Option<Lines>,
+}
+
+/// Results that were written before evidence had a status are not called findings.
+fn unknown_status() -> Status {
+    Status::Skip
+}
+
+impl Evidence {
+    /// Evidence about the whole.
+    pub(crate) fn about_all(status: Status, value: String) -> Self {
+        Self { status, object: String::new(), value, file: None, lines: None }
+    }
+
+    /// Whether something is wrong, or worth knowing.
+    #[must_use]
+    pub fn is_finding(&self) -> bool {
+        matches!(self.status, Status::Fail | Status::Warn)
+    }
 }
 
 /// A check's result, as reports have it.
@@ -242,22 +237,34 @@ pub struct CheckResult {
     pub severity: Severity,
     /// How it ended.
     pub status: Status,
-    /// What it rests on, most important first; a long list ends with how many more there are.
+    /// What it rests on, most important first; all of it.
     pub evidence: Vec<Evidence>,
     /// What to do about it.
     pub remedy: String,
     /// The canonical faults that its failure predicts.
     pub predicts: Vec<String>,
     /// Whether it was skipped for want of access, and not because there was nothing to judge.
-    #[serde(skip)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub blind: bool,
 }
 
 /// The content of `check --output json`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Results {
     /// One entry a check, in the order of the checklist.
     pub checks: Vec<CheckResult>,
+    /// What is to be said about exceptions: unknown checks, expired ones, and such as nothing needs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exceptions: Vec<Remark>,
+}
+
+/// Something that is wrong with an exception.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remark {
+    /// Where the exception is written: an object, or the configuration.
+    pub at: String,
+    /// What is wrong, and what to do.
+    pub text: String,
 }
 
 impl Results {
@@ -265,6 +272,11 @@ impl Results {
     #[must_use]
     pub fn count(&self, status: Status) -> usize {
         self.checks.iter().filter(|c| c.status == status).count()
+    }
+
+    /// The findings of all checks, with their check.
+    pub fn findings(&self) -> impl Iterator<Item = (&CheckResult, &Evidence)> {
+        self.checks.iter().flat_map(|c| c.evidence.iter().filter(|e| e.is_finding()).map(move |e| (c, e)))
     }
 
     /// The result of a check.

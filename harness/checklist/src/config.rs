@@ -6,7 +6,6 @@
 
 use crate::checks;
 use jiff::civil::Date;
-use loopdrill_model::Timestamp;
 use serde::Deserialize;
 
 /// The content of a configuration file.
@@ -106,17 +105,6 @@ impl Config {
         }
         Ok(config)
     }
-
-    /// Whether what `check` found at `object` is accepted at that time.
-    pub(crate) fn excepts(&self, check: &str, object: &str, at: Timestamp) -> bool {
-        self.exception(check, object, at).is_some()
-    }
-
-    /// The exception that accepts it.
-    pub(crate) fn exception(&self, check: &str, object: &str, at: Timestamp) -> Option<&Exception> {
-        let day = at.to_zoned(jiff::tz::TimeZone::UTC).date();
-        self.exceptions.iter().find(|e| e.check == check && e.expires >= day && e.is_about(object))
-    }
 }
 
 impl Exception {
@@ -134,7 +122,11 @@ impl Exception {
         Ok(())
     }
 
-    fn is_about(&self, object: &str) -> bool {
+    /// Whether it accepts what `check` found at `object`.
+    pub(crate) fn covers(&self, check: &str, object: &str) -> bool {
+        if self.check != check {
+            return false;
+        }
         match self.object.as_deref() {
             None => true,
             Some(pattern) => match pattern.strip_suffix('*') {
@@ -171,16 +163,15 @@ mod tests {
     }
 
     #[test]
-    fn an_exception_holds_for_its_objects_until_its_day() {
+    fn an_exception_holds_for_its_check_and_objects() {
         let config = parse(
             "exceptions:\n- {check: CO-01, object: 'Deployment shop/*', reason: moved next week, expires: 2026-12-01}\n",
         )
         .expect("good");
-        let at = |text: &str| text.parse::<Timestamp>().expect("a time");
-        assert!(config.excepts("CO-01", "Deployment shop/cart", at("2026-12-01T23:00:00Z")));
-        assert!(!config.excepts("CO-01", "Deployment shop/cart", at("2026-12-02T00:00:00Z")));
-        assert!(!config.excepts("CO-02", "Deployment shop/cart", at("2026-11-24T00:00:00Z")));
-        assert!(!config.excepts("CO-01", "Deployment bank/cart", at("2026-11-24T00:00:00Z")));
+        let exception = &config.exceptions[0];
+        assert!(exception.covers("CO-01", "Deployment shop/cart"));
+        assert!(!exception.covers("CO-02", "Deployment shop/cart"));
+        assert!(!exception.covers("CO-01", "Deployment bank/cart"));
         assert_eq!(parse(""), Ok(Config::default()));
         assert_eq!(parse("# nothing\n"), Ok(Config::default()));
     }

@@ -2,59 +2,15 @@
 //!
 //! The rule: a stage is reached when all of its checks, and those of the stages below it, hold. A check holds when it
 //! passes, warns, or has nothing to judge. One that could not be judged, for want of access, does not hold: what was not
-//! seen is not shown. Which check belongs to which stage is declared here and nowhere else:
+//! seen is not shown. Which check belongs to which stage is said where the check is declared:
 //!
 //! - **Operational**: what runs is counted, probed and watched, and no door stands open.
 //! - **Architectural**: guardrails; the loss of a node or a zone, and a drain, are planned for.
 //! - **Platform**: everything, also the control plane's own health, and alerts in time.
 
-use crate::check::{Results, Severity, Status};
+use crate::check::{Results, Severity, Stage, Status};
 use crate::checks;
 use serde::{Deserialize, Serialize};
-use std::fmt;
-
-/// A stage of the ladder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Stage {
-    /// Nodes are debugged by hand.
-    Reactive,
-    /// Dashboards and alerts.
-    Operational,
-    /// Guardrails.
-    Architectural,
-    /// Golden paths.
-    Platform,
-}
-
-impl fmt::Display for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Stage::Reactive => "Reactive",
-            Stage::Operational => "Operational",
-            Stage::Architectural => "Architectural",
-            Stage::Platform => "Platform",
-        })
-    }
-}
-
-const OPERATIONAL: &[&str] = &["ID-01", "ID-03", "CO-01", "NE-01", "OB-01", "OB-03"];
-const ARCHITECTURAL: &[&str] = &[
-    "ID-02", "ID-04", "ID-05", "CO-02", "CO-03", "CO-04", "CO-05", "CO-07", "NE-02", "NE-03", "NE-05",
-    "ST-01", "ST-02", "ST-03", "ST-04", "ST-05", "OB-02",
-];
-
-/// The stage for which a check must hold.
-#[must_use]
-pub fn stage_of(id: &str) -> Stage {
-    if OPERATIONAL.contains(&id) {
-        Stage::Operational
-    } else if ARCHITECTURAL.contains(&id) {
-        Stage::Architectural
-    } else {
-        Stage::Platform
-    }
-}
 
 /// Where a cluster is, and what comes next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,7 +41,7 @@ pub fn place(results: &Results) -> Ladder {
         .filter(|c| !holds(c.id))
         .map(|c| {
             let failed = results.get(c.id).is_some_and(|r| r.status == Status::Fail);
-            (stage_of(c.id), !failed, std::cmp::Reverse(c.severity), c.id)
+            (c.stage, !failed, std::cmp::Reverse(c.severity), c.id)
         })
         .collect();
     open.sort();

@@ -10,33 +10,28 @@
 pub mod check;
 pub mod checks;
 mod config;
+mod exceptions;
 mod fit;
+pub mod fix;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod ingest;
 pub mod ladder;
 mod manifests;
 pub mod output;
 pub mod prediction;
-mod quantity;
 mod run;
 pub mod snapshot;
 #[cfg(test)]
 mod testing;
 
-pub use check::{Area, Check, CheckResult, Evidence, Results, Severity, Status};
+pub use check::{Area, Check, CheckResult, Evidence, Remark, Results, Severity, Stage, Status};
 pub use config::{Config, ConfigError, Exception};
+pub use exceptions::ANNOTATION;
 pub use ingest::{Builder, IngestError};
-pub use manifests::{ManifestError, Manifests};
+pub use manifests::{ManifestError, Manifests, Reading, SkipReason, Skipped};
 pub use run::{Selection, run};
 pub use snapshot::{Input, Origin, Snapshot};
 
 /// The time zone in which days are counted.
 pub const UTC: jiff::tz::TimeZone = jiff::tz::TimeZone::UTC;
-
-/// CPU and memory in the API's notation; what is not understood is nothing.
-#[must_use]
-pub fn amount(cpu: &str, memory: &str) -> snapshot::Amount {
-    snapshot::Amount {
-        cpu_millis: loopdrill_model::quantity::millis(cpu).unwrap_or(0),
-        memory_bytes: loopdrill_model::quantity::units(memory).unwrap_or(0),
-    }
-}

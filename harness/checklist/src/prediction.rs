@@ -1,7 +1,7 @@
 //! Warnings held against what happened: did the faults that the checklist predicts really bite?
 //!
 //! A check that fails *predicts* its faults. A fault has *bitten* when its victim showed the symptom, whatever the
-//! detector made of it; it was *held* when it was in force and the cluster absorbed it. Observability predicts that a
+//! detector made of it; the cluster was *resilient* when it was in force and the victim stayed well. Observability predicts that a
 //! fault goes unnoticed and not that it bites, so its checks take no part.
 
 use crate::check::{Area, Results, Status, fault};
@@ -15,12 +15,13 @@ use std::fmt;
 pub enum Agreement {
     /// A check failed, and the fault bit.
     PredictedAndBitten,
-    /// A check failed, and the cluster absorbed the fault.
+    /// A check failed, and the cluster was resilient.
     PredictedNotBitten,
     /// All checks passed, and the fault bit: a gap in the checklist.
     BittenNotPredicted,
-    /// All checks passed, and the cluster absorbed the fault.
-    ReadyAndHeld,
+    /// All checks passed, and the cluster was resilient.
+    #[serde(alias = "ready-and-held")]
+    ReadyAndResilient,
     /// No drill put the fault in force, so nothing is known.
     NotDrilled,
 }
@@ -31,7 +32,7 @@ impl fmt::Display for Agreement {
             Self::PredictedAndBitten => "predicted and bitten",
             Self::PredictedNotBitten => "predicted, not bitten",
             Self::BittenNotPredicted => "bitten, not predicted",
-            Self::ReadyAndHeld => "ready and held",
+            Self::ReadyAndResilient => "ready and resilient",
             Self::NotDrilled => "not drilled",
         })
     }
@@ -50,8 +51,9 @@ pub struct Prediction {
     pub skipped: Vec<String>,
     /// Variants in which it bit.
     pub bitten: Vec<String>,
-    /// Variants that the cluster absorbed.
-    pub held: Vec<String>,
+    /// Variants to which the cluster was resilient.
+    #[serde(alias = "held")]
+    pub resilient: Vec<String>,
     /// How the two fit together.
     pub agreement: Agreement,
 }
@@ -91,13 +93,13 @@ fn one(fault: &str, before: &Results, drills: &[DrillReport]) -> Prediction {
         let of = drills.iter().filter(|d| d.fault == fault && bit(d) == Some(wanted));
         of.map(|d| d.variant.clone()).collect()
     };
-    let (predicted_by, bitten, held) = (ids(&[Status::Fail]), variants(true), variants(false));
-    let agreement = match (predicted_by.is_empty(), bitten.is_empty(), held.is_empty()) {
+    let (predicted_by, bitten, resilient) = (ids(&[Status::Fail]), variants(true), variants(false));
+    let agreement = match (predicted_by.is_empty(), bitten.is_empty(), resilient.is_empty()) {
         (_, true, true) => Agreement::NotDrilled,
         (false, false, _) => Agreement::PredictedAndBitten,
         (false, true, false) => Agreement::PredictedNotBitten,
         (true, false, _) => Agreement::BittenNotPredicted,
-        (true, true, false) => Agreement::ReadyAndHeld,
+        (true, true, false) => Agreement::ReadyAndResilient,
     };
     Prediction {
         fault: fault.into(),
@@ -105,7 +107,7 @@ fn one(fault: &str, before: &Results, drills: &[DrillReport]) -> Prediction {
         passed: ids(&[Status::Pass, Status::Warn]),
         skipped: ids(&[Status::Skip]),
         bitten,
-        held,
+        resilient,
         agreement,
     }
 }
@@ -124,12 +126,12 @@ fn finding(p: &Prediction) -> String {
         ([], skipped) => format!("{} could not be judged", skipped.join(" ")),
         (passed, skipped) => format!("{} hold, {} could not be judged", passed.join(" "), skipped.join(" ")),
     };
-    let held = match p.held.as_slice() {
+    let resilient = match p.resilient.as_slice() {
         [] => String::new(),
-        held => format!(" The cluster withstood {}.", held.join(" and ")),
+        variants => format!(" The cluster was resilient to {}.", variants.join(" and ")),
     };
     format!(
-        "{} bit as {} although {asked}: what they ask for does not stop that.{held}",
+        "{} bit as {} although {asked}: what they ask for does not stop that.{resilient}",
         p.fault,
         p.bitten.join(" and ")
     )
@@ -143,9 +145,9 @@ pub fn table(predictions: &[Prediction]) -> String {
     let width =
         predictions.iter().map(|p| by(p).chars().count()).max().unwrap_or(0).max("predicted by".len());
     let mut text =
-        format!("{:<22} {:<23} {:<width$} bitten in / held in\n", "fault", "agreement", "predicted by");
+        format!("{:<22} {:<23} {:<width$} bitten in / resilient to\n", "fault", "agreement", "predicted by");
     for p in predictions {
-        let drills = format!("{} / {}", list(&p.bitten), list(&p.held));
+        let drills = format!("{} / {}", list(&p.bitten), list(&p.resilient));
         let agreement = p.agreement.to_string();
         text.push_str(&format!("{:<22} {agreement:<23} {:<width$} {drills}\n", p.fault, by(p)));
     }
@@ -163,23 +165,14 @@ pub fn table(predictions: &[Prediction]) -> String {
 mod tests {
     use super::*;
     use crate::testing::results;
-    use loopdrill_model::{Gate, GateResult, Gates, Timings};
+    use loopdrill_model::{Expectation, FaultId, Gate, GateResult};
 
     fn drill(fault: &str, outcome: Outcome, injected: bool, manifested: bool) -> DrillReport {
         let gate = |ok| GateResult { ok, ..GateResult::default() };
-        DrillReport {
-            fault: fault.into(),
-            variant: "v".into(),
-            expected_loop: None,
-            expectation: None,
-            gates: Gates { injected: gate(injected), manifested: gate(manifested), ..Gates::default() },
-            outcome,
-            diagnosis: None,
-            other_findings: vec![],
-            timings: Timings::default(),
-            detectors: vec![],
-            error: None,
-        }
+        let id = FaultId::new(fault, "v");
+        let mut report = DrillReport::new(&id, Expectation::default()).ended(outcome, None);
+        (report.gates.injected, report.gates.manifested) = (gate(injected), gate(manifested));
+        report
     }
 
     fn agreement(check: Status, drills: &[DrillReport]) -> Agreement {
@@ -196,7 +189,7 @@ mod tests {
         assert_eq!(agreement(Status::Fail, &unnoticed), Agreement::PredictedAndBitten);
         assert_eq!(agreement(Status::Fail, &held), Agreement::PredictedNotBitten);
         assert_eq!(agreement(Status::Pass, &bitten), Agreement::BittenNotPredicted);
-        assert_eq!(agreement(Status::Pass, &held), Agreement::ReadyAndHeld);
+        assert_eq!(agreement(Status::Pass, &held), Agreement::ReadyAndResilient);
         assert_eq!(agreement(Status::Fail, &[]), Agreement::NotDrilled);
         let elsewhere = [drill(fault::ETCD, Outcome::Passed, true, true)];
         assert_eq!(agreement(Status::Fail, &elsewhere), Agreement::NotDrilled);
@@ -222,7 +215,7 @@ mod tests {
             findings(&hold(&checks, &drills)),
             [
                 "cross-az-pvc bit as v although ST-01 hold, ST-05 could not be judged: what they ask for does not stop \
-                 that. The cluster withstood other."
+                 that. The cluster was resilient to other."
             ]
         );
         assert!(

@@ -27,7 +27,7 @@ pub(crate) fn results(of: &[(&str, Status)]) -> Results {
             blind: false,
         }
     };
-    Results { checks: of.iter().map(one).collect() }
+    Results { checks: of.iter().map(one).collect(), exceptions: vec![] }
 }
 
 /// The time at which all scenes are.
@@ -43,6 +43,13 @@ impl Scene {
         Self(builder)
     }
 
+    /// Manifests, in which nothing is but what a test adds.
+    pub(crate) fn manifests() -> Self {
+        let mut builder = Builder::new(Origin::Manifests, NOW.parse().expect("a time"), vec![]);
+        Input::ALL.iter().for_each(|input| builder.read(*input));
+        Self(builder)
+    }
+
     pub(crate) fn object(mut self, input: Input, object: Value) -> Self {
         self.0.add(input, &object.to_string()).expect("an object");
         self
@@ -53,7 +60,7 @@ impl Scene {
             Input::Nodes,
             json!({
                 "metadata": {"name": name, "labels": {"topology.kubernetes.io/zone": zone, "kubernetes.io/hostname": name}},
-                "status": {"allocatable": {"cpu": cpu, "memory": "8Gi"}, "conditions": [{"type": "Ready", "status": "True"}]},
+                "status": {"allocatable": {"cpu": cpu, "memory": "8Gi", "pods": "110"}, "conditions": [{"type": "Ready", "status": "True"}]},
             }),
         )
     }

@@ -1,12 +1,20 @@
 //! The cluster of a command: a lab made for it, a lab by name, or a cluster of the kind CLI.
 
-use crate::Failure;
+use crate::{
+    Failure,
+    command::run::one,
+    target::{self, Foreign, Named},
+};
+use clap::ValueEnum as _;
 use k8s_openapi::api::core::v1::Node;
 use kube::{Api, api::ListParams};
-use loopdrill_drill::EventSender;
+use loopdrill_cluster::{
+    CloudFacts, ClusterFacts, ClusterHandle, NodeAccess, Target, aws::AwsTarget, objects,
+};
+use loopdrill_drill::{EventSender, Refused};
+use loopdrill_kubernetes::well_known;
 use loopdrill_lab::{Lab, LabError, LabSpec, Profile, Progress, UpOptions, lease};
 use loopdrill_model::ExitStatus;
-use loopdrill_target::{CloudFacts, ClusterFacts, ClusterHandle, NodeAccess, Target, aws::AwsTarget};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -26,6 +34,16 @@ pub(crate) struct ClusterArgs {
     /// Use the cluster of this name that the kind CLI made
     #[arg(long, value_name = "NAME", conflicts_with_all = ["spec", "profile", "with"])]
     pub(crate) kind: Option<String>,
+    /// Use the cluster of this context of the kubeconfig, within the fence of its target file
+    #[arg(long, value_name = "NAME", requires = "target", conflicts_with_all = ["lab", "kind", "keep", "spec", "profile", "with", "aws"])]
+    pub(crate) context: Option<String>,
+    /// The target file: which cluster the context must lead to, and how far drills may go there; `loopdrill target init`
+    /// writes one
+    #[arg(long, value_name = "FILE", requires = "context")]
+    pub(crate) target: Option<PathBuf>,
+    /// The kubeconfig, instead of $KUBECONFIG or ~/.kube/config
+    #[arg(long, value_name = "FILE", requires = "context")]
+    pub(crate) kubeconfig: Option<PathBuf>,
     /// Keep the lab that is made for this run
     #[arg(long)]
     pub(crate) keep: bool,
@@ -97,6 +115,20 @@ impl LabArgs {
         })
     }
 
+    /// Takes over what a suite says.
+    fn settle(&mut self, target: &loopdrill_suite::Target, beside: &Path) -> Result<(), Failure> {
+        one("--spec", &mut self.spec, target.spec.as_ref().map(|spec| beside.join(spec)))?;
+        let named = target.profile.as_deref().map(profile).transpose().map_err(Failure::usage)?;
+        one("--profile", &mut self.profile, named)?;
+        let addon =
+            |word: &String| Addon::from_str(word, false).map_err(|e| Failure::usage(format!("with: {e}")));
+        let said = target.with.iter().map(addon).collect::<Result<Vec<_>, _>>()?;
+        let mut given = (!self.with.is_empty()).then(|| self.with.clone());
+        one("--with", &mut given, (!said.is_empty()).then_some(said))?;
+        self.with = given.unwrap_or_default();
+        Ok(())
+    }
+
     /// Whether it is to be another lab than the usual one.
     fn is_special(&self) -> bool {
         self.spec.is_some() || self.profile.is_some() || !self.with.is_empty()
@@ -111,6 +143,24 @@ impl ClusterArgs {
         self.aws.is_some() || to_come || self.lab.as_ref().is_some_and(of_lab)
     }
 
+    /// Takes over what a suite says of its cluster, whose file is in the folder `beside`.
+    pub(crate) fn settle(&mut self, target: &loopdrill_suite::Target, beside: &Path) -> Result<(), Failure> {
+        if self.context.is_some() && *target != loopdrill_suite::Target::default() {
+            return Err(Failure::usage(
+                "--context and the suite name different clusters; leave one of them out",
+            ));
+        }
+        one("--lab", &mut self.lab, target.lab.clone())?;
+        one("--kind", &mut self.kind, target.kind.clone())?;
+        self.made.settle(target, beside)?;
+        if self.kind.is_some() && (self.lab.is_some() || self.made.is_special()) {
+            return Err(Failure::usage(
+                "options and suite name a cluster of the kind CLI and a lab, or what a lab is made of; leave one out",
+            ));
+        }
+        Ok(())
+    }
+
     /// The cloud account that was named.
     fn cloud(&self) -> Result<Option<CloudFacts>, Failure> {
         let read = |file: &PathBuf| AwsTarget::read(file).map(|aws| CloudFacts { aws, of_lab: false });
@@ -122,9 +172,15 @@ impl ClusterArgs {
 pub(crate) struct Cluster {
     pub(crate) target: Arc<Target>,
     pub(crate) handle: ClusterHandle,
-    lab: Lab,
-    after: After,
-    _lease: lease::Lease,
+    owner: Owner,
+}
+
+/// Whose the cluster is.
+enum Owner {
+    /// It is reached through the container engine.
+    Engine { lab: Box<Lab>, after: After, _lease: lease::Lease },
+    /// It is known by its kubeconfig alone.
+    Foreign(Foreign),
 }
 
 /// What happens to the cluster when the command is done.
@@ -146,6 +202,11 @@ pub(crate) async fn provide(
     events: &EventSender,
     cancel: &CancellationToken,
 ) -> Result<Cluster, Failure> {
+    if let Some(named) = Named::of(args)? {
+        let foreign = target::provide(&named, run, events, cancel).await?;
+        let (target, handle) = (Arc::clone(&foreign.target), foreign.handle.clone());
+        return Ok(Cluster { target, handle, owner: Owner::Foreign(foreign) });
+    }
     let cloud = args.cloud()?;
     let sender = events.clone();
     let progress: Progress = Arc::new(move |line: &str| sender.progress(line));
@@ -204,11 +265,9 @@ async fn wait_for_nodes(client: &kube::Client, events: &EventSender, cancel: &Ca
 }
 
 fn is_ready(node: &Node) -> bool {
-    let conditions = node.status.iter().flat_map(|s| s.conditions.iter().flatten());
-    let mut taints = node.spec.iter().flat_map(|s| s.taints.iter().flatten());
     // The taint goes a moment after the node is ready, and until then nothing is scheduled there.
-    let tainted = taints.any(|t| t.key == "node.kubernetes.io/not-ready");
-    conditions.into_iter().any(|c| c.type_ == "Ready" && c.status == "True") && !tainted
+    let tainted = objects::taints(node).iter().any(|t| t.key == well_known::NOT_READY);
+    objects::node_is_ready(node) && !tainted
 }
 
 async fn existing(name: &str, binary: &Path) -> Result<Option<Lab>, Failure> {
@@ -235,7 +294,8 @@ async fn finish(
             if let Some(cloud) = cloud {
                 Arc::make_mut(&mut target.facts).take_cloud(Ok(cloud));
             }
-            Ok(Cluster { target: Arc::new(target), handle, lab, after, _lease: lease })
+            let owner = Owner::Engine { lab: Box::new(lab), after, _lease: lease };
+            Ok(Cluster { target: Arc::new(target), handle, owner })
         }
         Err(e) => {
             let failure = Failure::from(e);
@@ -255,12 +315,26 @@ async fn give_back(lab: &Lab, after: &After) -> Result<(), String> {
 impl Cluster {
     /// Gives the cluster back: a lab made for this run is taken down, a foreign cluster is left as it was.
     pub(crate) async fn release(self) -> Result<(), String> {
-        give_back(&self.lab, &self.after).await
+        match self.owner {
+            Owner::Engine { lab, after, .. } => give_back(&lab, &after).await,
+            Owner::Foreign(foreign) => foreign.release().await,
+        }
+    }
+
+    /// The drills that are not run on this cluster; `None` where it is ours, and all of them may be.
+    pub(crate) fn refused(&self) -> Option<&Refused> {
+        match &self.owner {
+            Owner::Engine { .. } => None,
+            Owner::Foreign(foreign) => Some(&foreign.refused),
+        }
     }
 
     /// The kubeconfig, when the cluster outlives the run.
     pub(crate) fn kept_kubeconfig(&self) -> Option<&Path> {
-        matches!(self.after, After::Stay).then(|| self.lab.kubeconfig())
+        match &self.owner {
+            Owner::Engine { lab, after: After::Stay, .. } => Some(lab.kubeconfig()),
+            Owner::Engine { .. } | Owner::Foreign(_) => None,
+        }
     }
 }
 

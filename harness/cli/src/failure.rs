@@ -1,5 +1,6 @@
 //! Errors at the command line's edge: one message with its causes, and the exit code.
 
+use loopdrill_cluster::with_causes;
 use loopdrill_drill::{SelectionError, SessionError};
 use loopdrill_faults::journal::JournalError;
 use loopdrill_model::ExitStatus;
@@ -14,16 +15,7 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(status: ExitStatus, error: &dyn Error) -> Self {
-        let mut message = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            let text = cause.to_string();
-            if !message.contains(&text) {
-                message = format!("{message}: {text}");
-            }
-            source = cause.source();
-        }
-        Self { status, message }
+        Self { status, message: with_causes(error) }
     }
 
     pub(crate) fn of(status: ExitStatus, message: impl Into<String>) -> Self {

@@ -4,15 +4,21 @@ mod cluster;
 mod command;
 mod failure;
 mod interrupt;
+mod kubeconfig;
 mod names;
+mod pipeline;
 mod show;
 mod subject;
+mod target;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
-use command::{check, completions, diagnose, lab, list, rbac, replay, rules, run, undo};
+use command::{
+    abort, check, completions, diagnose, explain, gate, lab, list, rbac, replay, report, rules, run, suite,
+    target as target_file, undo,
+};
 use failure::Failure;
 use loopdrill_model::ExitStatus;
-use std::process::ExitCode;
+use std::{error::Error, process::ExitCode};
 
 /// A fire drill for Kubernetes.
 ///
@@ -30,6 +36,8 @@ Examples:
   loopdrill run                                   all drills on a fresh lab
   loopdrill run --loop network --lab dev --keep   one loop on a lab that stays
   loopdrill run --kind mine                       a cluster that the kind CLI made
+  loopdrill run --context staging --target staging.yaml
+                                                  a cluster that is not ours, within its target file's fence
   loopdrill run --dry-run                         what would be done, and to what
   loopdrill check --lab dev                       the readiness checklist
   loopdrill diagnose --context prod --once        what is wrong with a cluster now; nothing is touched
@@ -38,19 +46,23 @@ Examples:
 
 Exit codes:
   0 ready   1 not ready   2 usage or configuration   3 no cluster   4 fault not injected
-  5 cleanup failed   130 interrupted and cleaned";
+  5 cleanup failed   6 not admitted   130 interrupted and cleaned";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run drills and print the scorecard
-    Run(Box<run::Args>),
+    Run(Box<run::Command>),
+    /// Run suites and hold the run to a committed policy, and to the run before
+    Gate(Box<gate::Args>),
+    /// Make a run's reports again: HTML, JUnit, Markdown, JSON, Prometheus
+    Report(report::Args),
     /// Provide a cluster to drill: up, down, list, kubeconfig, image
     #[command(subcommand)]
     Lab(lab::Command),
     /// Check whether a cluster, or manifests, are ready for day 2
     Check(check::Args),
-    /// Say why a check matters and what to do about it
-    Explain(check::ExplainArgs),
+    /// Explain a check, cause, loop, fault, variant, signal, outcome, gate or exit code
+    Explain(explain::Args),
     /// List the drills: fault, variant, loop
     List(list::Args),
     /// Watch a cluster, inject nothing, and say what is wrong with it
@@ -59,10 +71,19 @@ enum Command {
     Replay(replay::Args),
     /// Print alert rules for Prometheus, one a failure signature, with their unit tests
     Rules(rules::Args),
-    /// Print what a run must be allowed in a cloud account
+    /// Print what a run must be allowed: in a cluster, or in a cloud account
     Rbac(rbac::Args),
+    /// Check suite files without running them
+    Validate(suite::Args),
+    /// Print the JSON Schema of suite files, for editors
+    Schema(suite::SchemaArgs),
     /// Undo what an interrupted run left behind
     Undo(undo::Args),
+    /// Stop the run that drills a cluster, from any machine, and undo what it leaves
+    Abort(abort::Args),
+    /// Target files, which fence clusters that are not ours: init
+    #[command(subcommand)]
+    Target(target_file::Command),
     /// Print a shell's completion script
     Completions(completions::Args),
 }
@@ -72,17 +93,38 @@ pub fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.first().map(String::as_str) {
         Some("node") => loopdrill_faults::node::agent::main(&args[1..]),
-        Some("victim") => loopdrill_faults::victim::main(&args[1..]),
-        Some("observer") => loopdrill_observe::agent::main(&args[1..]),
-        Some("cloud") => loopdrill_cloud::main(&args[1..]),
-        Some("zonal-disk") => loopdrill_zonal_disk::main(&args[1..]),
+        Some("victim") => loopdrill_faults::programs::main(&args[1..]),
+        Some("observer") => job(&args[1..], loopdrill_observe::agent::run),
+        Some("cloud") => job(&args[1..], loopdrill_cloud::run),
+        Some("zonal-disk") => job(&args[1..], loopdrill_zonal_disk::run),
         _ => user_main(),
+    }
+}
+
+/// Another job of this binary. Ends with 1 and an error on standard error when it cannot go on, with 2 on wrong usage.
+fn job<C: Parser>(args: &[String], run: fn(C) -> Result<(), Box<dyn Error>>) -> ExitCode {
+    let name = C::command().get_name().to_owned();
+    let command = match C::try_parse_from(std::iter::once(&name).chain(args)) {
+        Ok(command) => command,
+        Err(usage) => {
+            // The usage text is all there is to say; without a standard error there is nobody to say it to.
+            let _ = usage.print();
+            return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
+        }
+    };
+    init_tracing("RUST_LOG", "info");
+    match run(command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("error: {e}");
+            ExitCode::FAILURE
+        }
     }
 }
 
 fn user_main() -> ExitCode {
     let cli = Cli::parse();
-    init_tracing();
+    init_tracing("LOOPDRILL_LOG", "off");
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(e) => {
@@ -97,24 +139,30 @@ fn user_main() -> ExitCode {
 async fn dispatch(command: Command) -> Result<ExitStatus, Failure> {
     match command {
         Command::Run(args) => run::main(*args).await,
+        Command::Gate(args) => gate::main(*args).await,
+        Command::Report(args) => report::main(&args),
         Command::Lab(command) => lab::main(command).await,
         Command::Check(args) => check::main(args).await,
-        Command::Explain(args) => check::explain(&args),
+        Command::Explain(args) => explain::main(&args),
         Command::List(args) => list::main(&args),
         Command::Diagnose(args) => diagnose::main(args).await,
         Command::Replay(args) => replay::main(&args),
         Command::Rules(args) => rules::main(&args),
         Command::Rbac(args) => rbac::main(&args),
+        Command::Validate(args) => suite::validate(&args),
+        Command::Schema(args) => Ok(suite::schema(&args)),
         Command::Undo(args) => undo::main(args).await,
+        Command::Abort(args) => abort::main(&args).await,
+        Command::Target(command) => target_file::main(command).await,
         Command::Completions(args) => completions::main(&args, &mut Cli::command()),
     }
 }
 
-/// Diagnostics for whoever looks into loopdrill itself: `LOOPDRILL_LOG=debug`.
-fn init_tracing() {
+/// Diagnostics for whoever looks into loopdrill itself: `LOOPDRILL_LOG=debug`. Jobs in pods log like others there.
+fn init_tracing(variable: &str, default: &str) {
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_env("LOOPDRILL_LOG").unwrap_or_else(|_| EnvFilter::new("off"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let filter = EnvFilter::try_from_env(variable).unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
 }
 
 #[cfg(test)]

@@ -2,13 +2,19 @@
 
 use crate::Failure;
 use loopdrill_model::ExitStatus;
-use loopdrill_report::{Change, Screen, Timeline, render_change};
+use loopdrill_report::{Change, Screen, Timeline, render_change, render_found};
 use std::{io::Write, time::Duration};
 
 /// Prints a change at once.
 pub(crate) fn print_change(change: &Change) {
     // Nobody reads any more: nothing to be done about that.
     let _ = writeln!(std::io::stdout(), "{}", render_change(change, Screen::stdout()));
+}
+
+/// Prints all findings, what is surest first, each with what to do next.
+pub(crate) fn print_found(timeline: &Timeline) {
+    let found = timeline.document().diagnoses.into_iter().map(|d| render_found(d, Screen::stdout(), ""));
+    let _ = writeln!(std::io::stdout(), "{}", found.collect::<Vec<_>>().join("\n"));
 }
 
 /// Prints all findings as a detector's document.

@@ -1,14 +1,10 @@
 //! The cluster that a command only looks at: a lab, a cluster of the kind CLI, or a context of a kubeconfig.
 
-use crate::Failure;
-use kube::{
-    Client, Config,
-    config::{KubeConfigOptions, Kubeconfig},
-};
+use crate::{Failure, kubeconfig};
+use loopdrill_cluster::NodeAccess;
 use loopdrill_lab::Lab;
 use loopdrill_model::ExitStatus;
 use loopdrill_observe::ObserveTarget;
-use loopdrill_target::NodeAccess;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::time::timeout;
 
@@ -40,6 +36,18 @@ pub(crate) struct SubjectArgs {
     /// its entrypoint `/loopdrill`
     #[arg(long, value_name = "IMAGE", requires_all = ["probes", "context"])]
     probe_image: Option<String>,
+}
+
+impl SubjectArgs {
+    /// Whether probe pods were asked for.
+    pub(crate) fn probes(&self) -> bool {
+        self.probes
+    }
+
+    /// Whether the cluster is known by its kubeconfig alone.
+    pub(crate) fn by_context(&self) -> bool {
+        self.context.is_some()
+    }
 }
 
 /// A cluster that is looked at.
@@ -123,21 +131,7 @@ async fn context(name: &str, args: &SubjectArgs, run: String) -> Result<Subject,
              everything else is observed",
         ));
     }
-    let kubeconfig = match &args.kubeconfig {
-        Some(path) => Kubeconfig::read_from(path),
-        None => Kubeconfig::read(),
-    };
-    let kubeconfig = kubeconfig.map_err(|e| Failure::new(ExitStatus::Usage, &e))?;
-    if !kubeconfig.contexts.iter().any(|c| c.name == name) {
-        let known: Vec<_> = kubeconfig.contexts.iter().map(|c| c.name.as_str()).collect();
-        let known = if known.is_empty() { "none".into() } else { known.join(", ") };
-        return Err(Failure::usage(format!("the kubeconfig has no context {name}; there are: {known}")));
-    }
-    let options = KubeConfigOptions { context: Some(name.into()), ..KubeConfigOptions::default() };
-    let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
-    let mut config = config.map_err(|e| Failure::new(ExitStatus::Usage, &e))?;
-    config.connect_timeout = Some(Duration::from_secs(5));
-    let client = Client::try_from(config).map_err(|e| Failure::new(ExitStatus::Usage, &e))?;
+    let client = kubeconfig::reach(name, args.kubeconfig.as_deref()).await?.client;
     let target = ObserveTarget { client, nodes: None, image: args.probe_image.clone(), run, aws: None };
     Ok(Subject { target, name: name.into(), probes: args.probes, after: After::Nothing })
 }

@@ -8,7 +8,7 @@ use crate::{
     trust, xml,
 };
 
-/// The account, as the front's own key sees it.
+/// The account, as the proxy's own key sees it.
 #[derive(Debug, Clone)]
 pub(crate) struct Account {
     pub(crate) id: String,

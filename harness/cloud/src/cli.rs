@@ -2,19 +2,19 @@
 
 use crate::{
     ecr::Backend,
-    front::{self, FrontError, Options},
     plugin,
+    proxy::{self, Options, ProxyError},
 };
 use clap::Parser;
-use std::{net::SocketAddr, process::ExitCode};
-use tracing_subscriber::EnvFilter;
+use std::net::SocketAddr;
 
 /// The lab's cloud.
 #[derive(Debug, Parser)]
 #[command(name = "loopdrill cloud")]
-enum Command {
+pub enum Command {
     /// The endpoint of the cloud, in front of moto.
-    Front {
+    #[command(name = "front")]
+    Proxy {
         /// Where to listen.
         #[arg(long)]
         listen: SocketAddr,
@@ -39,7 +39,7 @@ enum Command {
     },
     /// A credential provider for kubelets: from a pod's token to a password of the account's registry.
     Credentials {
-        /// Where the front is.
+        /// Where the proxy is.
         #[arg(long, value_name = "HOST:PORT")]
         endpoint: String,
         /// The region.
@@ -48,39 +48,19 @@ enum Command {
     },
 }
 
-/// Runs a part of the cloud with `args`, which start after `cloud`.
+/// Runs a part of the cloud, until SIGTERM or until it cannot go on.
 ///
-/// It serves until SIGTERM, and ends with 1 and an error on standard error when it cannot, 2 on wrong usage.
-#[must_use]
-pub fn main(args: &[String]) -> ExitCode {
-    let name = "loopdrill cloud".to_owned();
-    let command = match Command::try_parse_from(std::iter::once(&name).chain(args)) {
-        Ok(command) => command,
-        Err(usage) => {
-            // The usage text is all there is to say; without a standard error there is nobody to say it to.
-            let _ = usage.print();
-            return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
-        }
-    };
-    log_to_stderr();
-    match run(command) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(e) => {
-            eprintln!("error: {e}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
+/// # Errors
+/// Why it cannot.
+pub fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = runtime.map_err(FrontError::Runtime)?;
+    let runtime = runtime.map_err(ProxyError::Runtime)?;
     match command {
-        Command::Front { listen, moto, account, region, seed, registry, registry_account } => {
+        Command::Proxy { listen, moto, account, region, seed, registry, registry_account } => {
             let registry =
                 registry.zip(registry_account).map(|(host, account)| Backend::new(&host, &account));
             let options = Options { listen, moto, account, region, seed, registry };
-            Ok(runtime.block_on(front::serve(options))?)
+            Ok(runtime.block_on(proxy::serve(options))?)
         }
         Command::Credentials { endpoint, region } => {
             let answer = runtime.block_on(plugin::answer(std::io::stdin(), endpoint, region))?;
@@ -88,16 +68,6 @@ fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
             Ok(())
         }
     }
-}
-
-fn log_to_stderr() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    // Somebody else's logger is as good as this one.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .try_init();
 }
 
 #[cfg(test)]

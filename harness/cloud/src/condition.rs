@@ -1,8 +1,11 @@
 //! The conditions of policy statements.
 
-use crate::policy::{Conditions, OneOrMany, Scalar, glob};
+use crate::element::{OneOrMany, Scalar, glob};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
+
+/// Operator, key, values.
+pub(crate) type Conditions = BTreeMap<String, BTreeMap<String, OneOrMany<Scalar>>>;
 
 /// What is known about a request; names of keys are compared without regard to case.
 #[derive(Debug, Clone, Default)]

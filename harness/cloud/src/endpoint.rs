@@ -9,8 +9,11 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
-use std::time::Duration;
-use tokio::net::TcpStream;
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    net::TcpStream,
+    sync::{OwnedRwLockWriteGuard, RwLock},
+};
 
 /// The longest that one answer may take.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -20,6 +23,8 @@ const LIMIT: Duration = Duration::from_secs(30);
 pub(crate) struct Endpoint {
     pub(crate) address: String,
     pub(crate) region: String,
+    /// Held by each request; who holds it alone is not disturbed by any. See [`Endpoint::alone`].
+    gate: Option<Arc<RwLock<()>>>,
 }
 
 /// Why a call failed.
@@ -44,8 +49,26 @@ impl EndpointError {
 }
 
 impl Endpoint {
+    pub(crate) fn new(address: String, region: String) -> Self {
+        Endpoint { address, region, gate: Some(Arc::default()) }
+    }
+
+    /// Waits until no request is under way, and holds back all others until the guard is dropped: only requests
+    /// through the endpoint that comes with it pass.
+    pub(crate) async fn alone(&self) -> (Endpoint, Option<OwnedRwLockWriteGuard<()>>) {
+        let guard = match &self.gate {
+            Some(gate) => Some(gate.clone().write_owned().await),
+            None => None,
+        };
+        (Endpoint { gate: None, ..self.clone() }, guard)
+    }
+
     /// Sends a request as it is, on a connection of its own: moto closes each after one answer.
     pub(crate) async fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Bytes>, EndpointError> {
+        let _under_way = match &self.gate {
+            Some(gate) => Some(gate.read().await),
+            None => None,
+        };
         let silent = |why: String| EndpointError::Silent { address: self.address.clone(), why };
         let exchange = async {
             let stream = TcpStream::connect(&self.address).await.map_err(|e| silent(e.to_string()))?;
@@ -223,8 +246,20 @@ mod tests {
 
     #[tokio::test]
     async fn a_silent_moto_is_named() {
-        let moto = Endpoint { address: "127.0.0.1:1".into(), region: "us-east-1".into() };
+        let moto = Endpoint::new("127.0.0.1:1".into(), "us-east-1".into());
         let error = moto.control("/moto-api/reset", "").await.expect_err("nothing listens");
         assert!(error.to_string().starts_with("the cloud does not answer on 127.0.0.1:1"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn who_is_alone_is_not_disturbed() {
+        let moto = Endpoint::new("127.0.0.1:1".into(), "us-east-1".into());
+        let (own, guard) = moto.alone().await;
+        let other = tokio::spawn(async move { moto.control("/", "").await });
+        own.control("/", "").await.expect_err("nothing listens, and nothing waits");
+        tokio::task::yield_now().await;
+        assert!(!other.is_finished());
+        drop(guard);
+        other.await.expect("no panic").expect_err("nothing listens");
     }
 }

@@ -21,7 +21,7 @@ struct Discovery {
     issuer: String,
 }
 
-/// What of a key set this front can use; others are left out, so that one of them does not spoil all.
+/// What of a key set this proxy can use; others are left out, so that one of them does not spoil all.
 #[derive(Deserialize)]
 struct KeySet {
     keys: Vec<serde_json::Value>,

@@ -1,6 +1,6 @@
-//! A cloud's identity for a lab: moto for IAM, STS, S3 and ECR, and a front that does what moto does not.
+//! A cloud's identity for a lab: moto for IAM, STS, S3 and ECR, and a proxy that does what moto does not.
 //!
-//! The front validates web identity tokens against the cluster's own keys and the role's trust policy, ends sessions,
+//! The proxy validates web identity tokens against the cluster's own keys and the role's trust policy, ends sessions,
 //! and evaluates the conditions of a role's policies. One pod on the control plane holds both; moto listens on its
 //! loopback alone. README.md beside `src` says what was measured and what is left out.
 
@@ -9,13 +9,16 @@ mod asked;
 mod cli;
 mod condition;
 mod ecr;
+mod element;
 mod endpoint;
-mod front;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod issuer;
-mod keeper;
 mod manifests;
 mod plugin;
 mod policy;
+mod proxy;
+mod reconciler;
 mod refusal;
 mod sessions;
 mod setup;
@@ -25,9 +28,9 @@ mod trust;
 mod web_identity;
 mod xml;
 
-pub use cli::main;
-pub use keeper::credentials;
+pub use cli::{Command, run};
 pub use manifests::{MANIFESTS, manifests};
+pub use reconciler::credentials;
 pub use setup::{AUDIENCE, BUCKET, OBJECT, ROLE};
 
 /// The namespace in which the cloud runs.
@@ -42,7 +45,7 @@ pub const ACCOUNT: &str = "123456789012";
 pub const REGION: &str = "us-east-1";
 /// The Secret with the operator's access key, which [`credentials`] reads.
 pub const OPERATOR_SECRET: &str = "operator-key";
-/// The ConfigMap of the front's settings, which drills may change; it is read every two seconds.
+/// The ConfigMap of the proxy's settings, which drills may change; it is read every two seconds.
 pub const SETTINGS: &str = "settings";
 /// The key in it with the actions that are throttled, such as `sts:AssumeRoleWithWebIdentity`, one a word.
 pub const THROTTLE: &str = "throttle";

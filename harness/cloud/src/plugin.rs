@@ -73,7 +73,7 @@ pub(crate) async fn answer(
     let mut text = String::new();
     input.read_to_string(&mut text)?;
     let request = Request::parse(&text)?;
-    let cloud = Endpoint { address: endpoint, region };
+    let cloud = Endpoint::new(endpoint, region);
     let role =
         request.service_account_annotations.get(ROLE_ANNOTATION).map(String::as_str).unwrap_or_default();
     let parameters = [

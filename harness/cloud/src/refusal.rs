@@ -55,7 +55,7 @@ pub(crate) enum Refusal {
     Unsigned,
     /// A parameter is missing or wrong.
     Invalid(String),
-    /// Not to be had through the front.
+    /// Not to be had through the proxy.
     Private,
     /// The request is too large.
     TooLarge,

@@ -1,8 +1,8 @@
 //! What the account consists of, put into a moto that is empty.
 //!
-//! moto keeps everything in memory. When it restarts, the front sets it up again: with the same keys, because moto's
+//! moto keeps everything in memory. When it restarts, the proxy sets it up again: with the same keys, because moto's
 //! source of random numbers is seeded by the lab's own secret before it makes them. What somebody changed meanwhile is
-//! lost, and the front says so.
+//! lost, and the proxy says so.
 
 use crate::{
     account::Account,
@@ -22,7 +22,7 @@ pub const OBJECT: &str = "probe";
 pub const AUDIENCE: &str = "sts.amazonaws.com";
 const MANAGED: &str = "loopdrill-victim-read";
 const INLINE: &str = "registry";
-/// A provider needs the digest of a certificate, which nobody here looks at.
+/// IAM wants the digest of the issuer's certificate for an identity provider. This lab never compares it.
 const THUMBPRINT: &str = "0000000000000000000000000000000000000000";
 
 /// The keys of an account that was set up.
@@ -40,7 +40,8 @@ pub(crate) async fn is_done(moto: &Endpoint, key: &AccessKey) -> Result<bool, En
     }
 }
 
-/// Empties moto and sets it up. Nobody else may speak to it meanwhile: it enforces nothing until this is done.
+/// Empties moto and sets it up. Nobody else may speak to it meanwhile ([`Endpoint::alone`]): it enforces nothing until
+/// this is done, and each answer that it gives to others draws a number that the keys would be made of.
 pub(crate) async fn set_up(
     moto: &Endpoint,
     account: &str,

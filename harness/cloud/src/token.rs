@@ -70,7 +70,7 @@ pub(crate) fn check(
     now: i64,
 ) -> Result<Claims, TokenError> {
     let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::NoJwt)?;
-    // Never what the token likes: `none` and keys for secrets are no signatures of an issuer.
+    // The token must not choose the algorithm: with `none`, or an HMAC keyed by the public key, anybody could sign.
     if !matches!(header.alg, Algorithm::RS256 | Algorithm::ES256) {
         return Err(TokenError::NoJwt);
     }
@@ -109,7 +109,7 @@ fn loose(token: &str) -> Result<Loose, TokenError> {
 }
 
 fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    let all = crate::policy::OneOrMany::<String>::deserialize(deserializer)?;
+    let all = crate::element::OneOrMany::<String>::deserialize(deserializer)?;
     Ok(all.iter().cloned().collect())
 }
 

@@ -31,7 +31,7 @@ impl<'a> Wanted<'a> {
                 ))
             })
         };
-        // They would narrow the session, and nobody here would keep them.
+        // A session policy narrows what a session may do. We do not evaluate them, so we do not take them.
         if form.keys().any(|key| key == "Policy" || key.starts_with("PolicyArns")) {
             return Err(Refusal::Invalid("Session policies are not served by this lab".into()));
         }
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn the_answer_has_what_an_sdk_reads() {
         let key = AccessKey { id: "ASIAX".into(), secret: "a/b+c&d".into() };
-        let moto = Endpoint { address: "127.0.0.1:1".into(), region: "us-east-1".into() };
+        let moto = Endpoint::new("127.0.0.1:1".into(), "us-east-1".into());
         let account = Account { id: "123456789012".into(), moto, key: key.clone() };
         let role = Role {
             id: "AROA".into(),

@@ -2,15 +2,17 @@
 
 use crate::{
     DetectError, Detector,
-    desk::{Desk, Looked, digest},
+    core::{Core, Looked, digest},
+    once::OneLook,
 };
 use async_trait::async_trait;
-use loopdrill_model::{Diagnoses, Observation, Signal, Timestamp, signal::SourceState};
+use loopdrill_attribution::rest_after;
+use loopdrill_cluster::Target;
+use loopdrill_model::{Diagnoses, Examined, Observation, Signal, Timestamp, signal::SourceState};
 use loopdrill_observe::{
-    ObserveOptions, ObserveTarget, Observer,
-    record::{Entry, Judged, Tape},
+    ObserveOptions, ObserveTarget, Observer, OpenQuestions,
+    record::{Entry, Judged, RecordingWriter},
 };
-use loopdrill_target::Target;
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -18,8 +20,6 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Between two judgements while observations pour in.
-const DEBOUNCE: Duration = Duration::from_millis(60);
 /// Until the next judgement when something looks wrong and is too young to be called so.
 const RECONSIDER: Duration = Duration::from_millis(150);
 /// How long resources that may not be listed are waited for.
@@ -27,13 +27,18 @@ const REFUSED: Duration = Duration::from_secs(2);
 /// Observations that are taken in at once.
 const BATCH: usize = 1024;
 
+/// Its name.
+pub(crate) const BUILTIN: &str = "builtin";
+
 /// `--detector builtin`.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Builtin {
     options: ObserveOptions,
-    tape: Option<Tape>,
+    recording: Option<RecordingWriter>,
     telling: Option<mpsc::UnboundedSender<Told>>,
     make_do: Option<Duration>,
+    /// It ends by itself when one look has given what it gives.
+    once: bool,
 }
 
 /// What a listener of the built-in detector hears, in the order of things.
@@ -47,6 +52,10 @@ pub enum Told {
         document: Diagnoses,
         /// Whether something is still too young to be called wrong.
         unsettled: bool,
+        /// Questions about failing containers that are not answered yet.
+        open: usize,
+        /// What had been looked at.
+        examined: Examined,
     },
 }
 
@@ -59,8 +68,8 @@ impl Builtin {
 
     /// Records all that the detector takes in, and when it judges.
     #[must_use]
-    pub fn recorded(mut self, tape: Tape) -> Self {
-        self.tape = Some(tape);
+    pub fn recorded(mut self, recording: RecordingWriter) -> Self {
+        self.recording = Some(recording);
         self
     }
 
@@ -79,6 +88,38 @@ impl Builtin {
         self
     }
 
+    /// The detector as `diagnose` has it: it judges by what there is when the cluster is not listed in time.
+    #[must_use]
+    pub fn of_a_look(options: ObserveOptions) -> Self {
+        Self::new(options).make_do_after(OneLook::LISTING)
+    }
+
+    /// Ends by itself, as `diagnose --once` does.
+    #[must_use]
+    pub fn once(mut self) -> Self {
+        self.once = true;
+        self
+    }
+
+    /// Watches until one look has given what it gives, or `stop`.
+    async fn look_once(
+        self: Arc<Self>,
+        target: ObserveTarget,
+        out: watch::Sender<Diagnoses>,
+        ready: oneshot::Sender<()>,
+        stop: CancellationToken,
+    ) -> Result<(), DetectError> {
+        let (telling, mut told) = mpsc::unbounded_channel();
+        let looker = (*self).clone().telling(telling);
+        let over = stop.child_token();
+        let watched = looker.watch(target, out, ready, &over);
+        let look = async {
+            OneLook::default().listen(&mut told, &over).await;
+            over.cancel();
+        };
+        tokio::join!(watched, look).0
+    }
+
     /// Watches a cluster of which `target` is known, until `stop`: [`Detector::run`] without a drill.
     ///
     /// # Errors
@@ -91,8 +132,13 @@ impl Builtin {
         stop: &CancellationToken,
     ) -> Result<(), DetectError> {
         let (observer, stream) = Observer::start(target, self.options.clone());
-        let outlet =
-            Outlet { out, ready: Some(ready), tape: self.tape.clone(), telling: self.telling.clone() };
+        let outlet = Outlet {
+            out,
+            ready: Some(ready),
+            recording: self.recording.clone(),
+            telling: self.telling.clone(),
+            open: observer.open_questions(),
+        };
         let followed = follow(stream, outlet, self.make_do, stop).await;
         let removed = observer.stop().await.map_err(|e| DetectError::Failed(e.to_string()));
         followed.and(removed)
@@ -102,7 +148,11 @@ impl Builtin {
 #[async_trait]
 impl Detector for Builtin {
     fn name(&self) -> &str {
-        "builtin"
+        BUILTIN
+    }
+
+    fn recorded(&self, begin: &mut dyn FnMut() -> Option<RecordingWriter>) -> Option<Arc<dyn Detector>> {
+        Some(Arc::new(self.clone().recorded(begin()?)))
     }
 
     async fn run(
@@ -112,7 +162,11 @@ impl Detector for Builtin {
         ready: oneshot::Sender<()>,
         stop: CancellationToken,
     ) -> Result<(), DetectError> {
-        self.watch(ObserveTarget::from(&*target), out, ready, &stop).await
+        let target = ObserveTarget::from(&*target);
+        match self.once {
+            true => self.look_once(target, out, ready, stop).await,
+            false => self.watch(target, out, ready, &stop).await,
+        }
     }
 }
 
@@ -123,11 +177,13 @@ async fn follow(
     make_do: Option<Duration>,
     stop: &CancellationToken,
 ) -> Result<(), DetectError> {
-    let mut desk = Desk::default();
-    let began = Instant::now();
+    let mut core = Core::default();
+    // When it began, or something of a list that goes on came last: a large cluster's lists take their time.
+    let mut waiting_since = Instant::now();
     let mut batch = Vec::with_capacity(BATCH);
     let mut due: Option<Instant> = None;
     let mut judged = Instant::now();
+    let mut rest = rest_after(Duration::ZERO);
     loop {
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
@@ -136,22 +192,27 @@ async fn follow(
                     return Err(DetectError::Failed("the observer has ended".into()));
                 }
                 for observation in batch.drain(..) {
-                    desk.take(&observation);
+                    if core.is_listing(&observation) {
+                        waiting_since = Instant::now();
+                    }
+                    core.take(&observation);
                     outlet.saw(observation);
                 }
-                let soon = judged + DEBOUNCE;
+                let soon = judged + rest;
                 due = Some(due.map_or(soon, |d| d.min(soon)));
             }
             () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                 let now = Timestamp::now();
                 // What was refused a moment ago is hardly allowed a moment later.
-                let patience = |limit| if desk.is_told() { REFUSED.min(limit) } else { limit };
-                let late = make_do.is_some_and(|limit| began.elapsed() >= patience(limit));
-                let partial = late && !desk.is_oriented();
-                let looked = desk.judge(now, partial);
+                let patience = |limit| if core.is_told() { REFUSED.min(limit) } else { limit };
+                let late = make_do.is_some_and(|limit| waiting_since.elapsed() >= patience(limit));
+                let partial = late && !core.is_oriented();
+                let begun = Instant::now();
+                let looked = core.judge(now, partial);
                 judged = Instant::now();
-                due = looked.unsettled.then(|| judged + RECONSIDER);
-                outlet.publish(looked, now, partial);
+                rest = rest_after(judged - begun);
+                due = looked.unsettled.then(|| judged + RECONSIDER.max(rest));
+                outlet.publish(looked, now, partial, || core.examined());
             }
         }
     }
@@ -161,8 +222,9 @@ async fn follow(
 struct Outlet {
     out: watch::Sender<Diagnoses>,
     ready: Option<oneshot::Sender<()>>,
-    tape: Option<Tape>,
+    recording: Option<RecordingWriter>,
     telling: Option<mpsc::UnboundedSender<Told>>,
+    open: OpenQuestions,
 }
 
 impl Outlet {
@@ -171,22 +233,30 @@ impl Outlet {
             // Who does not listen any more misses nothing that counts.
             let _ = telling.send(Told::Source(state.clone()));
         }
-        if let Some(tape) = &self.tape {
-            tape.say(Entry::Seen(observation));
+        if let Some(recording) = &self.recording {
+            recording.say(Entry::Seen(observation));
         }
     }
 
-    fn publish(&mut self, looked: Looked, now: Timestamp, partial: bool) {
-        if let Some(tape) = &self.tape {
+    fn publish(
+        &mut self,
+        looked: Looked,
+        now: Timestamp,
+        partial: bool,
+        examined: impl FnOnce() -> Examined,
+    ) {
+        if let Some(recording) = &self.recording {
             let document = looked.document.as_ref().map(digest);
-            tape.say(Entry::Judged(Judged { at: now, document, partial }));
+            recording.say(Entry::Judged(Judged { at: now, document, partial }));
         }
         let Some(document) = looked.document else { return };
         for d in &document.diagnoses {
             tracing::trace!(control_loop = %d.control_loop, confidence = d.confidence, "finding");
         }
         if let Some(telling) = &self.telling {
-            let _ = telling.send(Told::Judged { document: document.clone(), unsettled: looked.unsettled });
+            let (document, unsettled) = (document.clone(), looked.unsettled);
+            let (open, examined) = (self.open.count(), examined());
+            let _ = telling.send(Told::Judged { document, unsettled, open, examined });
         }
         self.out.send_replace(document);
         if let Some(ready) = self.ready.take() {
@@ -196,203 +266,4 @@ impl Outlet {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::replay::Player;
-    use loopdrill_model::{Cause, Source, signal::*};
-    use loopdrill_observe::record;
-
-    fn outlet(out: watch::Sender<Diagnoses>, ready: oneshot::Sender<()>, tape: Option<Tape>) -> Outlet {
-        Outlet { out, ready: Some(ready), tape, telling: None }
-    }
-
-    fn works(resource: &str) -> Observation {
-        let source = Source::api(resource);
-        let state = SourceState { name: source.clone(), lost: None };
-        Observation { at: Timestamp::now(), source, signal: Signal::SourceState(state) }
-    }
-
-    const LISTED: [&str; 5] = ["pods", "nodes", "events", "persistentvolumeclaims", "persistentvolumes"];
-
-    #[tokio::test(start_paused = true)]
-    async fn is_ready_when_the_cluster_has_been_listed_and_not_before() {
-        let (tell, stream) = mpsc::channel(16);
-        let (out, findings) = watch::channel(Diagnoses::default());
-        let (ready, mut is_ready) = oneshot::channel();
-        let stop = CancellationToken::new();
-        let task = tokio::spawn({
-            let stop = stop.clone();
-            async move { follow(stream, outlet(out, ready, None), None, &stop).await }
-        });
-        for resource in &LISTED[1..] {
-            tell.send(works(resource)).await.expect("somebody listens");
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        assert!(is_ready.try_recv().is_err());
-        assert_eq!(findings.borrow().as_of, None);
-        tell.send(works(LISTED[0])).await.expect("somebody listens");
-        (&mut is_ready).await.expect("ready");
-        assert!(findings.borrow().as_of.is_some());
-        stop.cancel();
-        task.await.expect("no panic").expect("ends well");
-    }
-
-    /// A pod that wants more than the only node has, and the scheduler's word for it.
-    fn too_large() -> [Observation; 2] {
-        let size = |cpu_millis| Resources { cpu_millis, memory_bytes: 1 << 30 };
-        let now = Timestamp::now();
-        let node = Node {
-            name: "node".into(),
-            uid: "node".into(),
-            version: 1,
-            created_at: now,
-            labels: Default::default(),
-            ready: "True".into(),
-            ready_reason: String::new(),
-            ready_since: Some(now),
-            pressures: vec![],
-            unschedulable: false,
-            taints: vec![],
-            allocatable: size(1000),
-        };
-        let why = Unscheduled { reason: "Unschedulable".into(), message: String::new(), since: None };
-        let pod = Pod {
-            namespace: "n".into(),
-            name: "p".into(),
-            uid: "p".into(),
-            version: 1,
-            created_at: now,
-            deleting: false,
-            phase: "Pending".into(),
-            node: None,
-            ip: None,
-            host_network: false,
-            service_account: String::new(),
-            owner: None,
-            labels: Default::default(),
-            requests: size(4000),
-            node_selector: Default::default(),
-            node_affinity: vec![],
-            placed_by_peers: false,
-            tolerations: vec![],
-            claims: vec![],
-            tokens: vec![],
-            cloud: None,
-            unscheduled: Some(why),
-            ready: false,
-            containers: vec![],
-        };
-        [Signal::Node(node), Signal::Pod(Box::new(pod))].map(|signal| Observation {
-            at: now,
-            source: Source::api("test"),
-            signal,
-        })
-    }
-
-    #[tokio::test]
-    async fn what_was_too_young_is_judged_again_although_nothing_else_is_observed() {
-        let (tell, stream) = mpsc::channel(16);
-        let (out, mut findings) = watch::channel(Diagnoses::default());
-        let (ready, _is_ready) = oneshot::channel();
-        let stop = CancellationToken::new();
-        let task = tokio::spawn({
-            let stop = stop.clone();
-            async move { follow(stream, outlet(out, ready, None), None, &stop).await }
-        });
-        for observation in LISTED.map(works).into_iter().chain(too_large()) {
-            tell.send(observation).await.expect("somebody listens");
-        }
-        let found = findings.wait_for(|f| !f.diagnoses.is_empty());
-        let found = tokio::time::timeout(Duration::from_secs(20), found).await.expect("in time");
-        let first = found.expect("the detector lives").diagnoses[0].clone();
-        assert_eq!(first.cause, Some(Cause::Exhaustion));
-        let found = findings.wait_for(|f| f.as_of > Some(first.diagnosed_at));
-        tell.send(works("pods")).await.expect("somebody listens");
-        let later = found.await.expect("the detector lives").diagnoses[0].clone();
-        assert_eq!(later.diagnosed_at, first.diagnosed_at, "it keeps its time while it lasts");
-        stop.cancel();
-        task.await.expect("no panic").expect("ends well");
-    }
-
-    #[tokio::test]
-    async fn a_recording_replays_to_the_same_documents_byte_for_byte() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let tape = Tape::create(&dir.path().join("r.gz")).expect("a file");
-        let (tell, stream) = mpsc::channel(16);
-        let (out, mut findings) = watch::channel(Diagnoses::default());
-        let (ready, _is_ready) = oneshot::channel();
-        let stop = CancellationToken::new();
-        let task = tokio::spawn({
-            let (stop, tape) = (stop.clone(), tape.clone());
-            async move { follow(stream, outlet(out, ready, Some(tape)), None, &stop).await }
-        });
-        for observation in LISTED.map(works).into_iter().chain(too_large()) {
-            tell.send(observation).await.expect("somebody listens");
-        }
-        let mut published = Vec::new();
-        while published.last().is_none_or(|p: &Diagnoses| p.diagnoses.is_empty()) {
-            let changed = tokio::time::timeout(Duration::from_secs(20), findings.changed());
-            changed.await.expect("in time").expect("the detector lives");
-            published.push(findings.borrow_and_update().clone());
-        }
-        stop.cancel();
-        task.await.expect("no panic").expect("ends well");
-        tape.finish().expect("room on the disk");
-
-        let mut player = Player::default();
-        let mut replayed = Vec::new();
-        for entry in record::open(tape.path()).expect("a recording") {
-            if let Some(moment) = player.play(&entry.expect("whole")) {
-                assert!(moment.is_as_recorded);
-                replayed.extend(moment.document);
-            }
-        }
-        for document in published {
-            assert!(replayed.contains(&document), "{document:?}");
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn who_may_not_list_everything_gets_what_there_is_and_it_replays() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let tape = Tape::create(&dir.path().join("r.gz")).expect("a file");
-        let (tell, stream) = mpsc::channel(16);
-        let (out, _findings) = watch::channel(Diagnoses::default());
-        let (ready, is_ready) = oneshot::channel();
-        let stop = CancellationToken::new();
-        let task = tokio::spawn({
-            let (stop, outlet) = (stop.clone(), outlet(out, ready, Some(tape.clone())));
-            async move { follow(stream, outlet, Some(Duration::from_secs(4)), &stop).await }
-        });
-        let ticks = tokio::spawn(async move {
-            while tell.send(works("pods")).await.is_ok() {
-                tokio::time::sleep(Duration::from_millis(500)).await;
-            }
-        });
-        let waited = Instant::now();
-        is_ready.await.expect("ready in the end");
-        assert!(waited.elapsed() >= Duration::from_secs(4), "it waited for what may still come");
-        stop.cancel();
-        task.await.expect("no panic").expect("ends well");
-        ticks.await.expect("no panic");
-        tape.finish().expect("room on the disk");
-        let mut player = Player::default();
-        let played =
-            record::open(tape.path()).expect("a recording").filter_map(|e| player.play(&e.expect("whole")));
-        let moments: Vec<_> = played.collect();
-        assert!(moments.iter().all(|m| m.is_as_recorded));
-        assert!(moments.first().is_some_and(|m| m.document.is_none()));
-        assert!(moments.last().is_some_and(|m| m.document.is_some()));
-    }
-
-    #[tokio::test]
-    async fn an_observer_that_ends_is_an_error() {
-        let (_, stream) = mpsc::channel(1);
-        let (out, _findings) = watch::channel(Diagnoses::default());
-        let (ready, _is_ready) = oneshot::channel();
-        let error = follow(stream, outlet(out, ready, None), None, &CancellationToken::new())
-            .await
-            .expect_err("it ended");
-        assert_eq!(error.to_string(), "the observer has ended");
-    }
-}
+mod tests;

@@ -2,15 +2,18 @@
 //!
 //! The command gets `KUBECONFIG`, and nothing that tells what was injected. It prints documents as
 //! `loopdrill diagnose --output json` does: one before it exits, and it is run again; or one after the other for as
-//! long as it runs, each of which replaces the last. What cannot be read is said and is no finding.
+//! long as it runs, each of which replaces the last. What cannot be read is said and is no finding. Called in
+//! afterwards, it is run once for each question.
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod process;
 mod wire;
 
 use crate::{DetectError, Detector, memory::Memory};
 use async_trait::async_trait;
+use loopdrill_cluster::Target;
 use loopdrill_model::{Diagnoses, Diagnosis, Timestamp};
-use loopdrill_target::Target;
 use process::Process;
 use std::{path::PathBuf, process::ExitStatus, sync::Arc, time::Duration};
 use tokio::{
@@ -31,11 +34,13 @@ pub struct ExecOptions {
     pub pause: Duration,
     /// How long a run may take until its first document.
     pub first_document: Duration,
+    /// It is run once, and not again.
+    pub once: bool,
 }
 
 impl Default for ExecOptions {
     fn default() -> Self {
-        Self { pause: Duration::from_secs(1), first_document: Duration::from_secs(50) }
+        Self { pause: Duration::from_secs(1), first_document: Duration::from_secs(50), once: false }
     }
 }
 
@@ -70,19 +75,22 @@ impl Detector for Exec {
         ready: oneshot::Sender<()>,
         stop: CancellationToken,
     ) -> Result<(), DetectError> {
-        let mut desk = Desk {
+        let mut core = Core {
             memory: Memory::with_gap(0.0),
             out,
             ready: Some(ready),
             kubeconfig: target.kubeconfig.clone(),
         };
         while !stop.is_cancelled() {
-            if let Err(why) = self.once(&mut desk, &stop).await {
+            if let Err(why) = self.once(&mut core, &stop).await {
                 // Before the first document nothing has been injected: better no run than one without this detector.
-                if desk.ready.is_some() {
+                if core.ready.is_some() && !self.options.once {
                     return Err(DetectError::Failed(self.told(&why)));
                 }
-                desk.lost(self.told(&why));
+                core.lost(self.told(&why));
+            }
+            if self.options.once {
+                break;
             }
             tokio::select! {
                 () = sleep(self.options.pause) => {}
@@ -99,11 +107,11 @@ impl Exec {
     }
 
     /// One run of the command, to its end or until `stop`; nothing of it is left afterwards.
-    async fn once(&self, desk: &mut Desk, stop: &CancellationToken) -> Result<(), String> {
-        let (mut process, stdout) = Process::start(&self.command, desk.kubeconfig.as_deref())
+    async fn once(&self, core: &mut Core, stop: &CancellationToken) -> Result<(), String> {
+        let (mut process, stdout) = Process::start(&self.command, core.kubeconfig.as_deref())
             .map_err(|e| format!("it cannot be started: {e}"))?;
         let ended = tokio::select! {
-            ended = self.listen(&mut process, stdout, desk) => ended,
+            ended = self.listen(&mut process, stdout, core) => ended,
             () = stop.cancelled() => Ok(()),
         };
         let said = process.end().await;
@@ -115,7 +123,7 @@ impl Exec {
         &self,
         process: &mut Process,
         mut stdout: ChildStdout,
-        desk: &mut Desk,
+        core: &mut Core,
     ) -> Result<(), String> {
         let mut reader = wire::Reader::default();
         let mut buffer = vec![0; 1 << 16];
@@ -140,7 +148,7 @@ impl Exec {
                 count => {
                     if let Some(found) = reader.feed(&buffer[..count], Timestamp::now())? {
                         documents += 1;
-                        desk.publish(found);
+                        core.publish(found);
                     }
                 }
             }
@@ -168,14 +176,14 @@ fn judge_end(status: ExitStatus, documents: u64, broken_off: bool) -> Result<(),
 }
 
 /// Where the findings of all runs come together.
-struct Desk {
+struct Core {
     memory: Memory,
     out: watch::Sender<Diagnoses>,
     ready: Option<oneshot::Sender<()>>,
     kubeconfig: Option<PathBuf>,
 }
 
-impl Desk {
+impl Core {
     fn publish(&mut self, found: Vec<Diagnosis>) {
         let now = Timestamp::now();
         let diagnoses = self.memory.stamp(found, now);

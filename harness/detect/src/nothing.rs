@@ -2,8 +2,8 @@
 
 use crate::{DetectError, Detector};
 use async_trait::async_trait;
+use loopdrill_cluster::Target;
 use loopdrill_model::Diagnoses;
-use loopdrill_target::Target;
 use std::sync::Arc;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;

@@ -13,8 +13,8 @@ use crate::{DetectError, Detector, memory::Memory};
 use answer::{Alert, PollError};
 use async_trait::async_trait;
 use kube::{Client, client::Body};
+use loopdrill_cluster::Target;
 use loopdrill_model::{Diagnoses, Diagnosis, Timestamp};
-use loopdrill_target::Target;
 pub use mapping::{Mapping, MappingError};
 use std::{sync::Arc, time::Duration};
 use tokio::{
@@ -151,7 +151,7 @@ impl Detector for Prometheus {
         let failed = |why: String| DetectError::Failed(format!("{}: {why}", server.name));
         let first = first_answer(&server, &stop).await.map_err(|e| failed(e.to_string()))?;
         let limits = server.limits(&self.options).await.map_err(failed)?;
-        let mut desk = Desk {
+        let mut core = Core {
             mapping: &self.options.mapping,
             memory: Memory::default(),
             out,
@@ -159,7 +159,7 @@ impl Detector for Prometheus {
             seen: Instant::now(),
             last: Diagnoses::default(),
         };
-        desk.publish(first);
+        core.publish(first);
         let _ = ready.send(());
         loop {
             tokio::select! {
@@ -171,8 +171,8 @@ impl Detector for Prometheus {
                 () = stop.cancelled() => return Ok(()),
             };
             match polled {
-                Ok(alerts) => desk.publish(alerts),
-                Err(e) => desk.missed(&format!("{} does not tell its alerts: {e}", server.name)),
+                Ok(alerts) => core.publish(alerts),
+                Err(e) => core.missed(&format!("{} does not tell its alerts: {e}", server.name)),
             }
         }
     }
@@ -189,7 +189,7 @@ async fn first_answer(server: &Server, stop: &CancellationToken) -> Result<Vec<A
 }
 
 /// What fired last, and where it is published.
-struct Desk<'a> {
+struct Core<'a> {
     mapping: &'a Mapping,
     memory: Memory,
     out: watch::Sender<Diagnoses>,
@@ -198,7 +198,7 @@ struct Desk<'a> {
     last: Diagnoses,
 }
 
-impl Desk<'_> {
+impl Core<'_> {
     fn publish(&mut self, alerts: Vec<Alert>) {
         let now = Timestamp::now();
         let mut found: Vec<Diagnosis> =

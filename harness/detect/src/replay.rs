@@ -1,6 +1,6 @@
 //! The built-in detector again, from a recording.
 
-use crate::desk::{Desk, digest};
+use crate::core::{Core, digest};
 use loopdrill_model::{Diagnoses, Timestamp};
 use loopdrill_observe::record::Entry;
 
@@ -17,7 +17,7 @@ pub struct Moment {
 
 /// Plays a recording, line by line.
 #[derive(Debug, Default)]
-pub struct Player(Desk);
+pub struct Player(Core);
 
 impl Player {
     /// Takes one line in. Marks change nothing.

@@ -3,26 +3,22 @@
 
 use crate::{
     Session,
-    findings::Scope,
-    marks,
-    panel::Seat,
-    verdict::{Facts, Verdict},
+    detectors::{ColdSeat, RunningDetector},
+    scope::scope,
 };
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::Node;
 use kube::{Api, api::ListParams};
-use loopdrill_detect::key;
+use loopdrill_cluster::objects::node_is_ready;
 use loopdrill_faults::{Footprint, Resource};
 use loopdrill_model::{
-    DetectorResult, Diagnosis, DrillReport, EventKind, Evidence, Expectation, FaultId, Gate, GateResult,
-    Gates, Outcome, Source, Timestamp, Timings,
+    DrillReport, EventKind, Evidence, Expectation, FaultId, Gate, GateResult, Outcome, Source, Timestamp,
 };
-use loopdrill_observe::record::Did;
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout};
 
 /// The control drill's name among the faults.
-pub const CONTROL: &str = "control";
+pub const CONTROL: &str = DrillReport::CONTROL;
 
 /// How long findings from before our time may take to fade.
 const QUIET: Duration = Duration::from_secs(15);
@@ -32,115 +28,86 @@ pub(crate) async fn run(session: &Session) -> DrillReport {
     let id = FaultId::new(CONTROL, "none");
     let footprint = Footprint::default().breaks(Resource::Cluster);
     let _permit = session.arbiter.acquire(footprint.clone()).await;
-    session.events.drill(&id, EventKind::DrillStarted { expectation: Some(Expectation::default()) });
-    let scope = Scope::of("", &footprint);
-    session.mark(&id, || marks::start(Expectation::default(), &scope));
-    session.panel.enter(&id, &scope);
-    let mut control = Control { session, id: id.clone(), gates: Gates::default(), detectors: Vec::new() };
+    let (expectation, scope) = (Expectation::default(), scope("", &footprint));
+    let report = DrillReport::new(&id, expectation.clone());
+    session.tell(&id, EventKind::DrillStarted { expectation: Some(expectation), scope: Some(scope) });
+    let mut control = Control { session, id, report };
     let outcome = control.watch().await;
-    session.panel.leave(&id);
-    let first = control.detectors.first().cloned().unwrap_or_default();
-    DrillReport {
-        fault: id.fault,
-        variant: id.variant,
-        expected_loop: None,
-        expectation: Some(Expectation::default()),
-        gates: control.gates,
-        outcome,
-        diagnosis: first.diagnosis,
-        other_findings: first.other_findings,
-        timings: Timings::default(),
-        detectors: control.detectors,
-        error: None,
-    }
+    control.report.ended(outcome, None)
 }
 
 struct Control<'a> {
     session: &'a Session,
     id: FaultId,
-    gates: Gates,
-    detectors: Vec<DetectorResult>,
+    report: DrillReport,
 }
 
 impl Control<'_> {
     async fn watch(&mut self) -> Outcome {
+        join_all(self.session.detectors.live().map(|detector| self.wait_for_quiet(detector))).await;
         let fact = fact("changes made", "none".into(), Source::other("journal"));
-        self.answer(Gate::Injected, true, vec![fact], None);
-        join_all(self.session.panel.seats().map(|seat| self.wait_for_quiet(seat))).await;
-        let began = Timestamp::now();
-        self.session.mark(&self.id, || Did::Inject);
-        let until = Instant::now() + self.session.options.budgets.control;
-        let found = join_all(self.session.panel.seats().map(|seat| self.collect(seat, until))).await;
-        self.session.mark(&self.id, || Did::Conclude);
-        if self.session.cancel.is_cancelled() {
-            return Outcome::Interrupted;
+        self.report.gates.injected = self.answer(Gate::Injected, held(vec![fact]));
+        let called_in = self.session.detectors.cold().map(|seat| self.call_in(seat));
+        let watched = async { tokio::join!(self.listen(), join_all(called_in)) };
+        tokio::select! {
+            _ = watched => {}
+            () = self.session.cancel.cancelled() => return Outcome::Interrupted,
         }
-        match ready_nodes(self.session).await {
-            Ok(evidence) => self.answer(Gate::Manifested, true, vec![evidence], None),
-            Err(why) => self.answer(Gate::Manifested, false, Vec::new(), Some(why)),
-        }
-        self.judge(began, found);
-        self.gates.first_failure().map_or(Outcome::Passed, Outcome::Failed)
+        let word = match ready_nodes(self.session).await {
+            Ok(evidence) => held(vec![evidence]),
+            Err(why) => GateResult { at: Some(Timestamp::now()), note: Some(why), ..GateResult::default() },
+        };
+        self.report.gates.manifested = self.answer(Gate::Manifested, word);
+        self.judge();
+        self.report.judged(false)
     }
 
-    fn judge(&mut self, began: Timestamp, found: Vec<Vec<Diagnosis>>) {
-        let expectation = Expectation::default();
-        let facts = Facts { expectation: &expectation, injected_at: None, manifested_at: Some(began) };
-        let seats = self.session.panel.seats().zip(found);
-        let results = seats.map(|(seat, all)| {
-            Verdict::of_silence(all, &seat.findings.borrow()).result(seat.name.clone(), facts)
-        });
-        self.detectors = results.collect();
-        let DetectorResult { detected, attributed, .. } = self.detectors[0].clone();
-        let recovered = attributed.clone();
-        for (gate, answer) in
-            [(Gate::Detected, detected), (Gate::Attributed, attributed), (Gate::Recovered, recovered)]
-        {
-            self.answer(gate, answer.ok, answer.evidence, answer.note);
+    /// Listens to those that watch all the time.
+    async fn listen(&self) {
+        sleep_until(Instant::now() + self.session.options.budgets.control).await;
+        self.session.detectors.live().for_each(|d| self.session.concluded(&self.id, &d.name));
+    }
+
+    /// One that is called in to a healthy cluster has as long as in any drill.
+    async fn call_in(&self, seat: &ColdSeat) {
+        let end = Instant::now() + self.session.options.budgets.detect;
+        // An interruption is noticed where this is waited for.
+        let _ = self.session.look(seat, &self.id, end, |_| {}).await;
+    }
+
+    fn judge(&mut self) {
+        self.report.detectors = self.session.detectors.results(&self.id);
+        for gate in [Gate::Detected, Gate::Attributed] {
+            self.answer(gate, self.report.gate(gate).clone());
+        }
+        // Nothing was done, so nothing was to be undone: as it was is without a finding.
+        let recovered = self.report.gate(Gate::Attributed).clone();
+        self.report.gates.recovered = self.answer(Gate::Recovered, recovered);
+    }
+
+    /// Lets findings from before our time fade. Those that stay are the cluster's own trouble: no drill is blamed for
+    /// them, and the control drill tells of them.
+    async fn wait_for_quiet(&self, detector: &RunningDetector) {
+        let mut scorer = detector.scorer();
+        let quiet = async {
+            let _ = scorer.wait_for(|s| s.alarms(&self.id).is_empty() || s.has_ended()).await;
+        };
+        tokio::select! {
+            () = quiet => {}
+            () = tokio::time::sleep(QUIET) => {}
+            () = self.session.cancel.cancelled() => {}
         }
     }
 
-    /// Findings that are there before anything was touched are the cluster's own trouble. They are
-    /// remembered, so that no drill is blamed for them, and the control drill tells of them.
-    async fn wait_for_quiet(&self, seat: &Seat) {
-        let mut findings = seat.findings.clone();
-        let deadline = Instant::now() + QUIET;
-        while !findings.borrow_and_update().diagnoses.is_empty() && Instant::now() < deadline {
-            tokio::select! {
-                changed = findings.changed() => if changed.is_err() { break },
-                () = sleep_until(deadline) => {}
-                () = self.session.cancel.cancelled() => return,
-            }
-        }
-        seat.scopes.tolerate(&findings.borrow().diagnoses);
+    /// Tells the answer of a gate, and gives it back.
+    fn answer(&self, gate: Gate, result: GateResult) -> GateResult {
+        self.session.tell(&self.id, EventKind::GateAnswered { gate, result: result.clone() });
+        result
     }
+}
 
-    /// Everything that a detector finds until then.
-    async fn collect(&self, seat: &Seat, until: Instant) -> Vec<Diagnosis> {
-        let mut findings = seat.findings.clone();
-        let (mut seen, mut found) = (BTreeSet::new(), Vec::new());
-        while Instant::now() < until && !self.session.cancel.is_cancelled() {
-            let present = findings.borrow_and_update().diagnoses.clone();
-            found.extend(present.into_iter().filter(|d| seen.insert(key(d))));
-            let changed = async {
-                if findings.changed().await.is_err() {
-                    std::future::pending::<()>().await;
-                }
-            };
-            tokio::select! {
-                () = changed => {}
-                () = sleep_until(until) => {}
-                () = self.session.cancel.cancelled() => {}
-            }
-        }
-        found
-    }
-
-    fn answer(&mut self, gate: Gate, ok: bool, evidence: Vec<Evidence>, note: Option<String>) {
-        let result = GateResult { ok, at: Some(Timestamp::now()), evidence, note };
-        *self.gates.get_mut(gate) = result.clone();
-        self.session.events.drill(&self.id, EventKind::GateAnswered { gate, result });
-    }
+fn held(evidence: Vec<Evidence>) -> GateResult {
+    GateResult { ok: true, at: Some(Timestamp::now()), evidence, note: None }
 }
 
 /// The cluster's own word that it is well.
@@ -151,14 +118,8 @@ async fn ready_nodes(session: &Session) -> Result<Evidence, String> {
         .await
         .map_err(|_| "the API server did not list its nodes within 10 s".to_string())?
         .map_err(|e| format!("the API server does not list its nodes: {e}"))?;
-    let unready: Vec<_> = nodes
-        .iter()
-        .filter(|n| {
-            let conditions = n.status.iter().flat_map(|s| s.conditions.iter().flatten());
-            !conditions.into_iter().any(|c| c.type_ == "Ready" && c.status == "True")
-        })
-        .filter_map(|n| n.metadata.name.clone())
-        .collect();
+    let unready: Vec<_> =
+        nodes.iter().filter(|n| !node_is_ready(n)).filter_map(|n| n.metadata.name.clone()).collect();
     if unready.is_empty() && !nodes.items.is_empty() {
         Ok(fact("nodes ready", nodes.items.len().to_string(), Source::api("nodes")))
     } else {
@@ -167,5 +128,5 @@ async fn ready_nodes(session: &Session) -> Result<Evidence, String> {
 }
 
 fn fact(signal: &str, value: String, source: Source) -> Evidence {
-    Evidence { signal: signal.into(), value, at: Timestamp::now(), source }
+    Evidence::new(signal, value, Timestamp::now(), source)
 }

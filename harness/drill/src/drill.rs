@@ -1,22 +1,21 @@
 //! One drill: victim, injection, observation, undo, verification; each step answers a gate.
 
+mod fence;
 mod observe;
+mod victim;
 
-use crate::{Session, findings::Scope, marks, namespace, panel::Seat};
+use crate::{Session, detectors::RunningDetector, namespace, scope::scope};
 use futures::future::join_all;
-use loopdrill_detect::{Key, key};
 use loopdrill_faults::{
     ChangeError, Fault, FaultContext, FaultError,
     journal::Pending,
-    life::{self, InjectError},
+    lifecycle::{self, InjectError},
 };
 use loopdrill_model::{
-    DetectorResult, Diagnosis, DrillReport, EventKind, Evidence, Expectation, FaultId, Gate, GateResult,
-    Gates, Outcome, Timestamp, Timings,
+    Capability, DrillReport, EventKind, Evidence, FaultId, Gate, GateResult, Outcome, Timestamp,
 };
-use loopdrill_observe::record::Did;
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
-use tokio::time::{Instant, timeout};
+use std::{sync::Arc, time::Duration};
+use tokio::time::timeout;
 
 /// How long the scope may still be noisy, from an earlier drill or from start-up, before the injection.
 const QUIET: Duration = Duration::from_secs(20);
@@ -57,15 +56,10 @@ struct Drill<'a> {
     fault: Arc<dyn Fault>,
     ctx: FaultContext,
     id: FaultId,
-    scope: Scope,
-    /// Each detector's findings in scope from before the injection: they prove nothing.
-    before: Vec<BTreeSet<Key>>,
-    gates: Gates,
-    timings: Timings,
-    diagnosis: Option<Diagnosis>,
-    others: Vec<Diagnosis>,
-    detectors: Vec<DetectorResult>,
-    expectation: Expectation,
+    /// What is known so far.
+    report: DrillReport,
+    /// The victim was broken at some look of this drill.
+    shown: bool,
     resilient: bool,
 }
 
@@ -78,9 +72,16 @@ pub(crate) async fn run(session: &Session, fault: Arc<dyn Fault>) -> DrillReport
         let why = facts.capabilities.get(missing).and_then(|r| r.clone().err());
         return report_without_drill(&*fault, Outcome::Skipped(missing.clone()), why);
     }
+    if let Some((lack, why)) = session.refused.get(&spec.id()) {
+        return report_without_drill(&*fault, Outcome::Skipped(lack.clone()), Some(why.clone()));
+    }
     let footprint = fault.footprint(facts);
     let _permit = tokio::select! {
         permit = session.arbiter.acquire(footprint.clone()) => permit,
+        () = session.cancel.cancelled() => return report_without_drill(&*fault, Outcome::Interrupted, None),
+    };
+    let _lane = tokio::select! {
+        lane = session.lane() => lane,
         () = session.cancel.cancelled() => return report_without_drill(&*fault, Outcome::Interrupted, None),
     };
     let namespace = namespace::name(&spec.id(), &session.target.run);
@@ -93,23 +94,17 @@ pub(crate) async fn run(session: &Session, fault: Arc<dyn Fault>) -> DrillReport
             cancel: session.cancel.clone(),
         },
         id: spec.id(),
-        scope: Scope::of(&namespace, &footprint),
-        before: Vec::new(),
-        gates: Gates::default(),
-        timings: Timings::default(),
-        diagnosis: None,
-        others: Vec::new(),
-        detectors: Vec::new(),
-        expectation: spec.expectation(),
+        report: DrillReport::new(&spec.id(), spec.expectation()),
+        shown: false,
         resilient: false,
         fault,
     };
-    session.events.drill(&drill.id, EventKind::DrillStarted { expectation: Some(spec.expectation()) });
-    session.mark(&drill.id, || marks::start(spec.expectation(), &drill.scope));
-    session.panel.enter(&drill.id, &drill.scope);
-    let report = drill.run().await;
-    session.panel.leave(&spec.id());
-    report
+    let scope = scope(&namespace, &footprint);
+    session.tell(
+        &drill.id,
+        EventKind::DrillStarted { expectation: Some(spec.expectation()), scope: Some(scope) },
+    );
+    drill.run().await
 }
 
 impl Drill<'_> {
@@ -124,30 +119,9 @@ impl Drill<'_> {
             (Some(left), _) => (Outcome::CleanupFailed, Some(left)),
             (None, Some(stop)) => (stop.outcome, Some(stop.error)),
             (None, None) if self.session.cancel.is_cancelled() => (Outcome::Interrupted, None),
-            (None, None) => (self.judged(), None),
+            (None, None) => (self.report.judged(self.resilient), None),
         };
-        let spec = self.fault.spec();
-        DrillReport {
-            fault: spec.fault.into(),
-            variant: spec.variant.into(),
-            expected_loop: spec.expectation().control_loop(),
-            expectation: Some(spec.expectation()),
-            gates: self.gates,
-            outcome,
-            diagnosis: self.diagnosis,
-            other_findings: self.others,
-            timings: self.timings,
-            detectors: self.detectors,
-            error,
-        }
-    }
-
-    fn judged(&self) -> Outcome {
-        match self.gates.first_failure() {
-            None => Outcome::Passed,
-            Some(_) if self.resilient && self.gates.recovered.ok => Outcome::Resilient,
-            Some(gate) => Outcome::Failed(gate),
-        }
+        self.report.ended(outcome, error)
     }
 
     async fn until_diagnosed(&mut self) -> Result<(), Stop> {
@@ -163,41 +137,28 @@ impl Drill<'_> {
             })
         })?;
         self.wait_for_quiet().await?;
-        self.session.mark(&self.id, || Did::Ready);
+        self.session.tell(&self.id, EventKind::InjectionStarted);
         self.progress("injecting");
         let pending = self.inject().await?;
-        self.fault.provoke(&self.ctx).await?;
+        self.fault.trigger(&self.ctx).await?;
         self.observe().await?;
         self.check_still_in_force(&pending).await;
         Ok(())
     }
 
-    /// Lets findings that are not this drill's own fade, and remembers those that stay.
-    async fn wait_for_quiet(&mut self) -> Result<(), Stop> {
-        let deadline = Instant::now() + QUIET;
-        let seats = self.session.panel.seats();
-        self.before = tokio::select! {
-            before = join_all(seats.map(|seat| self.quiet(seat, deadline))) => before,
-            () = self.ctx.cancel.cancelled() => return Err(FaultError::Interrupted.into()),
-        };
-        Ok(())
+    /// Lets findings that are not this drill's own fade. Those that stay prove nothing.
+    async fn wait_for_quiet(&self) -> Result<(), Stop> {
+        let running = self.session.detectors.live();
+        tokio::select! {
+            _ = timeout(QUIET, join_all(running.map(|detector| self.quiet(detector)))) => Ok(()),
+            () = self.ctx.cancel.cancelled() => Err(FaultError::Interrupted.into()),
+        }
     }
 
-    /// What one detector still finds in scope when it is quiet, or at the deadline.
-    async fn quiet(&self, seat: &Seat, deadline: Instant) -> BTreeSet<Key> {
-        let mut findings = seat.findings.clone();
-        loop {
-            let present = findings.borrow_and_update().diagnoses.clone();
-            let before: BTreeSet<Key> = present.iter().filter(|d| self.scope.holds(d)).map(key).collect();
-            if before.is_empty() || Instant::now() >= deadline {
-                return before;
-            }
-            tokio::select! {
-                // What ended is told of when it is judged.
-                changed = findings.changed() => if changed.is_err() { return before },
-                () = tokio::time::sleep_until(deadline) => {}
-            }
-        }
+    /// Waits until a detector finds nothing in scope. That it has ended is told of when it is judged.
+    async fn quiet(&self, detector: &RunningDetector) {
+        let mut scorer = detector.scorer();
+        let _ = scorer.wait_for(|scorer| scorer.alarms(&self.id).is_empty() || scorer.has_ended()).await;
     }
 
     async fn inject(&mut self) -> Result<Vec<Pending>, Stop> {
@@ -206,20 +167,22 @@ impl Drill<'_> {
         if plan.is_empty() {
             return Err(Stop { outcome: Outcome::NotInjected, error: "the fault planned no change".into() });
         }
-        let (pending, mut evidence) = life::inject(&session.means, &session.journal, &self.id, plan).await?;
+        fence::check(&self.ctx, &plan)
+            .await
+            .map_err(|error| Stop { outcome: Outcome::Skipped(Capability::Fence), error })?;
+        let (pending, mut evidence) =
+            lifecycle::inject(&session.access, &session.journal, &self.id, plan).await?;
         evidence.extend(self.fault.in_force(&self.ctx).await.map_err(|e| match Stop::from(e) {
             Stop { outcome: Outcome::Errored, error } => Stop { outcome: Outcome::NotInjected, error },
             other => other,
         })?);
-        self.timings.injected_at = Some(Timestamp::now());
-        self.session.mark(&self.id, || Did::Inject);
         self.answer(Gate::Injected, true, evidence, None);
         Ok(pending)
     }
 
     /// A fault that somebody took away while we looked proves nothing.
     async fn check_still_in_force(&mut self, pending: &[Pending]) {
-        let gone = match life::read_back(&self.session.means, pending).await {
+        let gone = match lifecycle::read_back(&self.session.access, pending).await {
             Ok(_) => None,
             Err(e @ InjectError::NotInForce { .. }) => Some(e.to_string()),
             // What cannot be read now was read at the injection; a slow control plane is no proof of absence.
@@ -230,7 +193,7 @@ impl Drill<'_> {
         };
         if let Some(gone) = gone {
             self.resilient = false;
-            let evidence = std::mem::take(&mut self.gates.manifested.evidence);
+            let evidence = std::mem::take(&mut self.report.gates.manifested.evidence);
             let note = format!("the fault was taken away while it was observed: {gone}");
             self.answer(Gate::Manifested, false, evidence, Some(note));
         }
@@ -248,17 +211,16 @@ impl Drill<'_> {
         if mine.is_empty() {
             return None;
         }
-        self.session.events.drill(&self.id, EventKind::UndoStarted);
-        let left = life::undo(&self.session.means, &self.session.journal, &mine).await;
+        self.session.tell(&self.id, EventKind::UndoStarted);
+        let left = lifecycle::undo(&self.session.access, &self.session.journal, &mine).await;
         let error = (!left.is_empty()).then(|| {
             let lines: Vec<_> = left.iter().map(|l| format!("{}: {}", l.change, l.why)).collect();
             format!("{}; run `loopdrill undo`", lines.join("; "))
         });
         if error.is_none() {
-            self.timings.undone_at = Some(Timestamp::now());
-            self.session.mark(&self.id, || Did::Undo);
+            self.report.undone_at = Some(Timestamp::now());
         }
-        self.session.events.drill(&self.id, EventKind::UndoFinished { error: error.clone() });
+        self.session.tell(&self.id, EventKind::UndoFinished { error: error.clone() });
         error
     }
 
@@ -274,42 +236,25 @@ impl Drill<'_> {
         }
     }
 
+    /// Answers one of the drill's own gates now.
     fn answer(&mut self, gate: Gate, ok: bool, evidence: Vec<Evidence>, note: Option<String>) {
-        self.answer_at(gate, Some(Timestamp::now()), ok, evidence, note);
+        self.answered(gate, GateResult { ok, at: Some(Timestamp::now()), evidence, note });
     }
 
-    /// Answers a gate with the time at which the answer became true, where that was earlier.
-    fn answer_at(
-        &mut self,
-        gate: Gate,
-        at: Option<Timestamp>,
-        ok: bool,
-        evidence: Vec<Evidence>,
-        note: Option<String>,
-    ) {
-        let result = GateResult { ok, at, evidence, note };
-        *self.gates.get_mut(gate) = result.clone();
-        self.session.events.drill(&self.id, EventKind::GateAnswered { gate, result });
+    /// Notes the answer of a gate, and tells it.
+    fn answered(&mut self, gate: Gate, result: GateResult) {
+        if let Some(own) = self.report.gates.get_mut(gate) {
+            own.clone_from(&result);
+        }
+        self.session.tell(&self.id, EventKind::GateAnswered { gate, result });
     }
 
     fn progress(&self, message: &str) {
-        self.session.events.drill(&self.id, EventKind::Progress { message: message.into() });
+        self.session.tell(&self.id, EventKind::Progress { message: message.into() });
     }
 }
 
 fn report_without_drill(fault: &dyn Fault, outcome: Outcome, error: Option<String>) -> DrillReport {
     let spec = fault.spec();
-    DrillReport {
-        fault: spec.fault.into(),
-        variant: spec.variant.into(),
-        expected_loop: spec.expectation().control_loop(),
-        expectation: Some(spec.expectation()),
-        gates: Gates::default(),
-        outcome,
-        diagnosis: None,
-        other_findings: Vec::new(),
-        timings: Timings::default(),
-        detectors: Vec::new(),
-        error,
-    }
+    DrillReport::new(&spec.id(), spec.expectation()).ended(outcome, error)
 }

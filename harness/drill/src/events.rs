@@ -1,6 +1,6 @@
 //! The one event stream of a run.
 
-use loopdrill_model::{Event, EventKind, FaultId, Timestamp};
+use loopdrill_model::{Event, EventKind, Timestamp};
 use tokio::sync::mpsc;
 
 /// The receiving end: whoever folds events into reports.
@@ -18,14 +18,9 @@ pub fn event_stream() -> (EventSender, EventStream) {
 }
 
 impl EventSender {
-    /// An event of the whole run.
+    /// An event of the whole run. Those of a drill go through its session, where marks are derived from them.
     pub fn run(&self, kind: EventKind) {
-        self.send(None, kind);
-    }
-
-    /// An event of one drill.
-    pub fn drill(&self, drill: &FaultId, kind: EventKind) {
-        self.send(Some(drill.clone()), kind);
+        self.send(Event { at: Timestamp::now(), drill: None, kind });
     }
 
     /// Something that takes a while, for people.
@@ -33,7 +28,7 @@ impl EventSender {
         self.run(EventKind::Progress { message: message.into() });
     }
 
-    fn send(&self, drill: Option<FaultId>, kind: EventKind) {
-        let _ = self.0.send(Event { at: Timestamp::now(), drill, kind });
+    pub(crate) fn send(&self, event: Event) {
+        let _ = self.0.send(event);
     }
 }

@@ -1,19 +1,20 @@
-//! What a drill does, written to the run's recording. Detectors never see it.
+//! What a drill tells, told to all that must know: the event stream, and, as the mark that follows from it, the scorers
+//! of the detectors and the run's recording. There is no other way to place a mark.
 
-use crate::{Session, findings::Scope};
-use loopdrill_model::{Expectation, FaultId, Timestamp};
-use loopdrill_observe::record::{Did, Entry, Mark};
+use crate::Session;
+use loopdrill_model::{Event, EventKind, FaultId, Mark, Timestamp};
+use loopdrill_observe::record::Entry;
 
 impl Session {
-    /// Notes in the recording, where there is one, what a drill has done just now.
-    pub(crate) fn mark(&self, drill: &FaultId, what: impl FnOnce() -> Did) {
-        if let Some(tape) = &self.tape {
-            tape.say(Entry::Mark(Mark { at: Timestamp::now(), drill: drill.clone(), what: what() }));
+    /// Tells what a drill has done just now. Detectors never see it.
+    pub(crate) fn tell(&self, drill: &FaultId, kind: EventKind) {
+        let event = Event { at: Timestamp::now(), drill: Some(drill.clone()), kind };
+        if let Some(mark) = Mark::of(&event) {
+            self.detectors.mark(&mark);
+            if let Some(recording) = &self.recording {
+                recording.say(Entry::Mark(mark));
+            }
         }
+        self.events.send(event);
     }
-}
-
-/// That a drill began.
-pub(crate) fn start(expected: Expectation, scope: &Scope) -> Did {
-    Did::Start { expected, scope: scope.reach() }
 }

@@ -3,9 +3,9 @@
 use crate::{EventSender, Session};
 use futures::future::join_all;
 use loopdrill_faults::{
-    Fault, Means,
+    Fault, UndoAccess,
     journal::{Journal, JournalError},
-    life::{self, Leftover},
+    lifecycle::{self, Leftover},
 };
 use loopdrill_model::{EventKind, ExitStatus, FaultId, RunReport, Timestamp};
 use std::sync::Arc;
@@ -44,22 +44,27 @@ pub fn announce(
 
 /// Ends the event stream with the report, worsened by what went wrong after the session's end.
 pub fn conclude(events: &EventSender, mut report: RunReport, trouble: Option<String>) -> RunReport {
+    add_trouble(&mut report, trouble);
+    report.ended_at = Timestamp::now();
+    events.run(EventKind::RunFinished { report: Box::new(report.clone()) });
+    report
+}
+
+/// Adds what went wrong after the session's end.
+pub fn add_trouble(report: &mut RunReport, trouble: Option<String>) {
     if let Some(trouble) = trouble {
         report.trouble.push(trouble);
         report.exit = report.exit.worst(ExitStatus::CleanupFailed);
         report.exit_code = report.exit.code();
     }
-    report.ended_at = Timestamp::now();
-    events.run(EventKind::RunFinished { exit: report.exit, report: Box::new(report.clone()) });
-    report
 }
 
 /// Undoes everything that `journal` lists, and closes it when nothing is left.
 ///
 /// # Errors
 /// When the journal cannot be closed; what could not be undone is returned.
-pub async fn undo_journal(means: &Means, journal: &Journal) -> Result<Vec<Leftover>, JournalError> {
-    let left = life::undo(means, journal, &journal.pending()).await;
+pub async fn undo_journal(access: &UndoAccess, journal: &Journal) -> Result<Vec<Leftover>, JournalError> {
+    let left = lifecycle::undo(access, journal, &journal.pending()).await;
     journal.close()?;
     Ok(left)
 }

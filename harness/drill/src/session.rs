@@ -1,24 +1,30 @@
 //! What all drills of a process share: cluster, detectors, journal, arbiter, event stream.
 
 use crate::{
-    Arbiter, EventSender, Options, control, drill, namespace,
-    panel::{Detectors, Panel, Unstarted},
+    Arbiter, EventSender, Options, control,
+    detectors::{Detectors, RunningDetectors, Unstarted},
+    drill,
+    looks::LANES,
+    namespace,
+    preflight::Refused,
 };
+use loopdrill_cluster::{ClusterHandle, Target};
 use loopdrill_faults::{
-    Fault, Means,
+    Fault, UndoAccess,
     journal::{Journal, JournalError, Pending},
-    life,
+    lifecycle,
 };
 use loopdrill_model::{
-    Diagnosis, DrillReport, EventKind, ExitStatus, FaultId, Outcome, RunReport, Timestamp, Versions,
+    Diagnosis, DrillReport, EventKind, ExitStatus, RunReport, Timestamp, Versions, is_proof,
 };
-use loopdrill_observe::record::{Did, Tape};
-use loopdrill_target::{ClusterHandle, Target};
+use loopdrill_observe::record::RecordingWriter;
+use loopdrill_suite::Ends;
 use std::{
     collections::BTreeMap,
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
-use tokio::task::JoinSet;
+use tokio::{sync::Semaphore, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 /// Why a session could not begin.
@@ -58,14 +64,19 @@ impl SessionError {
 /// One process's work on one cluster.
 pub struct Session {
     pub(crate) target: Arc<Target>,
-    pub(crate) means: Means,
+    pub(crate) access: UndoAccess,
     pub(crate) journal: Arc<Journal>,
-    pub(crate) panel: Panel,
+    pub(crate) detectors: RunningDetectors,
     pub(crate) events: EventSender,
     pub(crate) arbiter: Arc<Arbiter>,
     pub(crate) options: Options,
     pub(crate) cancel: CancellationToken,
-    pub(crate) tape: Option<Tape>,
+    pub(crate) lanes: Semaphore,
+    pub(crate) recording: Option<RecordingWriter>,
+    ends: Option<Ends>,
+    pub(crate) refused: Refused,
+    /// The file beside which looks are recorded.
+    pub(crate) records_looks: Option<PathBuf>,
     reports: Mutex<Vec<DrillReport>>,
     cleanups: Mutex<JoinSet<Result<(), String>>>,
     started_at: Timestamp,
@@ -93,18 +104,22 @@ impl Session {
             capabilities: capabilities(&target),
         });
         tracing::debug!(nodes = facts.nodes.len(), "cluster is known");
-        let panel = Panel::start(detectors.into(), &target, &events).await?;
-        let means = Means { client: Ok(target.client.clone()), nodes: target.nodes.clone() };
+        let detectors = RunningDetectors::start(detectors.into(), &target, &events).await?;
+        let access = UndoAccess { client: Ok(target.client.clone()), nodes: target.nodes.clone() };
         Ok(Self {
             target,
-            means,
+            access,
             journal,
-            panel,
+            detectors,
             events,
             arbiter: Arc::default(),
             options,
             cancel,
-            tape: None,
+            lanes: Semaphore::new(LANES),
+            recording: None,
+            ends: None,
+            refused: Refused::new(),
+            records_looks: None,
             reports: Mutex::default(),
             cleanups: Mutex::default(),
             started_at,
@@ -113,8 +128,22 @@ impl Session {
 
     /// Writes to a recording what the drills do, so that it can be scored without them.
     #[must_use]
-    pub fn recorded(mut self, tape: Option<Tape>) -> Self {
-        self.tape = tape;
+    pub fn recorded(mut self, recording: Option<RecordingWriter>) -> Self {
+        self.recording = recording;
+        self
+    }
+
+    /// Holds each drill to the end that suites want of it.
+    #[must_use]
+    pub fn held_to(mut self, ends: Option<Ends>) -> Self {
+        self.ends = ends;
+        self
+    }
+
+    /// Records each look of a detector that is called in, in a file beside `path`.
+    #[must_use]
+    pub fn recording_looks(mut self, path: Option<PathBuf>) -> Self {
+        self.records_looks = path;
         self
     }
 
@@ -136,8 +165,8 @@ impl Session {
 
     /// Findings of the deciding detector that belong to no drill, so far: false alarms.
     #[must_use]
-    pub fn stray_findings(&self) -> Vec<Diagnosis> {
-        self.panel.first().scopes.strays()
+    pub fn false_alarms(&self) -> Vec<Diagnosis> {
+        self.detectors.false_alarms()
     }
 
     /// Removes what is left, stops the detectors and closes the journal. The report says how it all went; what
@@ -149,47 +178,43 @@ impl Session {
         while let Some(result) = cleanups.join_next().await {
             trouble.extend(result.map_err(|e| e.to_string()).and_then(|r| r).err());
         }
-        let leftovers = life::undo(&self.means, &self.journal, &self.journal.pending()).await;
+        let leftovers = lifecycle::undo(&self.access, &self.journal, &self.journal.pending()).await;
         trouble.extend(leftovers.into_iter().map(|l| format!("{}: {}", l.change, l.why)));
-        let detectors = self.panel.stop().await;
+        let detectors = self.detectors.stop().await;
         trouble.extend(detectors.trouble);
         // Last, when even what the detectors installed is gone.
         trouble.extend(namespace::sweep(&self.target).await.err());
         trouble.extend(self.journal.close().err().map(|e| e.to_string()));
 
         let drills = self.reports.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let strays = detectors.strays;
-        let exit = exit_status(&drills, &strays, &trouble, self.options.require);
+        let false_alarms = detectors.false_alarms;
+        let exit = exit_status(&drills, &false_alarms, &trouble, self.options.require);
         RunReport {
-            format: RunReport::FORMAT,
-            run: self.target.run.clone(),
             cluster: self.target.name.clone(),
-            detector: detectors.name,
             rivals: detectors.rivals,
             versions: versions(&self.target),
             capabilities: capabilities(&self.target),
             require: self.options.require,
-            started_at: self.started_at,
+            suites: self.ends.map_or_else(Vec::new, |ends| ends.suites),
             ended_at: Timestamp::now(),
             drills,
-            stray_findings: strays,
+            false_alarms,
             trouble,
-            exit,
-            exit_code: exit.code(),
+            ..RunReport::new(&self.target.run, detectors.name, self.started_at).ended(exit)
         }
     }
 
     /// Removes a drill's namespace while other drills go on; [`Session::finish`] waits for it.
     pub(crate) fn remove_namespace_later(&self, pending: Pending) {
-        let (means, journal) = (self.means.clone(), Arc::clone(&self.journal));
-        let work = async move { namespace::remove(&means, &journal, pending).await };
+        let (access, journal) = (self.access.clone(), Arc::clone(&self.journal));
+        let work = async move { namespace::remove(&access, &journal, pending).await };
         self.cleanups.lock().unwrap_or_else(PoisonError::into_inner).spawn(work);
     }
 
     fn note(&self, report: DrillReport) -> DrillReport {
-        let drill = FaultId::new(&report.fault, &report.variant);
-        self.mark(&drill, || Did::End { report: Box::new(report.clone()) });
-        self.events.drill(&drill, EventKind::DrillFinished { report: Box::new(report.clone()) });
+        let acceptance = self.ends.as_ref().map(|ends| ends.hold(&report));
+        let report = DrillReport { acceptance, ..report };
+        self.tell(&report.id(), EventKind::DrillFinished { report: Box::new(report.clone()) });
         self.reports.lock().unwrap_or_else(PoisonError::into_inner).push(report.clone());
         report
     }
@@ -197,15 +222,12 @@ impl Session {
 
 fn exit_status(
     drills: &[DrillReport],
-    strays: &[Diagnosis],
+    false_alarms: &[Diagnosis],
     trouble: &[String],
     require: bool,
 ) -> ExitStatus {
-    let mut exit = drills.iter().map(|d| d.outcome.exit(require)).fold(ExitStatus::Ready, ExitStatus::worst);
-    if drills.is_empty()
-        || drills.iter().all(|d| matches!(d.outcome, Outcome::Skipped(_)))
-        || !strays.is_empty()
-    {
+    let mut exit = drills.iter().map(|d| d.exit(require)).fold(ExitStatus::Ready, ExitStatus::worst);
+    if !is_proof(drills) || !false_alarms.is_empty() {
         exit = exit.worst(ExitStatus::NotReady);
     }
     if !trouble.is_empty() {
@@ -230,22 +252,10 @@ fn capabilities(target: &Target) -> BTreeMap<String, Result<(), String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use loopdrill_model::{Gate, Gates};
+    use loopdrill_model::{Expectation, FaultId, Gate, Outcome};
 
     fn drill(outcome: Outcome) -> DrillReport {
-        DrillReport {
-            fault: "f".into(),
-            variant: "v".into(),
-            expected_loop: None,
-            expectation: None,
-            gates: Gates::default(),
-            outcome,
-            diagnosis: None,
-            other_findings: Vec::new(),
-            timings: loopdrill_model::Timings::default(),
-            detectors: Vec::new(),
-            error: None,
-        }
+        DrillReport::new(&FaultId::new("f", "v"), Expectation::default()).ended(outcome, None)
     }
 
     #[test]

@@ -4,14 +4,14 @@
 mod support;
 
 use async_trait::async_trait;
+use loopdrill_cluster::Target;
 use loopdrill_detect::{DetectError, Detector, Nothing};
 use loopdrill_drill::{Detectors, SessionError};
 use loopdrill_model::{Diagnoses, DrillReport, ExitStatus, Gate, Outcome, RunReport};
-use loopdrill_target::Target;
 use std::sync::Arc;
 use support::{
     api::Api,
-    fakes::{DetectorSays, Expects, FakeDetector, FakeFault, VictimIs, session_with},
+    fakes::{DetectorSays, FakeDetector, FakeFault, VictimIs, session_with},
 };
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -50,9 +50,7 @@ async fn run(api: &Api, first: Arc<dyn Detector>, rival: Arc<dyn Detector>) -> (
     let detectors = Detectors::new(first, vec![rival]);
     let (session, _events) =
         session_with(api, detectors, dir.path(), CancellationToken::new()).await.expect("a session");
-    let fault =
-        FakeFault { api: api.clone(), victim: VictimIs::Ill, needs_storage: false, expects: Expects::One };
-    let drill = session.drill(Arc::new(fault)).await;
+    let drill = session.drill(Arc::new(FakeFault::new(api, VictimIs::Ill))).await;
     (drill, session.finish().await)
 }
 
@@ -66,15 +64,15 @@ async fn a_rival_that_is_blind_wrong_or_alarmed_is_scored_and_decides_nothing() 
         (DetectorSays::TheTruth, (true, true)),
         (DetectorSays::Nothing, (false, false)),
         (DetectorSays::AnotherLoop, (true, false)),
-        (DetectorSays::AStray, (false, false)),
+        (DetectorSays::AFalseAlarm, (false, false)),
     ] {
         let api = Api::default();
-        let stray = rival == DetectorSays::AStray;
+        let alarmed = rival == DetectorSays::AFalseAlarm;
         let (drill, report) = run(&api, says(&api, DetectorSays::TheTruth), says(&api, rival)).await;
         assert_eq!((&drill.outcome, report.exit), (&Outcome::Passed, ExitStatus::Ready), "{drill:#?}");
         assert_eq!(marks(&drill), [(true, true), wanted]);
-        assert!(report.stray_findings.is_empty());
-        assert_eq!(report.rivals[0].stray_findings.len(), usize::from(stray));
+        assert!(report.false_alarms.is_empty());
+        assert_eq!(report.rivals[0].false_alarms.len(), usize::from(alarmed));
         let found = wanted.0;
         let times = &drill.detectors[1];
         assert_eq!(

@@ -1,19 +1,19 @@
 //! What a lab has beyond a bare cluster: zonal storage and a private registry.
 
-use crate::{LabError, apply, boot, engine::Engine, labels, nodes::DockerNodes, owner, registry};
-use bollard::{models::ContainerCreateBody, query_parameters::CreateContainerOptions};
-use k8s_openapi::api::{
-    apps::v1::{DaemonSet, Deployment},
-    core::v1::Node,
+use crate::{
+    LabError, apply,
+    engine::Engine,
+    labels,
+    nodes::DockerNodes,
+    owner,
+    ready::{is_available, is_complete, until},
+    registry,
 };
+use bollard::{models::ContainerCreateBody, query_parameters::CreateContainerOptions};
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment};
 use kube::{Api, Client};
 use loopdrill_zonal_disk as zonal;
-use std::{
-    collections::HashMap,
-    time::{Duration, Instant},
-};
-
-const LIMIT: Duration = Duration::from_secs(300);
+use std::collections::HashMap;
 
 /// Files that the addons need on every node before it starts.
 pub(crate) fn files(lab: &str) -> Vec<(String, String)> {
@@ -24,11 +24,11 @@ pub(crate) fn files(lab: &str) -> Vec<(String, String)> {
 ///
 /// A container that is never started owns it until the nodes have taken it over. The engine remembers that the
 /// volume is anonymous, so removing the last node (by whatever tool) removes it.
-pub(crate) struct Shelf {
+pub(crate) struct VolumeStore {
     holder: String,
 }
 
-impl Shelf {
+impl VolumeStore {
     pub(crate) async fn create(
         engine: &Engine,
         lab: &str,
@@ -50,7 +50,7 @@ impl Shelf {
         let options = CreateContainerOptions { name: Some(holder.clone()), ..Default::default() };
         let created = engine.docker.create_container(Some(options), body).await;
         created.map_err(|e| LabError::engine("create the volume for zonal disks", &e))?;
-        Ok(Shelf { holder })
+        Ok(VolumeStore { holder })
     }
 
     /// The container from which nodes take the volume.
@@ -82,45 +82,7 @@ async fn storage(client: &Client, image: &str) -> Result<(), LabError> {
     until("the zonal storage is", || async {
         let controller = deployments.get(zonal::CONTROLLER_DEPLOYMENT).await?;
         let node = daemons.get(zonal::NODE_DAEMON_SET).await?;
-        Ok(boot::is_available(&controller) && is_complete(&node))
+        Ok(is_available(&controller) && is_complete(&node))
     })
     .await
-}
-
-/// Polls a condition until it holds.
-pub(crate) async fn until<F>(what: &str, holds: impl Fn() -> F) -> Result<(), LabError>
-where
-    F: Future<Output = Result<bool, kube::Error>>,
-{
-    let started = Instant::now();
-    loop {
-        let last = match holds().await {
-            Ok(true) => return Ok(()),
-            Ok(false) => "its pods are not ready".to_string(),
-            Err(error) => error.to_string(),
-        };
-        if started.elapsed() > LIMIT {
-            return Err(LabError::NotReady {
-                what: what.into(),
-                seconds: LIMIT.as_secs(),
-                log: format!("  | {last}"),
-            });
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-}
-
-/// The address by which the nodes of a cluster reach one of them.
-pub(crate) fn internal_ip(node: &Node) -> Option<String> {
-    let all = node.status.as_ref()?.addresses.as_ref()?;
-    Some(all.iter().find(|a| a.type_ == "InternalIP")?.address.clone())
-}
-
-pub(crate) fn is_complete(daemons: &DaemonSet) -> bool {
-    daemons.status.as_ref().is_some_and(|status| {
-        status.observed_generation == daemons.metadata.generation
-            && status.desired_number_scheduled > 0
-            && status.updated_number_scheduled == Some(status.desired_number_scheduled)
-            && status.number_ready == status.desired_number_scheduled
-    })
 }

@@ -11,6 +11,7 @@ use crate::{
     engine::Engine,
     kubeadm, labels,
     nodes::DockerNodes,
+    ready::is_rolled_out,
     spec::{LabSpec, Role},
 };
 use futures::future::try_join_all;
@@ -19,7 +20,7 @@ use kube::{
     Api, Client,
     api::{DynamicObject, ListParams, Patch, PatchParams},
 };
-use loopdrill_target::{ExecOutput, NodeAccess, NodeError};
+use loopdrill_cluster::{ExecOutput, NodeAccess, NodeError, objects::node_is_ready};
 use std::time::{Duration, Instant};
 
 /// The overlay, as the node image has it.
@@ -98,14 +99,13 @@ impl Boot<'_> {
         if let Ok(journal) = self.nodes.sh(node, script).await {
             lines.extend(tail(&String::from_utf8_lossy(&journal.stdout), 8));
         }
-        lines.iter().map(|line| format!("  | {line}")).collect::<Vec<_>>().join("\n")
+        quoted(&lines)
     }
 
     /// Whether a node is unreachable because its container ended.
     async fn died(&self, node: &str, error: NodeError) -> LabError {
         if let NodeError::Down { why, .. } = &error {
-            let log = self.engine.log(node, 10).await;
-            let log = tail(&log, 10).iter().map(|line| format!("  | {line}")).collect::<Vec<_>>().join("\n");
+            let log = quoted(&tail(&self.engine.log(node, 10).await, 10));
             return LabError::NodeDied { node: node.into(), why: why.clone(), log };
         }
         LabError::Node(error)
@@ -213,8 +213,7 @@ impl Boot<'_> {
         if let Ok(output) = self.nodes.sh(&self.control_plane(), script).await {
             lines.extend(tail(&String::from_utf8_lossy(&output.stdout), 20));
         }
-        let log = lines.iter().map(|line| format!("  | {line}")).collect::<Vec<_>>().join("\n");
-        LabError::NotReady { what: what.into(), seconds: limit.as_secs(), log }
+        LabError::NotReady { what: what.into(), seconds: limit.as_secs(), log: quoted(&lines) }
     }
 
     /// kubeadm's phases that need the API server, the overlay, and the workers' kubelets.
@@ -247,7 +246,7 @@ impl Boot<'_> {
         let mut said = 0;
         loop {
             let ready = match nodes.list(&ListParams::default()).await {
-                Ok(list) => list.items.iter().filter(|node| is_ready(node)).count(),
+                Ok(list) => list.items.iter().filter(|node| node_is_ready(node)).count(),
                 Err(_) => 0,
             };
             if ready > said {
@@ -314,32 +313,15 @@ fn http_get(path: &str) -> http::Request<Vec<u8>> {
     http::Request::get(path).body(Vec::new()).expect("a fixed path is a valid request")
 }
 
-/// Whether a node says that it is ready.
-pub(crate) fn is_ready(node: &Node) -> bool {
-    let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
-    conditions.is_some_and(|all| all.iter().any(|c| c.type_ == "Ready" && c.status == "True"))
-}
-
-/// Whether a Deployment has all the replicas that it wants, ready.
-pub(crate) fn is_available(deployment: &Deployment) -> bool {
-    let wanted = deployment.spec.replicas.unwrap_or(1);
-    deployment.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or(0) >= wanted
-}
-
-/// Whether it has also replaced all older replicas: those that go would still leave room behind.
-pub(crate) fn is_rolled_out(deployment: &Deployment) -> bool {
-    let wanted = deployment.spec.replicas.unwrap_or(1);
-    let Some(status) = &deployment.status else { return false };
-    is_available(deployment)
-        && status.observed_generation >= deployment.metadata.generation
-        && status.updated_replicas.unwrap_or(0) >= wanted
-        && status.replicas.unwrap_or(0) <= wanted
-}
-
 /// The last lines of a text, without empty ones.
 fn tail(text: &str, count: usize) -> Vec<String> {
     let lines: Vec<_> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
     lines[lines.len().saturating_sub(count)..].iter().map(|line| shortened(line)).collect()
+}
+
+/// Lines of somebody else's, below an error of ours.
+fn quoted(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("  | {line}")).collect::<Vec<_>>().join("\n")
 }
 
 /// A line of a log, which may be as long as it likes, at a length that a terminal can show.
@@ -355,21 +337,6 @@ fn shortened(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_deployment_that_still_replaces_pods_is_not_rolled_out() {
-        let deployment = |replicas: i32, updated: i32, observed: i64| -> Deployment {
-            let status = serde_json::json!({"replicas": replicas, "readyReplicas": replicas.min(2),
-                "updatedReplicas": updated, "observedGeneration": observed});
-            let all = serde_json::json!({"metadata": {"generation": 2}, "status": status,
-                "spec": {"replicas": 2, "selector": {}, "template": {}}});
-            serde_json::from_value(all).expect("a Deployment")
-        };
-        assert!(is_rolled_out(&deployment(2, 2, 2)));
-        for rolling in [deployment(3, 2, 2), deployment(2, 1, 2), deployment(2, 2, 1), deployment(1, 1, 2)] {
-            assert!(!is_rolled_out(&rolling));
-        }
-    }
 
     #[test]
     fn the_overlay_needs_no_kube_proxy() {

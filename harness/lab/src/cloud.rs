@@ -7,12 +7,11 @@
 //! provider on each node gives the kubelet passwords for it, from the token of the pod's own ServiceAccount.
 
 use crate::{
-    AGENT, LabError, Progress,
-    addons::{internal_ip, until},
-    apply, boot,
+    AGENT, LabError, Progress, apply,
     bundle::{import, reference},
     kubeconfig, node_image,
     nodes::DockerNodes,
+    ready::{internal_ip, is_rolled_out, until},
     registry, state,
 };
 use futures::future::try_join_all;
@@ -25,7 +24,8 @@ use kube::{
     api::{ListParams, Patch, PatchParams},
 };
 use loopdrill_cloud as cloud;
-use loopdrill_target::NodeAccess;
+use loopdrill_cluster::NodeAccess;
+use loopdrill_kubernetes::well_known::CONTROL_PLANE;
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -36,9 +36,8 @@ const CREDENTIALS: &str = "aws-credentials";
 /// The kubelet's list of credential providers, and its own flags.
 const PROVIDER: &str = "/etc/kubernetes/image-credentials.json";
 const KUBELET: &str = "/etc/default/kubelet";
-const CONTROL_PLANE: &str = "node-role.kubernetes.io/control-plane";
 
-/// What whoever uses the account has to know.
+/// What a user of the account has to know.
 #[derive(Serialize)]
 struct Description {
     account_id: &'static str,
@@ -88,8 +87,9 @@ pub fn served(image: &str) -> String {
     registry::served_by(cloud::REGISTRY, image)
 }
 
-/// Tells a node where the account's registry is, and its kubelet who gives passwords for it. A kubelet reads that when
-/// it starts, and refuses to start before the program is there; so it starts again now.
+/// Tells a node's containerd where the account's registry is, and its kubelet which program gives passwords for it. A
+/// kubelet reads that at its start only, and does not start while the program is missing; so it is restarted here, when
+/// the program is there.
 async fn let_pull(nodes: &DockerNodes, node: &str, endpoint: &str) -> Result<(), LabError> {
     let (hosts, text) = registry::hosts_file_of(cloud::REGISTRY, endpoint);
     let (bin, name) = AGENT.rsplit_once('/').unwrap_or_default();
@@ -131,7 +131,7 @@ fn provider(endpoint: &str, name: &str) -> serde_json::Value {
     })
 }
 
-/// Replaces the binary that the front runs. moto restarts with it, and the front sets the account up anew.
+/// Replaces the binary that the proxy runs. moto restarts with it, and the proxy sets the account up anew.
 pub(crate) async fn refresh(client: &Client, image: &str) -> Result<(), LabError> {
     let front = serde_json::json!({ "name": "front", "image": image });
     let patch = serde_json::json!({ "spec": { "template": { "spec": { "containers": [front] } } } });
@@ -143,8 +143,7 @@ pub(crate) async fn refresh(client: &Client, image: &str) -> Result<(), LabError
 
 async fn available(client: &Client) -> Result<(), LabError> {
     let deployments = Api::<Deployment>::namespaced(client.clone(), cloud::NAMESPACE);
-    until("the cloud is", || async { Ok(boot::is_rolled_out(&deployments.get(cloud::DEPLOYMENT).await?)) })
-        .await
+    until("the cloud is", || async { Ok(is_rolled_out(&deployments.get(cloud::DEPLOYMENT).await?)) }).await
 }
 
 fn secret(name: &str, key: &str, value: &str) -> serde_json::Value {

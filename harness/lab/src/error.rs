@@ -1,7 +1,7 @@
 //! What can go wrong with a lab. Each error says what to do next.
 
+use loopdrill_cluster::{NodeError, with_causes};
 use loopdrill_model::ExitStatus;
-use loopdrill_target::NodeError;
 
 /// Why a cluster could not be provided.
 #[derive(Debug, thiserror::Error)]
@@ -152,7 +152,7 @@ pub enum LabError {
     },
     /// Something did not become ready in time.
     #[error(
-        "{what} not ready after {seconds} s:\n{log}\non a slow or busy machine try again with less load; `kubectl --kubeconfig` on `loopdrill lab kubeconfig` shows more while a lab is up"
+        "{what} not ready after {seconds} s:\n{log}\non a slow or busy machine try again with less load; `kubectl --kubeconfig` on `loopdrill lab kubeconfig --path` shows more while a lab is up"
     )]
     NotReady {
         /// What was waited for.
@@ -257,20 +257,6 @@ impl LabError {
             _ => LabError::Engine { what, why: text },
         }
     }
-}
-
-/// An error's text with those of its causes that it does not repeat.
-fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        let more = next.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = next.source();
-    }
-    text
 }
 
 fn io_kind(error: &(dyn std::error::Error + 'static)) -> Option<std::io::ErrorKind> {

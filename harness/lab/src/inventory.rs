@@ -2,7 +2,7 @@
 
 use crate::{AGENT, DockerNodes, Engine, LabError, LabSpec, engine, kubeconfig as config_file, labels};
 use bollard::models::{ContainerSummary, ContainerSummaryStateEnum};
-use loopdrill_target::NodeAccess;
+use loopdrill_cluster::NodeAccess;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf};
 

@@ -35,79 +35,22 @@ pub(crate) fn config(spec: &LabSpec, name: &str, node: &NodeSpec, token: &str) -
     let tainted = node.role == Role::ControlPlane && spec.nodes.len() > 1;
     let taints =
         if tainted { "[{key: node-role.kubernetes.io/control-plane, effect: NoSchedule}]" } else { "[]" };
-    let endpoint = endpoint(lab);
-    let port = labels::API_PORT;
     format!(
-        r#"apiVersion: kubeadm.k8s.io/v1beta4
-kind: InitConfiguration
-bootstrapTokens:
-  - token: "{token}"
-localAPIEndpoint:
-  advertiseAddress: "{ADDRESS}"
-  bindPort: {port}
-nodeRegistration:
-  name: "{name}"
-  criSocket: unix:///run/containerd/containerd.sock
-  taints: {taints}
-  kubeletExtraArgs:
-    - name: node-ip
-      value: "{ADDRESS}"
-    - name: provider-id
-      value: "kind://docker/{lab}/{name}"
-    - name: node-labels
-      value: "{labels}"
----
-apiVersion: kubeadm.k8s.io/v1beta4
-kind: ClusterConfiguration
-clusterName: "{lab}"
-kubernetesVersion: "{VERSION}"
-controlPlaneEndpoint: "{endpoint}"
-# Small keys, because making nine pairs of large ones takes longer than starting etcd.
-encryptionAlgorithm: ECDSA-P256
-networking:
-  podSubnet: "{POD_SUBNET}"
-  serviceSubnet: "{SERVICE_SUBNET}"
-apiServer:
-  certSANs: [localhost, 127.0.0.1]
-controllerManager:
-  extraArgs:
-    - name: node-monitor-grace-period
-      value: {NODE_GRACE_SECONDS}s
-    # It makes a hundred requests before its controllers run; at its usual pace that takes five seconds.
-    - name: kube-api-qps
-      value: "200"
-    - name: kube-api-burst
-      value: "400"
----
-apiVersion: kubelet.config.k8s.io/v1beta1
-kind: KubeletConfiguration
-cgroupDriver: systemd
-cgroupRoot: /kubelet
-failSwapOn: false
-failCgroupV1: false
-# The private registry serves the image that all nodes hold. Once it was pulled there with a credential, pods
-# without one would no longer get it: the kubelet remembers images by content, not by name.
-imagePullCredentialsVerificationPolicy: NeverVerify
-nodeLeaseDurationSeconds: {LEASE_SECONDS}
-# A volume counts as in use, and may be attached, as soon as the kubelet says so in its next status; unchanged
-# statuses are reported as rarely as ever.
-nodeStatusUpdateFrequency: 1s
-nodeStatusReportFrequency: 5m
-# The disk is the machine's own: a full one must not evict pods, nor an image that nobody can pull again.
-imageGCHighThresholdPercent: 100
-evictionHard:
-  memory.available: "0%"
-  nodefs.available: "0%"
-  nodefs.inodesFree: "0%"
-  imagefs.available: "0%"
----
-apiVersion: kubeproxy.config.k8s.io/v1alpha1
-kind: KubeProxyConfiguration
-mode: {PROXY_MODE}
-conntrack:
-  # The machine's own limits; a container may not change them.
-  maxPerCore: 0
-"#
+        include_str!("kubeadm/config.yaml"),
+        token = token,
+        address = ADDRESS,
+        port = labels::API_PORT,
+        name = name,
+        taints = taints,
+        lab = lab,
+        labels = labels,
+        version = VERSION,
+        endpoint = endpoint(lab),
+        pods = POD_SUBNET,
+        services = SERVICE_SUBNET,
+        grace = NODE_GRACE_SECONDS,
+        lease = LEASE_SECONDS,
+        proxy_mode = PROXY_MODE,
     )
 }
 

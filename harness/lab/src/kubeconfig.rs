@@ -5,7 +5,7 @@ use kube::{
     Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
 };
-use loopdrill_target::NodeAccess;
+use loopdrill_cluster::NodeAccess;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::{
@@ -36,7 +36,7 @@ fn invalid(file: &str, error: &dyn std::fmt::Display) -> LabError {
 }
 
 /// Gives the only cluster, user and context of a kubeconfig the names that kind gives them.
-fn rename(config: &mut Kubeconfig, name: &str, server: &str) {
+pub(crate) fn rename(config: &mut Kubeconfig, name: &str, server: &str) {
     for cluster in &mut config.clusters {
         cluster.name = name.into();
         if let Some(details) = &mut cluster.cluster {
@@ -111,17 +111,7 @@ fn users() -> Result<PathBuf, LabError> {
 pub(crate) fn merge(lab: &str, config: &Kubeconfig) -> Result<PathBuf, LabError> {
     let path = users()?;
     let mut all = read_or_empty(&path)?;
-    let name = config.current_context.as_deref().unwrap_or_default();
-    remove_entries(&mut all, name);
-    let ours = serde_json::to_value(config).map_err(|error| invalid("of the lab", &error))?;
-    for list in LISTS {
-        if !all[list].is_array() {
-            all[list] = json!([]);
-        }
-        let entries = ours[list].as_array().cloned().unwrap_or_default();
-        all[list].as_array_mut().into_iter().for_each(|known| known.extend(entries.clone()));
-    }
-    all["current-context"] = json!(name);
+    add_entries(&mut all, config)?;
     write(&path, &all)?;
     let note = state::lab_dir(lab)?.join(MERGED);
     fs::write(&note, path.as_os_str().as_encoded_bytes())
@@ -145,7 +135,7 @@ pub(crate) fn unmerge(lab: &str) -> Result<(), LabError> {
 
 /// Where we note into which file a lab was merged.
 const MERGED: &str = "merged-into";
-const LISTS: [&str; 3] = ["clusters", "users", "contexts"];
+pub(crate) const LISTS: [&str; 3] = ["clusters", "users", "contexts"];
 
 fn read_or_empty(path: &Path) -> Result<Value, LabError> {
     let file = path.display().to_string();
@@ -154,14 +144,38 @@ fn read_or_empty(path: &Path) -> Result<Value, LabError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(source) => return Err(LabError::io(format!("read {file}"), source)),
     };
-    match serde_yaml::from_str(&text).map_err(|error| invalid(&file, &error))? {
+    parse(&file, &text)
+}
+
+/// What a kubeconfig holds, also what we do not know.
+pub(crate) fn parse(file: &str, text: &str) -> Result<Value, LabError> {
+    let is_list = |list: &Value| list.is_null() || list.is_array();
+    match serde_yaml::from_str(text).map_err(|error| invalid(file, &error))? {
         Value::Null => Ok(json!({ "apiVersion": "v1", "kind": "Config" })),
-        all @ Value::Object(_) => Ok(all),
-        _ => Err(invalid(&file, &"it is no kubeconfig; move it away or name another with KUBECONFIG")),
+        Value::Object(all) if LISTS.iter().all(|list| all.get(*list).is_none_or(is_list)) => {
+            Ok(Value::Object(all))
+        }
+        _ => Err(invalid(file, &"it is no kubeconfig; move it away or name another with KUBECONFIG")),
     }
 }
 
-fn remove_entries(all: &mut Value, name: &str) {
+/// Puts the entries of a lab in the place of those of its name.
+pub(crate) fn add_entries(all: &mut Value, config: &Kubeconfig) -> Result<(), LabError> {
+    let name = config.current_context.as_deref().unwrap_or_default();
+    remove_entries(all, name);
+    let ours = serde_json::to_value(config).map_err(|error| invalid("of the lab", &error))?;
+    for list in LISTS {
+        if !all[list].is_array() {
+            all[list] = json!([]);
+        }
+        let entries = ours[list].as_array().cloned().unwrap_or_default();
+        all[list].as_array_mut().into_iter().for_each(|known| known.extend(entries.clone()));
+    }
+    all["current-context"] = json!(name);
+    Ok(())
+}
+
+pub(crate) fn remove_entries(all: &mut Value, name: &str) {
     for list in LISTS {
         if let Some(entries) = all[list].as_array_mut() {
             entries.retain(|entry| entry["name"] != name);

@@ -10,7 +10,7 @@ use crate::{
 };
 use bollard::models::ContainerSummary;
 use kube::Client;
-use loopdrill_target::{ClusterFacts, NodeAccess, Target, aws::AwsTarget};
+use loopdrill_cluster::{ClusterFacts, NodeAccess, Target, aws::AwsTarget};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,

@@ -13,6 +13,8 @@ pub const OWNER: &str = "dev.loopdrill.owner";
 pub const KEPT: &str = "dev.loopdrill.kept";
 /// On a network that we made, and therefore remove with its last lab.
 pub const NETWORK: &str = "dev.loopdrill.network";
+/// The lease on the network of all kind clusters: shared by those who start nodes. No lab can have that name.
+pub(crate) const NETWORK_LEASE: &str = ".network";
 /// The network of all kind clusters.
 pub const KIND_NETWORK: &str = "kind";
 /// Where the server listens inside the control-plane node.

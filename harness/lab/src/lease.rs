@@ -61,7 +61,7 @@ fn is_at(file: &File, path: &Path) -> bool {
 }
 
 impl Drop for Lease {
-    /// Whoever has the lab alone, and has taken it down, takes the file along.
+    /// A process that held the lab alone and took it down removes the lease's file, too.
     fn drop(&mut self) {
         let path = path(&self.name);
         if self.alone && !path.with_extension("").exists() && is_at(&self.file, &path) {

@@ -16,6 +16,8 @@ mod bundle;
 pub mod cloud;
 mod engine;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod image;
 mod inventory;
 mod kubeadm;
@@ -33,6 +35,7 @@ mod planned;
 mod probe;
 mod profile;
 mod reach;
+mod ready;
 mod registry;
 mod spec;
 pub mod state;

@@ -5,7 +5,7 @@ use crate::{
     boot::{self, Boot},
     cloud, engine,
     inventory::{self, LabFile},
-    kubeadm, kubeconfig, labels, monitoring,
+    kubeadm, kubeconfig, labels, lease, monitoring,
     node::{self, NodePlan, Privileges},
     node_image, profile, registry, teardown,
 };
@@ -16,6 +16,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// How long others may look whether the network can go.
+const NETWORK_TURN: Duration = Duration::from_secs(30);
 /// One that works before kubeadm has given the administrators their role.
 const SUPER_ADMIN: &str = "/etc/kubernetes/super-admin.conf";
 
@@ -38,10 +40,13 @@ impl Making<'_> {
     /// cut off in the middle: the engine would go on behind our back.
     pub(crate) async fn launch(&self) -> Result<u16, LabError> {
         let port = port(self.spec.api_port)?;
+        // Until the nodes are on it, the network looks as if nobody used it.
+        let _network = lease::shared_within(labels::NETWORK_LEASE, NETWORK_TURN).await?;
         self.engine.ensure_network().await?;
         let (token, keep) = (token(), self.options.keep);
         let env = self.proxies().await;
-        let shelf = addons::Shelf::create(self.engine, &self.spec.name, self.image, keep).await?;
+        let volume_store =
+            addons::VolumeStore::create(self.engine, &self.spec.name, self.image, keep).await?;
         let pulls = self.options.profile.filter(|p| p.nodes_may_pull()).map(|_| registry::node_credential());
         let plan = |(name, node): (String, &crate::NodeSpec)| NodePlan {
             lab: self.spec.name.clone(),
@@ -56,12 +61,12 @@ impl Making<'_> {
             ]
             .concat(),
             env: env.clone(),
-            volumes_from: shelf.holder().to_string(),
+            volumes_from: volume_store.holder().to_string(),
             name,
         };
         let plans: Vec<_> = self.spec.named_nodes().into_iter().map(plan).collect();
         start_all(self.engine, &plans).await?;
-        shelf.hand_over(self.engine).await?;
+        volume_store.hand_over(self.engine).await?;
         self.said(&format!("{} node containers started", plans.len()));
         Ok(port)
     }
@@ -84,31 +89,37 @@ impl Making<'_> {
         node::proxies(inside, |name| std::env::var(name).ok())
     }
 
-    /// Makes a cluster of the running nodes.
+    /// Makes a cluster of the running nodes, and a lab of the cluster.
     pub(crate) async fn boot(&self, port: u16) -> Result<Lab, LabError> {
-        let (spec, options) = (self.spec, self.options);
-        let nodes = DockerNodes::new(
-            self.engine.clone(),
-            AGENT,
-            spec.named_nodes().into_iter().map(|(name, _)| name),
-        );
+        let names = self.spec.named_nodes().into_iter().map(|(name, _)| name);
+        let nodes = DockerNodes::new(self.engine.clone(), AGENT, names);
         let boot = Boot {
             engine: self.engine,
             nodes: &nodes,
-            spec,
+            spec: self.spec,
             image: self.image,
-            progress: &options.progress,
-            pod_mtu: options.profile.and_then(Profile::pod_mtu),
+            progress: &self.options.progress,
+            pod_mtu: self.options.profile.and_then(Profile::pod_mtu),
         };
         let plane = boot.control_plane();
+        let client = self.cluster(&boot, &plane, port).await?;
+        // Before this moment it would take from the cluster what a small machine has too little of: processor time.
+        self.pod_image.ensure(&nodes).await?;
+        self.furnish(&client, &nodes).await?;
+        let config = kubeconfig::fetch(&nodes, &plane, inventory::ADMIN, &self.spec.name, port).await?;
+        self.hand_over(nodes, &config).await
+    }
+
+    /// Brings control plane and workers up, until all nodes are ready.
+    async fn cluster(&self, boot: &Boot<'_>, plane: &str, port: u16) -> Result<kube::Client, LabError> {
         let control_plane = async {
-            boot.prepare(&plane).await?;
+            boot.prepare(plane).await?;
             boot.control_plane_up().await
         };
         // Both before any worker has credentials: kubeadm refuses to configure a node that has half an authority.
         tokio::try_join!(control_plane, boot.configure_workers())?;
         self.said("control plane is starting");
-        let admin = kubeconfig::fetch(&nodes, &plane, SUPER_ADMIN, &spec.name, port).await?;
+        let admin = kubeconfig::fetch(boot.nodes, plane, SUPER_ADMIN, &self.spec.name, port).await?;
         let client = kubeconfig::client(admin).await?;
         tokio::try_join!(boot.workers_may_join(), boot.api(&client, "/livez"))?;
         self.said("API server answers");
@@ -118,33 +129,45 @@ impl Making<'_> {
         })?;
         boot.ready(&client).await?;
         self.said("all nodes and CoreDNS are ready");
+        Ok(client)
+    }
 
-        // Before this moment it would take from the cluster what a small machine has too little of: processor time.
-        self.pod_image.ensure(&nodes).await?;
+    /// Installs what the options ask for.
+    async fn furnish(&self, client: &kube::Client, nodes: &DockerNodes) -> Result<(), LabError> {
+        let (options, lab, image) = (self.options, &self.spec.name, self.pod_image.reference());
         if options.addons {
-            addons::install(&client, &nodes, &spec.name, self.pod_image.reference()).await?;
+            addons::install(client, nodes, lab, image).await?;
             self.said("storage and registry are ready");
         }
         if options.monitoring {
-            monitoring::install(&client, &nodes, &spec.name, &options.progress).await?;
+            monitoring::install(client, nodes, lab, &options.progress).await?;
             self.said("monitoring is ready");
         }
         if options.cloud {
-            let image = self.pod_image.reference();
-            cloud::install(&client, &nodes, &spec.name, image, &options.progress).await?;
+            cloud::install(client, nodes, lab, image, &options.progress).await?;
             self.said("cloud identity is ready");
         }
         if let Some(profile) = options.profile {
-            profile::install(&client, self.pod_image.reference(), profile).await?;
+            profile::install(client, image, profile).await?;
             self.said(&format!("the {} profile runs", profile.name()));
         }
-        let config = kubeconfig::fetch(&nodes, &plane, inventory::ADMIN, &spec.name, port).await?;
-        let path = kubeconfig::path(&spec.name)?;
-        kubeconfig::write(&path, &config)?;
-        let mut file = LabFile::new(spec, self.image, self.pod_image.reference(), options.addons);
-        file.cloud = options.cloud;
-        inventory::write_lab_file(&nodes, &spec.name, &file).await?;
-        Ok(Lab::assemble(&spec.name, true, nodes, kubeconfig::client(config).await?, file, path))
+        Ok(())
+    }
+
+    /// Writes down what the lab is, where the next command finds it.
+    async fn hand_over(
+        &self,
+        nodes: DockerNodes,
+        config: &kube::config::Kubeconfig,
+    ) -> Result<Lab, LabError> {
+        let name = &self.spec.name;
+        let path = kubeconfig::path(name)?;
+        kubeconfig::write(&path, config)?;
+        let mut file = LabFile::new(self.spec, self.image, self.pod_image.reference(), self.options.addons);
+        file.cloud = self.options.cloud;
+        inventory::write_lab_file(&nodes, name, &file).await?;
+        let client = kubeconfig::client(config.clone()).await?;
+        Ok(Lab::assemble(name, true, nodes, client, file, path))
     }
 }
 

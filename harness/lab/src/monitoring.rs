@@ -4,12 +4,11 @@
 //! that other labs do not carry them.
 
 use crate::{
-    LabError, Progress,
-    addons::{internal_ip, is_complete, until},
-    apply, boot,
+    LabError, Progress, apply,
     bundle::{import, reference},
     node_image,
     nodes::DockerNodes,
+    ready::{internal_ip, is_available, is_complete, until},
 };
 use futures::future::try_join_all;
 use k8s_openapi::api::{
@@ -55,7 +54,7 @@ pub(crate) async fn install(
     let daemons = Api::<DaemonSet>::namespaced(client.clone(), NAMESPACE);
     until("the monitoring is", || async {
         let server = deployments.get(SERVER).await?;
-        Ok(boot::is_available(&server) && is_complete(&daemons.get(EXPORTER).await?))
+        Ok(is_available(&server) && is_complete(&daemons.get(EXPORTER).await?))
     })
     .await
 }

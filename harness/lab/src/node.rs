@@ -104,7 +104,7 @@ pub(crate) fn is_refusal(error: &LabError) -> bool {
 pub(crate) async fn start(plan: &NodePlan, privileges: Privileges) -> Result<(), LabError> {
     // The crate splits a reference into two parts and joins them again with a colon.
     let (name, tag) = plan.image.rsplit_once(':').unwrap_or((&plan.image, "latest"));
-    let role = plan.role.as_str();
+    let role = plan.role.name();
     let image = GenericImage::new(name, tag).with_entrypoint(ENTRYPOINT_PATH);
     let mut request = image
         .with_container_name(&plan.name)

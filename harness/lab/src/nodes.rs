@@ -8,7 +8,7 @@ use bollard::{
     exec::{CreateExecOptions, StartExecOptions, StartExecResults},
 };
 use futures::StreamExt;
-use loopdrill_target::{ExecOutput, NodeAccess, NodeError, NodePipe};
+use loopdrill_cluster::{ExecOutput, NodeAccess, NodeError, NodePipe};
 use std::{
     collections::BTreeSet,
     pin::Pin,

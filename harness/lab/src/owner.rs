@@ -54,12 +54,23 @@ pub(crate) fn remember_boot() -> std::io::Result<()> {
     fs::write(file, text)
 }
 
+/// The process that started a process, while both live.
+#[must_use]
+pub fn parent_of(pid: u32) -> Option<u32> {
+    fields_of(pid)?.get(1)?.parse().ok().filter(|parent| *parent > 0)
+}
+
 /// Clock ticks between boot and the start of a process; absent when there is no such process, or only its corpse.
 fn start_of(pid: u32) -> Option<String> {
+    fields_of(pid)?.into_iter().nth(19)
+}
+
+/// What the kernel tells of a process, from its state on.
+fn fields_of(pid: u32) -> Option<Vec<String>> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The command's name may hold anything, spaces and brackets included, so count from its end.
-    let fields: Vec<_> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    (*fields.first()? != "Z").then(|| fields.get(19).map(ToString::to_string))?
+    let fields: Vec<_> = stat.rsplit_once(')')?.1.split_whitespace().map(str::to_owned).collect();
+    (fields.first()? != "Z").then_some(fields)
 }
 
 fn boot() -> String {
@@ -80,6 +91,13 @@ mod tests {
     #[test]
     fn this_process_lives() {
         assert!(alive(&current()));
+    }
+
+    #[test]
+    fn the_parent_of_this_process_lives() {
+        let parent = parent_of(std::process::id()).expect("somebody started it");
+        assert_eq!(parent, std::os::unix::process::parent_id());
+        assert_eq!(parent_of(u32::MAX), None);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! What a lab that is not there yet will consist of, for dry runs.
 
 use crate::{LabSpec, Role};
-use loopdrill_model::{Capability, signal::Resources};
-use loopdrill_target::{ClusterFacts, NodeFacts};
+use loopdrill_cluster::{ClusterFacts, NodeFacts};
+use loopdrill_kubernetes::Resources;
+use loopdrill_model::Capability;
 
 /// The facts that a lab of this specification will have. What only the running cluster knows is left out.
 #[must_use]

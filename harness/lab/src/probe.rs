@@ -10,12 +10,12 @@ use k8s_openapi::api::{
     storage::v1::{CSIDriver, CSINode, StorageClass},
 };
 use kube::{Api, Client, ResourceExt, api::ListParams};
-use loopdrill_model::{Capability, quantity, signal::Resources};
-use loopdrill_target::{ClusterFacts, NodeAccess, NodeFacts, StorageFacts};
+use loopdrill_cluster::objects;
+use loopdrill_cluster::{ClusterFacts, NodeAccess, NodeFacts, StorageFacts};
+use loopdrill_kubernetes::well_known;
+use loopdrill_model::Capability;
 use std::{collections::BTreeMap, sync::Arc};
 
-const ZONE: &str = "topology.kubernetes.io/zone";
-const PLANE: &str = "node-role.kubernetes.io/control-plane";
 const ON_NODE: &str = include_str!("probe/node.sh");
 
 /// What a node says about itself.
@@ -59,19 +59,13 @@ pub async fn probe(client: &Client, nodes: Option<&Arc<dyn NodeAccess>>) -> Resu
 }
 
 pub(crate) fn node_facts(node: &Node) -> NodeFacts {
-    let taints = node.spec.as_ref().and_then(|spec| spec.taints.clone()).unwrap_or_default();
-    let cordoned = node.spec.as_ref().and_then(|spec| spec.unschedulable).unwrap_or(false);
-    let repelled = taints.iter().any(|taint| taint.effect == "NoSchedule" || taint.effect == "NoExecute");
-    let amounts = node.status.as_ref().and_then(|status| status.allocatable.clone()).unwrap_or_default();
+    let labels = node.labels();
     NodeFacts {
         name: node.name_any(),
-        zone: node.labels().get(ZONE).cloned(),
-        control_plane: node.labels().contains_key(PLANE),
-        schedulable: crate::boot::is_ready(node) && !cordoned && !repelled,
-        allocatable: Resources {
-            cpu_millis: amounts.get("cpu").and_then(|q| quantity::millis(&q.0)).unwrap_or(0),
-            memory_bytes: amounts.get("memory").and_then(|q| quantity::units(&q.0)).unwrap_or(0),
-        },
+        zone: well_known::zone(labels).map(ToOwned::to_owned),
+        control_plane: well_known::is_control_plane(labels),
+        schedulable: objects::takes_ordinary_pods(node),
+        allocatable: objects::resources(node.status.as_ref().and_then(|status| status.allocatable.as_ref())),
     }
 }
 

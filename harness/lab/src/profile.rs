@@ -2,39 +2,28 @@
 //!
 //! The manifests lie in `suites/profiles` for people to read, and are part of this binary.
 
-use crate::{LabError, LabSpec, NodeSpec, Role, addons, apply, boot};
+use crate::{LabError, LabSpec, NodeSpec, Role, apply, ready};
 use k8s_openapi::api::{
     apps::v1::{Deployment, StatefulSet},
     core::v1::Node,
 };
 use kube::{Api, Client, api::ListParams};
-use loopdrill_model::Timestamp;
+use loopdrill_model::{Timestamp, named};
 
 /// Where both profiles run their applications, and the hardened one its headroom.
 const NAMESPACES: [&str; 2] = ["shop", "kube-system"];
 
-/// A profile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Profile {
-    /// Breaks nearly every check.
-    Naive,
-    /// Fails none.
-    Hardened,
+named! {
+    /// A profile.
+    pub enum Profile {
+        /// Breaks nearly every check.
+        Naive = "naive",
+        /// Fails none.
+        Hardened = "hardened",
+    }
 }
 
 impl Profile {
-    /// All, for options.
-    pub const ALL: [Profile; 2] = [Profile::Naive, Profile::Hardened];
-
-    /// Its name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Profile::Naive => "naive",
-            Profile::Hardened => "hardened",
-        }
-    }
-
     /// Its manifests, with the places of what only the lab knows.
     #[must_use]
     pub const fn manifests(self) -> &'static [&'static str] {
@@ -83,13 +72,13 @@ pub(crate) async fn install(client: &Client, image: &str, profile: Profile) -> R
         let text = text.replace("${IMAGE}", image).replace("${MOST_MEMORY}", &memory.to_string());
         apply::all(client, apply::parse(&text.replace("${EXPIRES}", &expires))?).await?;
     }
-    addons::until(&format!("the {} profile is", profile.name()), || async {
+    ready::until(&format!("the {} profile is", profile.name()), || async {
         for namespace in NAMESPACES {
             let deployments = Api::<Deployment>::namespaced(client.clone(), namespace);
             let sets = Api::<StatefulSet>::namespaced(client.clone(), namespace);
             let deployments = deployments.list(&ListParams::default()).await?;
             let sets = sets.list(&ListParams::default()).await?;
-            if !(deployments.iter().all(boot::is_available) && sets.iter().all(is_complete)) {
+            if !(deployments.iter().all(ready::is_available) && sets.iter().all(is_complete)) {
                 return Ok(false);
             }
         }

@@ -4,11 +4,15 @@
 //! account has a random password, of which the cluster has the pull Secret and the node a hash. Where nodes may pull by
 //! themselves, they have an account of their own beside it.
 
-use crate::{LabError, addons::until, apply, nodes::DockerNodes};
+use crate::{
+    LabError, apply,
+    nodes::DockerNodes,
+    ready::{is_available, until},
+};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Secret};
 use kube::{Api, Client, ResourceExt};
-use loopdrill_target::{NodeAccess, RegistryFacts};
+use loopdrill_cluster::{NodeAccess, RegistryFacts};
 use rand::Rng;
 use std::collections::BTreeMap;
 
@@ -78,10 +82,8 @@ pub(crate) async fn install(
     }
     apply::all(client, objects).await?;
     let deployments = Api::<Deployment>::namespaced(client.clone(), NAMESPACE);
-    until("the private registry is", || async {
-        Ok(crate::boot::is_available(&deployments.get(DEPLOYMENT).await?))
-    })
-    .await?;
+    until("the private registry is", || async { Ok(is_available(&deployments.get(DEPLOYMENT).await?)) })
+        .await?;
     push(nodes, &node, image, &password).await
 }
 
@@ -164,7 +166,7 @@ pub(crate) async fn find(client: &Client, control_plane: Option<&str>) -> Result
     let Some(found) = found else {
         return Err("this cluster has no registry of loopdrill's; a lab has one".into());
     };
-    if !crate::boot::is_available(&found) {
+    if !is_available(&found) {
         return Err(format!("the registry (Deployment {NAMESPACE}/{DEPLOYMENT}) is not ready"));
     }
     let image = found.annotations().get(IMAGE_ANNOTATION).cloned();

@@ -1,6 +1,8 @@
 //! What a lab consists of, as a user writes it in YAML.
 
 use crate::LabError;
+use loopdrill_kubernetes::well_known;
+use loopdrill_model::named;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -46,24 +48,13 @@ pub struct NodeSpec {
     pub labels: BTreeMap<String, String>,
 }
 
-/// What a node is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Role {
-    /// It runs the control plane.
-    ControlPlane,
-    /// It runs pods.
-    Worker,
-}
-
-impl Role {
-    /// As kind writes it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Role::ControlPlane => "control-plane",
-            Role::Worker => "worker",
-        }
+named! {
+    /// What a node is.
+    pub enum Role {
+        /// It runs the control plane.
+        ControlPlane = "control-plane",
+        /// It runs pods.
+        Worker = "worker",
     }
 }
 
@@ -188,7 +179,7 @@ impl LabSpec {
                 let count = counts.entry(node.role).or_insert(0_u32);
                 *count += 1;
                 let number = if *count == 1 { String::new() } else { count.to_string() };
-                (format!("{}-{}{number}", self.name, node.role.as_str()), node)
+                (format!("{}-{}{number}", self.name, node.role.name()), node)
             })
             .collect()
     }
@@ -197,9 +188,9 @@ impl LabSpec {
     #[must_use]
     pub fn labels_of(&self, node: &NodeSpec) -> BTreeMap<String, String> {
         let mut labels = node.labels.clone();
-        labels.insert("topology.kubernetes.io/region".into(), self.region.clone());
-        labels.insert("topology.kubernetes.io/zone".into(), node.zone.clone());
-        labels.insert("node.kubernetes.io/instance-type".into(), node.instance_type.clone());
+        labels.insert(well_known::REGION.into(), self.region.clone());
+        labels.insert(well_known::ZONE.into(), node.zone.clone());
+        labels.insert(well_known::INSTANCE_TYPE.into(), node.instance_type.clone());
         labels
     }
 }

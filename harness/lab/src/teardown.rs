@@ -67,7 +67,10 @@ pub(crate) async fn remove(engine: &Engine, name: &str) -> Result<bool, LabError
         }
     }
     forget_files(name)?;
-    engine.release_network().await?;
+    // Whose nodes are about to start needs it, and it goes with their lab.
+    if let Ok(_network) = lease::exclusive(labels::NETWORK_LEASE) {
+        engine.release_network().await?;
+    }
     Ok(!found.is_empty())
 }
 

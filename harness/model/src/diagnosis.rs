@@ -2,7 +2,7 @@
 
 use crate::{Cause, Loop, Source};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 
 /// An object that a diagnosis or an event is about. Cluster-scoped objects have an empty namespace.
@@ -46,6 +46,13 @@ pub struct Evidence {
     pub source: Source,
 }
 
+impl Evidence {
+    /// That the signal had this value then.
+    pub fn new(signal: impl Into<String>, value: impl Into<String>, at: Timestamp, source: Source) -> Self {
+        Self { signal: signal.into(), value: value.into(), at, source }
+    }
+}
+
 /// One step of a domino: from the root cause to what people notice, in that order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ChainLink {
@@ -56,6 +63,12 @@ pub struct ChainLink {
     pub what: String,
     /// Where it shows.
     pub subjects: Vec<Subject>,
+}
+
+/// What is computed may have more digits than readers of JSON take to the same bit.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn six_decimals<S: Serializer>(value: &f64, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_f64((value * 1e6).round() / 1e6)
 }
 
 /// A finding: one cause, what it touches, and why we believe it.
@@ -70,6 +83,7 @@ pub struct Diagnosis {
     /// What is affected, most important first.
     pub subjects: Vec<Subject>,
     /// 0 to 1. Diagnoses are listed by falling confidence.
+    #[serde(serialize_with = "six_decimals")]
     pub confidence: f64,
     /// The facts it rests on, decisive ones first.
     pub evidence: Vec<Evidence>,
@@ -84,13 +98,38 @@ pub struct Diagnosis {
 }
 
 impl Diagnosis {
-    /// Whether the other one is the same finding at another time: the same cause, about at least one thing in common.
+    /// Whether the other one is the same finding at another time: the same cause, about at least one thing in common, for
+    /// a finding grows and shrinks with what it is about. The one definition: by it a detector remembers since when it
+    /// finds something, an answer is told from what was found before the injection, and a false alarm counts once.
     #[must_use]
     pub fn is_same_finding(&self, other: &Self) -> bool {
         self.control_loop == other.control_loop
             && self.cause == other.cause
             && (self.subjects == other.subjects || self.subjects.iter().any(|s| other.subjects.contains(s)))
     }
+
+    /// Whether one of these is the same finding.
+    #[must_use]
+    pub fn is_among(&self, others: &[Self]) -> bool {
+        others.iter().any(|other| self.is_same_finding(other))
+    }
+}
+
+/// What was looked at, so that silence can be weighed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Examined {
+    /// Nodes.
+    pub nodes: usize,
+    /// Pods.
+    pub pods: usize,
+    /// Failing containers whose last words were read.
+    pub logs: usize,
+    /// Ways between nodes, and to the DNS, that were probed.
+    pub paths: usize,
+    /// Parts of the control plane whose own metrics were read: `apiserver`, `etcd/NODE`.
+    pub control_plane: Vec<String>,
+    /// For how many seconds.
+    pub seconds: u64,
 }
 
 /// The document a detector prints.

@@ -1,9 +1,9 @@
-//! What one drill answers, and what a run reports.
+//! The words of one drill: its name, its gates, what it needs and how it can end.
 
-use crate::{Diagnosis, Evidence, ExitStatus, Expectation, Loop};
+use crate::{Evidence, ExitStatus, named};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 /// A fault and its variant, for example `revoked-iam/pull`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -27,43 +27,19 @@ impl fmt::Display for FaultId {
     }
 }
 
-/// The five questions of a drill, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Gate {
-    /// Is the fault really in force?
-    Injected,
-    /// Does the victim show the symptom?
-    Manifested,
-    /// Did the detector notice, within its budget?
-    Detected,
-    /// Did it name the right loop and cause, and no wrong one above it?
-    Attributed,
-    /// After the undo, is everything as it was, and has the alarm gone?
-    Recovered,
-}
-
-impl Gate {
-    /// All gates in order.
-    pub const ALL: [Gate; 5] =
-        [Gate::Injected, Gate::Manifested, Gate::Detected, Gate::Attributed, Gate::Recovered];
-
-    /// The gate's name in reports.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Gate::Injected => "injected",
-            Gate::Manifested => "manifested",
-            Gate::Detected => "detected",
-            Gate::Attributed => "attributed",
-            Gate::Recovered => "recovered",
-        }
-    }
-}
-
-impl fmt::Display for Gate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+named! {
+    /// The five questions of a drill, in order.
+    pub enum Gate {
+        /// Is the fault really in force?
+        Injected = "injected",
+        /// Does the victim show the symptom?
+        Manifested = "manifested",
+        /// Did the detector notice, within its budget?
+        Detected = "detected",
+        /// Did it name the right loop and cause, and no wrong one above it?
+        Attributed = "attributed",
+        /// After the undo, is everything as it was, and has the alarm gone?
+        Recovered = "recovered",
     }
 }
 
@@ -79,48 +55,6 @@ pub struct GateResult {
     /// Why not, or what to know, in one sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-}
-
-/// The five answers of a drill.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the fields are the gates")]
-pub struct Gates {
-    pub injected: GateResult,
-    pub manifested: GateResult,
-    pub detected: GateResult,
-    pub attributed: GateResult,
-    pub recovered: GateResult,
-}
-
-impl Gates {
-    /// The answer of `gate`.
-    #[must_use]
-    pub fn get(&self, gate: Gate) -> &GateResult {
-        match gate {
-            Gate::Injected => &self.injected,
-            Gate::Manifested => &self.manifested,
-            Gate::Detected => &self.detected,
-            Gate::Attributed => &self.attributed,
-            Gate::Recovered => &self.recovered,
-        }
-    }
-
-    /// The answer of `gate`, to be filled in.
-    pub fn get_mut(&mut self, gate: Gate) -> &mut GateResult {
-        match gate {
-            Gate::Injected => &mut self.injected,
-            Gate::Manifested => &mut self.manifested,
-            Gate::Detected => &mut self.detected,
-            Gate::Attributed => &mut self.attributed,
-            Gate::Recovered => &mut self.recovered,
-        }
-    }
-
-    /// The first gate that did not hold.
-    #[must_use]
-    pub fn first_failure(&self) -> Option<Gate> {
-        Gate::ALL.into_iter().find(|g| !self.get(*g).ok)
-    }
 }
 
 /// What a drill needs and a cluster may lack. A skip names one of these.
@@ -147,6 +81,10 @@ pub enum Capability {
     NodeServiceManager,
     /// A cloud account that trusts the cluster's ServiceAccounts, and of which roles may be touched.
     CloudIdentity,
+    /// That the cluster admits what the drill needs: the account's rights, and its policies for pods and objects.
+    Admission,
+    /// That the target file allows what the drill touches.
+    Fence,
 }
 
 impl fmt::Display for Capability {
@@ -162,6 +100,8 @@ impl fmt::Display for Capability {
             Capability::BlockIoThrottle => f.write_str("block I/O throttling by cgroup"),
             Capability::NodeServiceManager => f.write_str("systemd on the nodes"),
             Capability::CloudIdentity => f.write_str("a cloud account that trusts the cluster"),
+            Capability::Admission => f.write_str("to be admitted by the cluster"),
+            Capability::Fence => f.write_str("to be allowed on a cluster that is not ours"),
         }
     }
 }
@@ -174,7 +114,7 @@ pub enum Outcome {
     Passed,
     /// This gate did not.
     Failed(Gate),
-    /// Really injected, and the cluster absorbed it.
+    /// The fault was really in force, and the victim stayed well.
     Resilient,
     /// The fault could not be put in force.
     NotInjected,
@@ -189,6 +129,12 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Whether all is as it should be: noticed and blamed rightly, or absorbed.
+    #[must_use]
+    pub const fn is_good(&self) -> bool {
+        matches!(self, Outcome::Passed | Outcome::Resilient)
+    }
+
     /// What this outcome means for the process's exit code. `require` turns skips into failures.
     #[must_use]
     pub const fn exit(&self, require: bool) -> ExitStatus {
@@ -198,6 +144,7 @@ impl Outcome {
             Outcome::NotInjected => ExitStatus::NotInjected,
             Outcome::CleanupFailed => ExitStatus::CleanupFailed,
             Outcome::Errored => ExitStatus::NoCluster,
+            Outcome::Skipped(Capability::Admission) => ExitStatus::NotAdmitted,
             Outcome::Skipped(_) if require => ExitStatus::NotReady,
             Outcome::Skipped(_) => ExitStatus::Ready,
             Outcome::Interrupted => ExitStatus::Interrupted,
@@ -214,140 +161,9 @@ impl fmt::Display for Outcome {
             Outcome::NotInjected => f.pad("not-injected"),
             Outcome::CleanupFailed => f.pad("cleanup-failed"),
             Outcome::Errored => f.pad("errored"),
+            Outcome::Skipped(Capability::Admission) => f.pad("skipped (not admitted)"),
             Outcome::Skipped(what) => f.pad(&format!("skipped (needs {what})")),
             Outcome::Interrupted => f.pad("interrupted"),
         }
     }
-}
-
-/// When things happened. Detector lag is `detected_at − first_evidence_at`; lead time is
-/// `manifested.at − first_evidence_at`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it, and they are a contract")]
-pub struct Timings {
-    pub injected_at: Option<Timestamp>,
-    pub first_evidence_at: Option<Timestamp>,
-    pub detected_at: Option<Timestamp>,
-    pub undone_at: Option<Timestamp>,
-    pub recovered_at: Option<Timestamp>,
-}
-
-/// What one of the detectors under test made of one drill.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct DetectorResult {
-    /// The detector's name.
-    pub name: String,
-    /// Whether it noticed within its budget.
-    pub detected: GateResult,
-    /// Whether it named the right loop and cause, and no wrong one above it.
-    pub attributed: GateResult,
-    /// Its best diagnosis of this drill's fault.
-    pub diagnosis: Option<Diagnosis>,
-    /// Its further findings in this drill's scope, by falling confidence.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub other_findings: Vec<Diagnosis>,
-    /// Seconds from the first evidence to the diagnosis.
-    pub lag: Option<f64>,
-    /// Seconds from the first evidence to the victim's symptom; negative when the symptom came first.
-    pub lead: Option<f64>,
-    /// Seconds from the injection to the diagnosis: comparable also where detectors disagree about first evidence.
-    pub since_injection: Option<f64>,
-}
-
-/// Everything known about one drill at its end.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DrillReport {
-    /// The canonical fault.
-    pub fault: String,
-    /// Which variant of it.
-    pub variant: String,
-    /// The loop that must be blamed; absent for the control drill, where nothing must be.
-    pub expected_loop: Option<Loop>,
-    /// The whole right answer; absent in reports of older builds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expectation: Option<Expectation>,
-    /// The five answers.
-    pub gates: Gates,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// The detector's best diagnosis of this drill's fault.
-    pub diagnosis: Option<Diagnosis>,
-    /// Further findings in this drill's scope, by falling confidence.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub other_findings: Vec<Diagnosis>,
-    /// When things happened.
-    pub timings: Timings,
-    /// What each detector under test made of it, the deciding one first. Empty where no detector was asked.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub detectors: Vec<DetectorResult>,
-    /// What went wrong with the infrastructure, and what to do next.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-}
-
-/// What took part in the run, in which version.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it")]
-pub struct Versions {
-    pub loopdrill: String,
-    pub kubernetes: String,
-    pub node_image: String,
-    pub kernel: String,
-}
-
-/// What a detector that ran beside the deciding one did outside of all drills.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Rival {
-    /// Its name.
-    pub name: String,
-    /// Its findings that belong to no drill's scope: each one is a false alarm of its own.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub stray_findings: Vec<Diagnosis>,
-    /// Why it ended before the run did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-}
-
-/// The content of `report.json`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RunReport {
-    /// Version of this format.
-    pub format: u32,
-    /// The run's id, also the value of the label on everything it created.
-    pub run: String,
-    /// The cluster's name.
-    pub cluster: String,
-    /// The detector under test; of several, the one whose gates decide.
-    pub detector: String,
-    /// The detectors beside it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub rivals: Vec<Rival>,
-    /// What took part.
-    pub versions: Versions,
-    /// What the cluster can do, and why not where it can't.
-    pub capabilities: BTreeMap<String, Result<(), String>>,
-    /// When the run started.
-    pub started_at: Timestamp,
-    /// When it ended.
-    pub ended_at: Timestamp,
-    /// Whether a skip counts as a failure (`--require`).
-    #[serde(default)]
-    pub require: bool,
-    /// One entry a drill.
-    pub drills: Vec<DrillReport>,
-    /// Findings that belong to no drill's scope: each one is a false alarm.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub stray_findings: Vec<Diagnosis>,
-    /// What could not be cleaned up, or broke on the way, outside any drill.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub trouble: Vec<String>,
-    /// How the process ends.
-    pub exit: ExitStatus,
-    /// Its exit code.
-    pub exit_code: u8,
-}
-
-impl RunReport {
-    /// The format version this build writes.
-    pub const FORMAT: u32 = 1;
 }

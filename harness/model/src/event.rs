@@ -1,8 +1,6 @@
 //! The event stream of a run: the one truth of which every report is a fold.
 
-use crate::{
-    Diagnosis, DrillReport, ExitStatus, Expectation, FaultId, Gate, GateResult, RunReport, Versions,
-};
+use crate::{Diagnosis, DrillReport, Expectation, FaultId, Gate, GateResult, RunReport, Scope, Versions};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -54,7 +52,12 @@ pub enum EventKind {
         /// The right answer; absent in streams of older builds.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expectation: Option<Expectation>,
+        /// Where its effects may show; absent in streams of format 1.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scope: Option<Scope>,
     },
+    /// The victim is well, and what the detectors found before has faded. What they find from here on is an answer.
+    InjectionStarted,
     /// A gate was answered.
     GateAnswered {
         /// Which gate.
@@ -66,6 +69,11 @@ pub enum EventKind {
     Findings {
         /// All present findings, by falling confidence.
         diagnoses: Vec<Diagnosis>,
+    },
+    /// The time of a detector is over: its answer stands, and what it finds later does not change it.
+    DetectorConcluded {
+        /// Its name.
+        detector: String,
     },
     /// The fault's undo began.
     UndoStarted,
@@ -81,14 +89,13 @@ pub enum EventKind {
     },
     /// The run is over. Last line of the stream.
     RunFinished {
-        /// How.
-        exit: ExitStatus,
         /// The whole report, as `report.json` has it.
         report: Box<RunReport>,
     },
 }
 
 impl EventKind {
-    /// The stream's format version that this build writes.
-    pub const FORMAT: u32 = 1;
+    /// The stream's format version that this build writes. Format 2 tells a drill's scope, when its injection began and
+    /// when each detector's time was over, and holds reports of format 2; format 1 is read for ever.
+    pub const FORMAT: u32 = 2;
 }

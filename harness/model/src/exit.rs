@@ -7,10 +7,12 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ExitStatus {
-    /// 0: every drill passed, was absorbed, or was skipped without `--require`.
+    /// 0: every drill passed, was resilient, or was skipped without `--require`.
     Ready,
     /// 1: a drill failed one of its gates, or `diagnose` found something.
     NotReady,
+    /// 6: the cluster admits not all of what a drill needs: a right, a policy. Nothing of that drill was done.
+    NotAdmitted,
     /// 4: a fault could not be injected, so the run proves nothing about it.
     NotInjected,
     /// 3: no cluster could be provided, or it was lost on the way.
@@ -34,6 +36,7 @@ impl ExitStatus {
             ExitStatus::NoCluster => 3,
             ExitStatus::NotInjected => 4,
             ExitStatus::CleanupFailed => 5,
+            ExitStatus::NotAdmitted => 6,
             ExitStatus::Interrupted => 130,
         }
     }
@@ -53,9 +56,11 @@ mod tests {
     fn nothing_overwrites_a_worse_status() {
         assert_eq!(CleanupFailed.worst(Ready), CleanupFailed);
         assert_eq!(Ready.worst(NotReady).worst(NotInjected).worst(NotReady), NotInjected);
+        assert_eq!(NotReady.worst(NotAdmitted).worst(Ready), NotAdmitted);
         assert_eq!(
-            [Ready, NotReady, Usage, NoCluster, NotInjected, CleanupFailed, Interrupted].map(|s| s.code()),
-            [0, 1, 2, 3, 4, 5, 130]
+            [Ready, NotReady, Usage, NoCluster, NotInjected, CleanupFailed, NotAdmitted, Interrupted]
+                .map(|s| s.code()),
+            [0, 1, 2, 3, 4, 5, 6, 130]
         );
     }
 }

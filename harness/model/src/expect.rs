@@ -1,41 +1,21 @@
 //! What a drill expects of a detector, and whether an answer is right. The live run, a replayed recording and the
 //! confusion matrix judge by the same few lines.
 
-use crate::{Cause, Diagnosis, Loop};
+use crate::{Cause, Diagnosis, Loop, named};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Which set of drills one belongs to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Group {
-    /// One of the five canonical faults, or the drill that injects nothing.
-    #[default]
-    Canonical,
-    /// The symptom of a canonical fault, of another cause.
-    Decoy,
-    /// One cause that shows in several loops, or several causes at once.
-    Domino,
-}
-
-impl Group {
-    /// Every group, in the order in which they are reported.
-    pub const ALL: [Group; 3] = [Group::Canonical, Group::Decoy, Group::Domino];
-
-    /// The name in reports and JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Group::Canonical => "canonical",
-            Group::Decoy => "decoy",
-            Group::Domino => "domino",
-        }
-    }
-}
-
-impl fmt::Display for Group {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+named! {
+    /// Which set of drills one belongs to.
+    #[derive(Default)]
+    pub enum Group {
+        /// One of the five canonical faults, or the drill that injects nothing.
+        #[default]
+        Canonical = "canonical",
+        /// The symptom of a canonical fault, of another cause.
+        Decoy = "decoy",
+        /// One cause that shows in several loops, or several causes at once.
+        Domino = "domino",
     }
 }
 

@@ -9,10 +9,10 @@ mod manifests;
 mod peers;
 mod remove;
 
-pub use remove::{AgentsError, sweep};
+pub use remove::{AgentsError, beside, sweep};
 
 use crate::backoff::Backoff;
-use crate::observer::{ObserveOptions, ObserveTarget};
+use crate::options::{ObserveOptions, ObserveTarget};
 use crate::reason::reason;
 use crate::sink::{NobodyListens, Sink};
 use crate::tasks::Tasks;
@@ -21,12 +21,23 @@ use k8s_openapi::api::apps::v1::DaemonSet;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::PostParams;
 use kube::{Api, Client, ResourceExt};
+use loopdrill_cluster::RUN_LABEL;
 use loopdrill_model::Source;
-use loopdrill_target::RUN_LABEL;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(10);
+
+/// Why our pods are not installed.
+#[derive(Debug, thiserror::Error)]
+enum InstallError {
+    /// The API refuses.
+    #[error("{0}")]
+    Api(#[from] kube::Error),
+    /// Other runs have the namespaces that we could take.
+    #[error("{0} belongs to another run; end that run, or delete the namespace")]
+    Taken(String),
+}
 
 /// Which pods there are to be, and where they are.
 pub(crate) struct Agents {
@@ -82,7 +93,7 @@ impl Agents {
         follow::pods(self.client.clone(), namespace, tasks, sink).await
     }
 
-    async fn install(&self, image: &str) -> Result<String, kube::Error> {
+    async fn install(&self, image: &str) -> Result<String, InstallError> {
         let namespace = self.namespace().await?;
         let interval = self.options.probe_interval;
         self.daemon_set(&namespace, manifests::probe(image, &self.run, interval)).await?;
@@ -98,25 +109,23 @@ impl Agents {
 
     /// Creates our namespace. One of that name that is not of this run belongs to another observer, and we
     /// take a name of our own beside it.
-    async fn namespace(&self) -> Result<String, kube::Error> {
+    async fn namespace(&self) -> Result<String, InstallError> {
         let api: Api<Namespace> = Api::all(self.client.clone());
         let beside = format!("{OWN_NAMESPACE}-{}", manifests::suffix(&self.run));
         let names =
             self.installed().map_or_else(|| vec![OWN_NAMESPACE.to_owned(), beside], |name| vec![name]);
-        let mut last = None;
-        for name in names {
-            match api.create(&PostParams::default(), &manifests::namespace(&name, &self.run)).await {
+        for name in &names {
+            match api.create(&PostParams::default(), &manifests::namespace(name, &self.run)).await {
                 Ok(_) => return Ok(self.remember(name)),
                 Err(kube::Error::Api(status)) if status.code == 409 => {
-                    if self.is_ours(&api.get(&name).await?) {
+                    if self.is_ours(&api.get(name).await?) {
                         return Ok(self.remember(name));
                     }
-                    last = Some(kube::Error::Api(status));
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             }
         }
-        Err(last.unwrap_or_else(|| kube::Error::LinesCodecMaxLineLengthExceeded))
+        Err(InstallError::Taken(names.join(" and ")))
     }
 
     fn is_ours(&self, namespace: &Namespace) -> bool {
@@ -128,9 +137,9 @@ impl Agents {
         self.installed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn remember(&self, name: String) -> String {
-        *self.installed.lock().unwrap_or_else(PoisonError::into_inner) = Some(name.clone());
-        name
+    fn remember(&self, name: &str) -> String {
+        *self.installed.lock().unwrap_or_else(PoisonError::into_inner) = Some(name.to_owned());
+        name.to_owned()
     }
 
     async fn daemon_set(&self, namespace: &str, set: DaemonSet) -> Result<(), kube::Error> {

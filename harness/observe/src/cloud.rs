@@ -13,10 +13,10 @@ use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::api::PostParams;
 use kube::{Api, Client};
-use loopdrill_aws::{Answer, CloudError, Door, Iam, PROBE, RoleState};
+use loopdrill_aws::{CloudError, Iam, PROBE, RoleState, WebIdentityClient};
+use loopdrill_cluster::aws::AwsTarget;
 use loopdrill_model::signal::{CloudAnswer, CloudRole, CloudWord, Pod};
 use loopdrill_model::{Signal, Source, Subject};
-use loopdrill_target::aws::AwsTarget;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -37,7 +37,7 @@ const MOST_ACCOUNTS: usize = 8;
 pub(crate) fn concerns(signal: &Signal) -> bool {
     match signal {
         Signal::Pod(pod) => pod.cloud.as_ref().is_some_and(|c| !c.role.is_empty()),
-        Signal::Gone(gone) => gone.object.kind == "Pod",
+        Signal::Deleted(gone) => gone.object.kind == "Pod",
         _ => false,
     }
 }
@@ -62,7 +62,7 @@ impl Identities {
     fn take(&mut self, signal: Signal) -> bool {
         let pod = match signal {
             Signal::Pod(pod) => pod,
-            Signal::Gone(gone) => {
+            Signal::Deleted(gone) => {
                 self.pods.remove(&gone.uid);
                 return false;
             }
@@ -136,7 +136,7 @@ async fn follow_bearers(
     sink: &Sink,
 ) -> Result<(), NobodyListens> {
     let mut identities = Identities::default();
-    let door = Door::of(target).await;
+    let cloud = WebIdentityClient::of(target).await;
     let (mut asked, mut due) = (Instant::now(), Instant::now());
     loop {
         tokio::select! {
@@ -153,7 +153,7 @@ async fn follow_bearers(
         (asked, due) = (Instant::now(), Instant::now() + PERIOD);
         tell.send_replace(identities.roles());
         for bearer in identities.questions() {
-            ask(client, &door, target, &bearer, sink).await?;
+            ask(client, &cloud, target, &bearer, sink).await?;
         }
     }
 }
@@ -205,7 +205,7 @@ impl Roles {
 /// Does once what the account's container does when it starts.
 async fn ask(
     client: &Client,
-    door: &Door,
+    cloud: &WebIdentityClient,
     target: &AwsTarget,
     bearer: &Bearer,
     sink: &Sink,
@@ -223,7 +223,7 @@ async fn ask(
             role: bearer.role.clone(),
             api: api.into(),
             endpoint: target.endpoint_url.clone().unwrap_or_default(),
-            word: said.as_ref().map_or_else(|e| word(Answer::from(e)), |()| CloudWord::Accepted),
+            word: said.as_ref().map_or_else(CloudWord::from, |()| CloudWord::Accepted),
         })
     };
     let late = || CloudError::Unreachable {
@@ -231,12 +231,12 @@ async fn ask(
         place: target.place(),
         why: format!("no answer within {} s", LIMIT.as_secs()),
     };
-    let begun = timeout(LIMIT, door.begin(&bearer.role, &token)).await.unwrap_or_else(|_| Err(late()));
+    let begun = timeout(LIMIT, cloud.begin(&bearer.role, &token)).await.unwrap_or_else(|_| Err(late()));
     drop(token);
     match begun {
         Ok(session) => {
             sink.send(&source, tell("sts", &Ok(()))).await?;
-            let read = timeout(LIMIT, door.read(&session, &target.bucket, PROBE)).await;
+            let read = timeout(LIMIT, cloud.read(&session, &target.bucket, PROBE)).await;
             sink.send(&Source::cloud("s3"), tell("s3", &read.unwrap_or_else(|_| Err(late())))).await
         }
         Err(e) => sink.send(&source, tell("sts", &Err(e))).await,
@@ -253,17 +253,6 @@ async fn token(client: &Client, bearer: &Bearer) -> Result<String, kube::Error> 
     let request = TokenRequest { spec: Some(spec), ..TokenRequest::default() };
     let given = accounts.create_token_request(&bearer.account.name, &PostParams::default(), &request).await?;
     Ok(given.status.and_then(|s| s.token).unwrap_or_default())
-}
-
-fn word(answer: Answer) -> CloudWord {
-    match answer {
-        Answer::Accepted => CloudWord::Accepted,
-        Answer::Denied => CloudWord::Denied,
-        Answer::BadToken => CloudWord::BadToken,
-        Answer::Throttled => CloudWord::Throttled,
-        Answer::Silent => CloudWord::Silent,
-        Answer::Unclear => CloudWord::Unclear,
-    }
 }
 
 /// What a role's policies amount to.
@@ -322,7 +311,7 @@ fn fingerprint(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use loopdrill_model::signal::Gone;
+    use loopdrill_model::signal::Deleted;
 
     fn role(trust: &str, inline: &[(&str, &str)]) -> CloudRole {
         let inline = inline.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
@@ -361,7 +350,7 @@ mod tests {
         assert_eq!(identities.roles().len(), 1);
         assert_eq!(identities.questions(), [bearer]);
         let object = Subject::new("Pod", "n", "p");
-        identities.take(Signal::Gone(Gone { object, uid: "uid".into() }));
+        identities.take(Signal::Deleted(Deleted { object, uid: "uid".into() }));
         assert!(identities.questions().is_empty() && identities.roles().is_empty());
     }
 }

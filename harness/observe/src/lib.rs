@@ -15,18 +15,26 @@ pub mod agent;
 mod agents;
 mod backoff;
 mod cloud;
+mod clue;
 mod crash;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod lines;
 pub mod metrics;
 mod nodes;
 mod observer;
+mod options;
 mod reason;
 pub mod record;
 mod redact;
 mod reduce;
+mod rights;
 mod sink;
 mod tasks;
 mod watch;
 
-pub use agents::{AgentsError, sweep};
-pub use observer::{ObserveOptions, ObserveTarget, Observer};
+pub use agents::{AgentsError, beside, sweep};
+pub use crash::OpenQuestions;
+pub use observer::Observer;
+pub use options::{ObserveOptions, ObserveTarget};
+pub use rights::{PATHS, rights};

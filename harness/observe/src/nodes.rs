@@ -3,21 +3,25 @@
 use crate::backoff::Backoff;
 use crate::lines::{Ended, pass_on};
 use crate::metrics;
-use crate::observer::{ObserveOptions, ObserveTarget};
+use crate::options::{ObserveOptions, ObserveTarget};
 use crate::sink::{NobodyListens, Sink};
 use crate::tasks::Tasks;
 use crate::watch::{NodeEntry, Roster};
 use kube::Api;
+use loopdrill_cluster::NodeAccess;
 use loopdrill_model::Source;
-use loopdrill_target::NodeAccess;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// Our processes report every second; longer silence means that the node or the way to it is gone.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// An engine that hangs is as bad as one that fails.
 const START: Duration = Duration::from_secs(10);
+
+/// Kubelets that are asked at the same time: the API server passes each question on.
+const TURNS: usize = 16;
 
 /// Keeps the tasks of each node in step with the roster.
 pub(crate) async fn follow(
@@ -29,6 +33,7 @@ pub(crate) async fn follow(
 ) -> Result<(), NobodyListens> {
     let mut nodes = roster.follow();
     let mut running: BTreeMap<String, (NodeEntry, Tasks)> = BTreeMap::new();
+    let turns = Arc::new(Semaphore::new(TURNS));
     loop {
         let now = nodes.borrow_and_update().clone();
         running.retain(|node, (entry, tasks)| {
@@ -42,7 +47,7 @@ pub(crate) async fn follow(
             if !running.contains_key(node) {
                 let own = tasks.child();
                 let options = paced(&options, now.len());
-                start(node, entry, &target, &options, &own, &sink);
+                start(node, entry, (&target, &options, &turns), &own, &sink);
                 running.insert(node.clone(), (entry.clone(), own));
             }
         }
@@ -61,20 +66,13 @@ fn paced(options: &ObserveOptions, nodes: usize) -> ObserveOptions {
 fn start(
     node: &str,
     entry: &NodeEntry,
-    target: &ObserveTarget,
-    options: &ObserveOptions,
+    (target, options, turns): (&ObserveTarget, &ObserveOptions, &Arc<Semaphore>),
     tasks: &Tasks,
     sink: &Sink,
 ) {
     if options.metrics {
-        let period = options.kubelet_interval;
-        tasks.spawn(metrics::scrape_kubelet(
-            target.client.clone(),
-            node.into(),
-            entry.control_plane,
-            period,
-            sink.clone(),
-        ));
+        let (period, turns, client) = (options.kubelet_interval, turns.clone(), target.client.clone());
+        tasks.spawn(metrics::scrape_kubelet(client, node.into(), period, turns, sink.clone()));
     }
     if let Some(nodes) = &target.nodes {
         let source = Source::node(node);

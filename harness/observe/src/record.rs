@@ -8,15 +8,17 @@
 //! | 1 | observations, not compressed |
 //! | 2 | judgements and marks; gzip; numbers that come back bit by bit |
 //! | 3 | a mark before the injection begins; the cloud roles that a drill breaks |
+//! | 4 | whose time is over, where several detectors were listened to; reports of drills in format 2 |
+//! | 5 | recordings of one look, which say the drill that they are about; drills beside it are not theirs to answer |
 
 mod entry;
-mod tape;
+mod writer;
 
-pub use entry::{Did, Entry, Judged, Mark, Reach};
-pub use tape::{Tape, TapeError};
+pub use entry::{Entry, Judged};
+pub use writer::{RecordingError, RecordingWriter};
 
 use flate2::bufread::MultiGzDecoder;
-use loopdrill_model::Observation;
+use loopdrill_model::{FaultId, Observation};
 use serde::{Deserialize, Serialize};
 use std::{
     fs::File,
@@ -25,7 +27,7 @@ use std::{
 };
 
 /// The format that is written. A reader takes this and every earlier one.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 5;
 
 const FORMAT: &str = "loopdrill-recording";
 const LONGEST_LINE: u64 = 16 << 20;
@@ -40,6 +42,9 @@ pub struct Header {
     pub version: u32,
     /// The writer's own version.
     pub loopdrill: String,
+    /// The drill that was looked at once, after its symptom had shown; absent where all was watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look: Option<FaultId>,
 }
 
 /// Why a recording cannot be read.
@@ -85,9 +90,17 @@ impl<W: Write> Recorder<W> {
     ///
     /// # Errors
     /// When writing fails.
-    pub fn new(mut out: W) -> io::Result<Self> {
-        let header =
-            Header { format: FORMAT.into(), version: VERSION, loopdrill: env!("CARGO_PKG_VERSION").into() };
+    pub fn new(out: W) -> io::Result<Self> {
+        Self::of(out, None)
+    }
+
+    /// Begins a recording of one look at a drill, or of all that is watched.
+    ///
+    /// # Errors
+    /// When writing fails.
+    pub fn of(mut out: W, look: Option<FaultId>) -> io::Result<Self> {
+        let loopdrill = env!("CARGO_PKG_VERSION").into();
+        let header = Header { format: FORMAT.into(), version: VERSION, loopdrill, look };
         serde_json::to_writer(&mut out, &header)?;
         out.write_all(b"\n")?;
         Ok(Self(out))

@@ -1,102 +1,127 @@
 //! The one gate through which every text leaves: credentials are taken out of it, and what a program printed.
 //!
 //! Most of a cluster's texts never get here, because signals have no field for them. What has one are messages of
-//! Kubernetes, runtimes and registries, and those quote URLs, headers, and the output of probes and hooks. What is
+//! Kubernetes, runtimes and registries, which the model's tables name as [`Texts`], and those quote URLs, headers, and the
+//! output of probes and hooks. What is
 //! taken out is what can be told apart by its form; meaning, which attribution lives on, stays.
 
 use loopdrill_model::Signal;
-use loopdrill_model::signal::{ContainerState, KubeEvent, Pod, ProbeResult};
+use loopdrill_model::signal::{KubeEvent, Texts};
 use regex::{Captures, Regex};
 use std::sync::LazyLock;
 
 const GONE: &str = "[redacted]";
 
-/// What a secret looks like, and what to keep of the match.
-static SECRETS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
-    let table = [
-        // Keys and certificates in PEM, to the end of the text.
-        (r"-----BEGIN[\s\S]*", ""),
-        // Signed web tokens.
-        (r"\beyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]+)*", ""),
-        // Access keys of clouds and forges.
-        (r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b", ""),
-        (r"\b(?:gh[pousr]_|github_pat_|glpat-|xox[abprs]-|AIza)[A-Za-z0-9_-]{12,}", ""),
-        // User and password in a URL.
-        (r#"([A-Za-z][A-Za-z0-9+.-]*://)[^/\s"'@]+(@)"#, "both"),
-        // Parameters of a query and assignments.
-        (
-            r#"(?i)([\w.-]*(?:token|secret|passw(?:or)?d|signature|credential|api[_-]?key|access[_-]?key|sig)[\w.-]*=)[^&\s"',;)]+"#,
-            "first",
-        ),
-        // Members of a JSON object.
-        (
-            r#"(?i)(\\?"[\w.-]*(?:token|secret|passw(?:or)?d|api[_-]?key|auth)[\w.-]*\\?"\s*:\s*\\?")[^"\\]+"#,
-            "first",
-        ),
-        (r"(?i)((?:passw(?:or)?d|api[_-]?key)\s*:\s*)\S+", "first"),
-    ];
-    // A pattern that does not compile fails the tests below.
-    table.into_iter().filter_map(|(pattern, keep)| Some((Regex::new(pattern).ok()?, keep))).collect()
-});
+/// What is kept of what matches a pattern.
+#[derive(Debug, Clone, Copy)]
+enum Keep {
+    Nothing,
+    /// The first group, which introduces the secret.
+    Before,
+    /// The two groups around the secret.
+    Around,
+    /// The first group, and the second where that is what somebody says about a secret.
+    Said,
+}
+
+impl Keep {
+    /// What stands in the place of what was found in `whole`.
+    fn of(self, whole: &str, found: &Captures<'_>) -> String {
+        match self {
+            Keep::Nothing => GONE.to_owned(),
+            Keep::Before => format!("{}{GONE}", &found[1]),
+            Keep::Around => format!("{}{GONE}{}", &found[1], &found[2]),
+            Keep::Said => value(whole, found),
+        }
+    }
+}
+
+/// What a secret looks like.
+const SECRETS: &[(&str, Keep)] = &[
+    // Keys and certificates in PEM, to the end of the text.
+    (r"-----BEGIN[\s\S]*", Keep::Nothing),
+    // Signed web tokens.
+    (r"\beyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]+)*", Keep::Nothing),
+    // Access keys of clouds and forges.
+    (r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b", Keep::Nothing),
+    (r"\b(?:gh[pousr]_|github_pat_|glpat-|xox[abprs]-|AIza)[A-Za-z0-9_-]{12,}", Keep::Nothing),
+    // User and password in a URL.
+    (r#"([A-Za-z][A-Za-z0-9+.-]*://)[^/\s"'@]+(@)"#, Keep::Around),
+    // Parameters of a query and assignments.
+    (
+        r#"(?i)([\w.-]*(?:token|secret|passw(?:or)?d|signature|credential|api[_-]?key|access[_-]?key|sig)[\w.-]*=)[^&\s"',;)]+"#,
+        Keep::Before,
+    ),
+    // Members of a JSON object.
+    (
+        r#"(?i)(\\?"[\w.-]*(?:token|secret|passw(?:or)?d|api[_-]?key|auth)[\w.-]*\\?"\s*:\s*\\?")[^"\\]+"#,
+        Keep::Before,
+    ),
+    // What follows a word for a secret and a colon: the secret, or what somebody says about it.
+    (r"(?i)((?:passw(?:or)?d|api[_-]?key)\s*:\s*)(\S+)", Keep::Said),
+];
 
 /// The credential of an HTTP header.
-static HEADER: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?i)\b(bearer|basic)(\s+)([A-Za-z0-9._~+/-]{6,}=*)").ok());
+const HEADER: &str = r"(?i)\b(bearer|basic)(\s+)([A-Za-z0-9._~+/-]{6,}=*)";
+
+/// All patterns, or why they are of no use. Then no text leaves at all: see [`take_out`].
+static PATTERNS: LazyLock<Result<Patterns, regex::Error>> = LazyLock::new(|| Patterns::new(HEADER, SECRETS));
+
+/// The patterns, ready for use.
+struct Patterns {
+    header: Regex,
+    secrets: Vec<(Regex, Keep)>,
+}
+
+impl Patterns {
+    fn new(header: &str, secrets: &[(&str, Keep)]) -> Result<Self, regex::Error> {
+        let secrets = secrets.iter().map(|(pattern, keep)| Ok((Regex::new(pattern)?, *keep)));
+        Ok(Self { header: Regex::new(header)?, secrets: secrets.collect::<Result<_, regex::Error>>()? })
+    }
+
+    fn redact(&self, text: &mut String) {
+        if self.header.is_match(text) {
+            *text = self.header.replace_all(text, credential).into_owned();
+        }
+        for (secret, keep) in &self.secrets {
+            if secret.is_match(text) {
+                let whole = std::mem::take(text);
+                *text =
+                    secret.replace_all(&whole, |found: &Captures<'_>| keep.of(&whole, found)).into_owned();
+            }
+        }
+    }
+}
+
+/// What registries, runtimes and databases say about a password, and nobody has for one. Anything else is redacted.
+const ABOUT: &[&str] = &[
+    "authentication required",
+    "authentication failed",
+    "unauthorized:",
+    "unauthorized ",
+    "access denied",
+    "denied:",
+    "access to the requested",
+    "incorrect username or password",
+    "invalid username or password",
+    "received unexpected http status",
+    "rpc error: code =",
+];
 
 /// Takes out of a signal what must not leave.
 pub(crate) fn signal(signal: &mut Signal) {
-    match signal {
-        Signal::Pod(o) => pod(o),
-        Signal::Event(event) => self::event(event),
-        Signal::Attachment(o) => o.error.iter_mut().for_each(text),
-        Signal::Controller(o) => o.troubles.iter_mut().for_each(|(_, _, message)| text(message)),
-        Signal::CloudAnswer(answer) => text(&mut answer.endpoint),
-        Signal::SourceState(state) => state.lost.iter_mut().for_each(text),
-        Signal::Probe(probe) => {
-            if let ProbeResult::Refused(why) = &mut probe.result {
-                text(why);
-            }
-        }
-        Signal::Node(_)
-        | Signal::Claim(_)
-        | Signal::Volume(_)
-        | Signal::StorageClass(_)
-        | Signal::Service(_)
-        | Signal::Endpoints(_)
-        | Signal::Lease(_)
-        | Signal::Quota(_)
-        | Signal::Grant(_)
-        | Signal::Gone(_)
-        | Signal::AccessReview(_)
-        | Signal::CloudRole(_)
-        | Signal::Log(_)
-        | Signal::Metric(_)
-        | Signal::Histogram(_)
-        | Signal::Usage(_)
-        | Signal::Interface(_)
-        | Signal::IpCounters(_)
-        | Signal::Tick => {}
+    if let Signal::Event(event) = signal {
+        without_words_of_programs(event);
     }
+    signal.clean(&mut text);
 }
 
-fn pod(pod: &mut Pod) {
-    pod.unscheduled.iter_mut().for_each(|u| text(&mut u.message));
-    pod.cloud.iter_mut().for_each(|c| text(&mut c.endpoint));
-    for container in &mut pod.containers {
-        text(&mut container.image);
-        if let ContainerState::Waiting { message, .. } = &mut container.state {
-            text(message);
-        }
-    }
-}
-
-fn event(event: &mut KubeEvent) {
+fn without_words_of_programs(event: &mut KubeEvent) {
     match event.reason.as_str() {
         "Unhealthy" | "ProbeWarning" => without_output(&mut event.message),
         "FailedPostStartHook" | "FailedPreStopHook" => cut_after(&mut event.message, "message: "),
         _ => {}
     }
-    text(&mut event.message);
 }
 
 /// What the kubelet itself says of a probe begins with one of these; anything else was printed by a program.
@@ -138,20 +163,27 @@ fn cut_after(message: &mut String, intro: &str) {
 
 /// Takes credentials out of a text.
 fn text(text: &mut String) {
-    if let Some(header) = &*HEADER
-        && header.is_match(text)
-    {
-        *text = header.replace_all(text, credential).into_owned();
-    }
-    for (secret, keep) in &*SECRETS {
-        if secret.is_match(text) {
-            let with = match *keep {
-                "first" => format!("${{1}}{GONE}"),
-                "both" => format!("${{1}}{GONE}${{2}}"),
-                _ => GONE.into(),
-            };
-            *text = secret.replace_all(text, with).into_owned();
+    take_out(PATTERNS.as_ref(), text);
+}
+
+/// Takes credentials out of a text; takes all of it out where nothing can tell a credential from the rest.
+fn take_out(patterns: Result<&Patterns, &regex::Error>, text: &mut String) {
+    match patterns {
+        Ok(patterns) => patterns.redact(text),
+        Err(error) => {
+            tracing::error!(%error, "a pattern of the redaction is none: a text was dropped");
+            GONE.clone_into(text);
         }
+    }
+}
+
+/// Keeps what is said about a secret in words that are known, and takes out whatever else may be one.
+fn value(whole: &str, found: &Captures<'_>) -> String {
+    let rest = found.get(2).map_or("", |v| &whole[v.start()..]).to_lowercase();
+    if ABOUT.iter().any(|said| rest.starts_with(said)) || rest == "unauthorized" {
+        found[0].to_owned()
+    } else {
+        format!("{}{GONE}", &found[1])
     }
 }
 

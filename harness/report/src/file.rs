@@ -1,6 +1,9 @@
 //! Reports that are one file, written when the run is over.
 
-use crate::{DetectorScore, Fold, OutputDir, ReportError, Score, Scorecard, Screen, junit};
+use crate::{
+    Beside, DetectorScore, Fold, OutputDir, ReportError, Score, Scorecard, Screen, html, junit, markdown,
+    prometheus,
+};
 use loopdrill_model::{Event, EventKind, RunReport};
 use serde::{Deserialize, Serialize};
 use std::{fs, path::Path, sync::Arc};
@@ -36,6 +39,24 @@ impl ReportFile {
         Self::new(dir, OutputDir::SCORECARD, |report| {
             Ok(Scorecard::from(report).text(Screen::plain()).into_bytes())
         })
+    }
+
+    /// `report.html`: one page that needs nothing else.
+    #[must_use]
+    pub fn html(dir: &Arc<OutputDir>) -> Self {
+        Self::new(dir, OutputDir::HTML, |report| Ok(html(report, &Beside::default()).into_bytes()))
+    }
+
+    /// `summary.md`: what a pipeline shows beside its log.
+    #[must_use]
+    pub fn markdown(dir: &Arc<OutputDir>) -> Self {
+        Self::new(dir, OutputDir::MARKDOWN, |report| Ok(markdown(report).into_bytes()))
+    }
+
+    /// `metrics.prom`: what a textfile collector takes.
+    #[must_use]
+    pub fn prometheus(dir: &Arc<OutputDir>) -> Self {
+        Self::new(dir, OutputDir::PROMETHEUS, |report| Ok(prometheus(report).into_bytes()))
     }
 
     /// The file `name`, with the content that `render` makes of the report.
@@ -82,6 +103,14 @@ pub fn report_json(report: &RunReport) -> Result<String, serde_json::Error> {
     Ok(text)
 }
 
+/// The content of `junit.xml`.
+///
+/// # Errors
+/// When a text cannot be written as XML.
+pub fn junit_xml(report: &RunReport) -> Result<String, String> {
+    junit::render(report).and_then(|bytes| String::from_utf8(bytes).map_err(|e| e.to_string()))
+}
+
 fn json(report: &RunReport) -> Result<Vec<u8>, String> {
     report_json(report).map(String::into_bytes).map_err(|e| e.to_string())
 }
@@ -103,13 +132,23 @@ pub fn read(path: &Path) -> Result<RunReport, ReportError> {
     if format > RunReport::FORMAT {
         return Err(ReportError::Newer { path: path.into(), found: format, known: RunReport::FORMAT });
     }
-    serde_json::from_slice(&text).map_err(garbled)
+    let mut report: RunReport = serde_json::from_slice(&text).map_err(garbled)?;
+    // Builds before there were rivals named their one detector nowhere else.
+    for result in report.drills.iter_mut().flat_map(|d| &mut d.detectors).filter(|r| r.name.is_empty()) {
+        result.name.clone_from(&report.detector);
+    }
+    Ok(RunReport { format: RunReport::FORMAT, ..report })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{Folds, sample};
+    use jiff::SignedDuration;
+
+    fn seconds(seconds: f64) -> SignedDuration {
+        SignedDuration::from_secs_f64(seconds)
+    }
 
     #[test]
     fn what_is_written_is_read_again() {
@@ -151,14 +190,28 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let path = dir.path().join("report.json");
         // A newer build may have changed everything but the version.
-        fs::write(&path, r#"{"format": 2, "verdict": []}"#).expect("written");
+        fs::write(&path, r#"{"format": 3, "verdict": []}"#).expect("written");
         let error = read(&path).expect_err("newer");
-        assert!(matches!(error, ReportError::Newer { found: 2, known: 1, .. }), "{error}");
+        assert!(matches!(error, ReportError::Newer { found: 3, known: 2, .. }), "{error}");
         for garbage in ["", "[]", "{\"format\": 1}", "{\"format\": -1}", "\u{0}"] {
             fs::write(&path, garbage).expect("written");
             assert!(matches!(read(&path), Err(ReportError::Garbled { .. })), "{garbage:?}");
         }
         assert!(matches!(read(dir.path()), Err(ReportError::Read { .. })));
+    }
+
+    #[test]
+    fn a_report_of_format_1_is_read() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join(OutputDir::JSON);
+        fs::write(&path, include_str!("fixtures/report.format-1.json")).expect("written");
+        let report = read(&path).expect("format 1");
+        assert_eq!((report.format, report.false_alarms.len()), (RunReport::FORMAT, 1));
+        let control = &report.drills[0];
+        assert_eq!(control.deciding().map(|d| d.name.as_str()), Some("builtin"), "of a build without rivals");
+        let drill = &report.drills[1];
+        assert_eq!(Scorecard::from(&report).rows[1].lag, drill.deciding().and_then(|d| d.lag).map(seconds));
+        assert!(drill.undone_at.is_some() && drill.diagnosis().is_some());
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub trait Fold: Send {
 pub struct Folds(Vec<Box<dyn Fold>>);
 
 impl Folds {
-    /// What a run writes to `dir`: `events.jsonl`, `report.json`, `junit.xml` and `scorecard.txt`.
+    /// What a run writes to `dir`: `events.jsonl`, and each report that is one file.
     #[must_use]
     pub fn files(dir: &Arc<OutputDir>) -> Self {
         Self::default()
@@ -30,6 +30,9 @@ impl Folds {
             .with(ReportFile::json(dir))
             .with(ReportFile::junit(dir))
             .with(ReportFile::scorecard(dir))
+            .with(ReportFile::html(dir))
+            .with(ReportFile::markdown(dir))
+            .with(ReportFile::prometheus(dir))
     }
 
     /// The files in `dir`, and the console after them: when it names the directory, they are there.

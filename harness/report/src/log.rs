@@ -120,7 +120,7 @@ mod tests {
     fn a_newer_stream_and_garbage_are_told_apart() {
         let (_dir, path) = written(&sample::events(&sample::run()));
         let text = fs::read_to_string(&path).expect("readable");
-        fs::write(&path, text.replacen("\"format\":1", "\"format\":7", 1)).expect("written");
+        fs::write(&path, text.replacen("\"format\":2", "\"format\":7", 1)).expect("written");
         assert!(matches!(read_events(&path), Err(ReportError::Newer { found: 7, .. })));
         fs::write(&path, text.replacen("gate-answered", "gate-guessed", 1)).expect("written");
         let error = read_events(&path).expect_err("no such event").to_string();
@@ -129,6 +129,20 @@ mod tests {
             fs::write(&path, nothing).expect("written");
             assert!(matches!(read_events(&path), Err(ReportError::Garbled { .. })), "{nothing:?}");
         }
+    }
+
+    #[test]
+    fn a_stream_of_format_1_is_read() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join(OutputDir::EVENTS);
+        fs::write(&path, include_str!("fixtures/events.format-1.jsonl")).expect("written");
+        let events = read_events(&path).expect("format 1");
+        let started = events.iter().find(|e| matches!(e.kind, EventKind::DrillStarted { .. })).expect("one");
+        assert_eq!(loopdrill_model::Mark::of(started), None, "format 1 did not tell where effects may show");
+        let Some(EventKind::DrillFinished { report }) = events.last().map(|e| &e.kind) else {
+            panic!("no end")
+        };
+        assert_eq!((report.detectors.len(), &report.outcome), (1, &loopdrill_model::Outcome::Passed));
     }
 
     #[test]

@@ -90,6 +90,16 @@ impl OutputDir {
     pub const JUNIT: &'static str = "junit.xml";
     /// Name of the scorecard, as the console prints it.
     pub const SCORECARD: &'static str = "scorecard.txt";
+    /// Name of the page for people.
+    pub const HTML: &'static str = "report.html";
+    /// Name of the summary for a pipeline's page.
+    pub const MARKDOWN: &'static str = "summary.md";
+    /// Name of the metrics for a textfile collector.
+    pub const PROMETHEUS: &'static str = "metrics.prom";
+    /// Name of the checklist's results, where it was run beside the drills.
+    pub const CHECKS: &'static str = "readiness.json";
+    /// Name of what became of the checklist's predictions.
+    pub const PREDICTIONS: &'static str = "predictions.json";
     /// Name of the recording of what the built-in detector saw.
     pub const RECORDING: &'static str = "recording.gz";
 
@@ -115,7 +125,15 @@ impl OutputDir {
             Err(TryLockError::Error(source)) => return Err(ReportError::Directory { path, source }),
         }
         events.set_len(0).map_err(refused)?;
-        for stale in [Self::JSON, Self::JUNIT, Self::SCORECARD, Self::RECORDING] {
+        for stale in [
+            Self::JSON,
+            Self::JUNIT,
+            Self::SCORECARD,
+            Self::HTML,
+            Self::MARKDOWN,
+            Self::PROMETHEUS,
+            Self::RECORDING,
+        ] {
             match fs::remove_file(path.join(stale)) {
                 Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(refused(e)),
                 _ => {}

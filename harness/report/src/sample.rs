@@ -3,8 +3,8 @@
 use jiff::SignedDuration;
 use loopdrill_model::{
     Capability, Cause, ChainLink, DetectorResult, Diagnosis, DrillReport, Event, EventKind, Evidence,
-    ExitStatus, FaultId, Gate, GateResult, Gates, Loop, Outcome, Rival, RunReport, Source, Subject,
-    Timestamp, Timings, Versions,
+    ExitStatus, Expectation, FaultId, Gate, GateResult, Gates, Loop, Outcome, Rival, Root, RunReport, Scope,
+    Source, Subject, Timestamp, Versions,
 };
 use proptest::prelude::*;
 
@@ -18,7 +18,7 @@ pub(crate) fn skip() -> Outcome {
 }
 
 fn evidence(signal: &str, value: &str, source: Source, ms: i64) -> Evidence {
-    Evidence { signal: signal.into(), value: value.into(), at: at(ms), source }
+    Evidence::new(signal, value, at(ms), source)
 }
 
 fn finding(cause: Cause, confidence: f64, e: Evidence, diagnosed: i64) -> Diagnosis {
@@ -60,13 +60,13 @@ pub(crate) fn domino() -> Diagnosis {
     d
 }
 
-/// The gates up to `last` hold; the next one is missed when `missed`.
-fn gates(held: usize, missed: bool, start: i64) -> Gates {
-    let mut gates = Gates::default();
+/// The answers of the gates in order: the first ones hold; the next one is missed when `missed`.
+fn answers(held: usize, missed: bool, start: i64) -> [GateResult; 5] {
+    let mut answers = [const { GateResult { ok: false, at: None, evidence: Vec::new(), note: None } }; 5];
     for (n, gate) in Gate::ALL.into_iter().enumerate().take(held + usize::from(missed)) {
         let ok = n < held;
         let when = start + 1_500 * i64::try_from(n).expect("five gates");
-        *gates.get_mut(gate) = GateResult {
+        answers[n] = GateResult {
             ok,
             at: Some(at(when)),
             evidence: vec![evidence(
@@ -78,7 +78,20 @@ fn gates(held: usize, missed: bool, start: i64) -> Gates {
             note: (!ok).then(|| format!("nothing showed that the drill was {gate} within 60 s")),
         };
     }
-    gates
+    answers
+}
+
+/// What the deciding detector says, from the gate `detected` on; the last number is when it was evident.
+fn deciding(detected: GateResult, attributed: GateResult) -> Option<DetectorResult> {
+    let asked = detected.at.is_some();
+    let told = detected.ok;
+    let result = DetectorResult { name: "builtin".into(), detected, attributed, ..DetectorResult::default() };
+    asked.then(|| DetectorResult {
+        lag: told.then_some(0.34),
+        lead: told.then_some(1.1),
+        since_injection: told.then_some(0.74),
+        ..result
+    })
 }
 
 fn drill(fault: &str, variant: &str, expected: Option<Loop>, outcome: Outcome, start: i64) -> DrillReport {
@@ -91,26 +104,23 @@ fn drill(fault: &str, variant: &str, expected: Option<Loop>, outcome: Outcome, s
         Outcome::Skipped(_) => (0, false),
         Outcome::Interrupted => (2, false),
     };
-    let reached = |n: usize, ms: i64| (held >= n).then(|| at(start + ms));
-    DrillReport {
-        fault: fault.into(),
-        variant: variant.into(),
-        expected_loop: expected,
-        expectation: None,
-        gates: gates(held, missed, start),
-        outcome,
-        diagnosis: None,
-        other_findings: vec![],
-        timings: Timings {
-            injected_at: reached(1, 0),
-            first_evidence_at: reached(3, 400),
-            detected_at: reached(3, 740),
-            undone_at: reached(4, 5_000),
-            recovered_at: reached(5, 6_000),
-        },
-        detectors: vec![],
-        error: None,
+    let root = |control_loop| Root { control_loop, causes: vec![] };
+    let expectation =
+        Expectation { roots: expected.map(root).into_iter().collect(), ..Expectation::default() };
+    let [injected, manifested, detected, attributed, recovered] = answers(held, missed, start);
+    let mut report = DrillReport::new(&FaultId::new(fault, variant), expectation).ended(outcome, None);
+    report.gates = Gates { injected, manifested, recovered };
+    report.undone_at = (held >= 4).then(|| at(start + 5_000));
+    report.detectors = deciding(detected, attributed).into_iter().collect();
+    report
+}
+
+/// Lets the deciding detector find something.
+fn find(drill: &mut DrillReport, found: Diagnosis) {
+    if drill.detectors.is_empty() {
+        drill.detectors.push(DetectorResult { name: "builtin".into(), ..DetectorResult::default() });
     }
+    drill.detectors[0].diagnosis = Some(found);
 }
 
 /// A run in which everything happens that can.
@@ -128,16 +138,12 @@ pub(crate) fn run() -> RunReport {
         drill("etcd-disk", "write-iops", Some(Loop::ControlPlane), Outcome::CleanupFailed, 70_000),
         drill("etcd-disk", "again", Some(Loop::ControlPlane), Outcome::Interrupted, 80_000),
     ];
-    drills[1].diagnosis = Some(finding(Cause::RbacDenied, 0.94, restarts(10_400), 10_740));
+    find(&mut drills[1], finding(Cause::RbacDenied, 0.94, restarts(10_400), 10_740));
     drills[2].error = Some("the registry's htpasswd file on node lab-1 is empty".into());
     drills[3].gates.manifested.note = Some("the pod fitted: a node was added by the autoscaler".into());
-    drills[4].diagnosis = Some(finding(
-        Cause::BackendSlow,
-        0.61,
-        evidence("504 responses", "12/s", Source::victim(), 40_400),
-        40_740,
-    ));
-    drills[4].other_findings = vec![finding(
+    let slow = evidence("504 responses", "12/s", Source::victim(), 40_400);
+    find(&mut drills[4], finding(Cause::BackendSlow, 0.61, slow, 40_740));
+    drills[4].detectors[0].other_findings = vec![finding(
         Cause::OverlayMtu,
         0.4,
         evidence("tx_dropped of flannel.1", "+214", Source::node("lab-1"), 41_000),
@@ -146,13 +152,9 @@ pub(crate) fn run() -> RunReport {
     drills[6].error = Some("no CSI driver reports topology".into());
     drills[7].error =
         Some("node lab-2 did not come back within 120 s: the container engine said no such container".into());
-    drills[8].diagnosis = Some(domino());
+    find(&mut drills[8], domino());
     RunReport {
-        format: RunReport::FORMAT,
-        run: "k3x9".into(),
         cluster: "lab-k3x9".into(),
-        detector: "builtin".into(),
-        rivals: vec![],
         versions: Versions {
             loopdrill: "0.1.0".into(),
             kubernetes: "v1.37.2".into(),
@@ -164,19 +166,16 @@ pub(crate) fn run() -> RunReport {
             ("zonal-storage".to_owned(), Err("no CSI driver reports topology".to_owned())),
         ]
         .into(),
-        started_at: at(-60_000),
         ended_at: at(161_000),
-        require: false,
         drills,
-        stray_findings: vec![finding(
+        false_alarms: vec![finding(
             Cause::DnsFailure,
             0.55,
             evidence("DNS probes lost", "2 of 20", Source::probe("lab-2"), 90_000),
             90_900,
         )],
         trouble: vec!["container lab-old-1 of a dead run could not be removed: it is restarting".into()],
-        exit: ExitStatus::CleanupFailed,
-        exit_code: 5,
+        ..RunReport::new("k3x9", "builtin", at(-60_000)).ended(ExitStatus::CleanupFailed)
     }
 }
 
@@ -190,7 +189,7 @@ fn result(
 ) -> DetectorResult {
     let found = diagnosis.is_some();
     let answer = |ok| GateResult { ok, at: ok.then(|| at(ms)), ..GateResult::default() };
-    let silence = drill.expected_loop.is_none();
+    let silence = drill.expected_loop().is_none();
     let seconds = |ms: i64| found.then_some(ms as f64 / 1000.0);
     DetectorResult {
         name: name.into(),
@@ -209,8 +208,8 @@ pub(crate) fn with_rival() -> RunReport {
     let mut report = run();
     report.drills.retain(|d| d.gates.manifested.ok);
     for (n, drill) in report.drills.iter_mut().enumerate() {
-        let right = drill.expected_loop.is_none() || matches!(n, 1 | 4);
-        let own = drill.diagnosis.clone();
+        let right = drill.expected_loop().is_none() || matches!(n, 1 | 4);
+        let own = drill.diagnosis().cloned();
         let theirs = own.clone().filter(|_| n == 1);
         drill.detectors = vec![
             result("builtin", drill, own, right, 340),
@@ -218,14 +217,14 @@ pub(crate) fn with_rival() -> RunReport {
                 "exec:a-tool-with-a-long-name",
                 drill,
                 theirs,
-                drill.expected_loop.is_none() || n == 1,
+                drill.expected_loop().is_none() || n == 1,
                 2_150,
             ),
         ];
     }
     report.rivals = vec![Rival {
         name: "exec:a-tool-with-a-long-name".into(),
-        stray_findings: vec![domino(), domino()],
+        false_alarms: vec![domino(), domino()],
         error: Some("it was killed".into()),
     }];
     report
@@ -235,7 +234,7 @@ pub(crate) fn with_rival() -> RunReport {
 pub(crate) fn with_outcomes(outcomes: &[Outcome], require: bool) -> RunReport {
     let mut report = run();
     report.require = require;
-    report.stray_findings.clear();
+    report.false_alarms.clear();
     report.trouble.clear();
     report.drills = outcomes
         .iter()
@@ -252,7 +251,7 @@ pub(crate) fn with_outcomes(outcomes: &[Outcome], require: bool) -> RunReport {
 
 /// The stream that an engine would have written of `report`.
 pub(crate) fn events(report: &RunReport) -> Vec<Event> {
-    let ids: Vec<_> = report.drills.iter().map(|d| FaultId::new(&d.fault, &d.variant)).collect();
+    let ids: Vec<_> = report.drills.iter().map(DrillReport::id).collect();
     let whole = |ms, kind| Event { at: at(ms), drill: None, kind };
     let mut events = vec![
         whole(
@@ -277,8 +276,7 @@ pub(crate) fn events(report: &RunReport) -> Vec<Event> {
     for (id, drill) in ids.iter().zip(&report.drills) {
         events.extend(drill_events(id, drill));
     }
-    events
-        .push(whole(161_000, EventKind::RunFinished { exit: report.exit, report: Box::new(report.clone()) }));
+    events.push(whole(161_000, EventKind::RunFinished { report: Box::new(report.clone()) }));
     events
 }
 
@@ -290,26 +288,29 @@ fn drill_events(id: &FaultId, drill: &DrillReport) -> Vec<Event> {
         events.push(Event { at: last, drill: Some(id.clone()), kind });
     };
     if !matches!(drill.outcome, Outcome::Skipped(_)) {
-        push(None, EventKind::DrillStarted { expectation: drill.expectation.clone() });
+        let scope =
+            Scope { namespace: format!("drill-{}-{}", drill.fault, drill.variant), ..Scope::default() };
+        let expectation = Some(drill.expectation.clone());
+        push(None, EventKind::DrillStarted { expectation, scope: Some(scope) });
     }
     for gate in Gate::ALL {
-        let result = drill.gates.get(gate).clone();
+        let result = drill.gate(gate).clone();
         if gate == Gate::Recovered && result.at.is_some() {
-            push(drill.timings.undone_at, EventKind::UndoStarted);
+            push(drill.undone_at, EventKind::UndoStarted);
             let error =
                 (drill.outcome == Outcome::CleanupFailed).then(|| "the limit is still there".to_owned());
-            push(drill.timings.undone_at, EventKind::UndoFinished { error });
+            push(drill.undone_at, EventKind::UndoFinished { error });
         }
         if result.at.is_some() {
             push(result.at, EventKind::GateAnswered { gate, result });
         }
         if gate == Gate::Manifested
-            && let Some(d) = &drill.diagnosis
+            && let Some(d) = drill.diagnosis()
         {
             push(Some(d.diagnosed_at), EventKind::Findings { diagnoses: vec![d.clone()] });
         }
     }
-    push(drill.timings.recovered_at, EventKind::DrillFinished { report: Box::new(drill.clone()) });
+    push(drill.gates.recovered.at, EventKind::DrillFinished { report: Box::new(drill.clone()) });
     events
 }
 
@@ -322,6 +323,7 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
         Just(Outcome::CleanupFailed),
         Just(Outcome::Errored),
         Just(skip()),
+        Just(Outcome::Skipped(Capability::Admission)),
         Just(Outcome::Interrupted),
     ]
 }
@@ -333,11 +335,11 @@ pub(crate) fn any_run() -> impl Strategy<Value = RunReport> {
         let mut report = with_outcomes(&outcomes, require);
         for drill in &mut report.drills {
             drill.gates.injected.note = Some(text.clone());
-            drill.diagnosis = Some(domino());
+            find(drill, domino());
             drill.error = Some(text.clone());
         }
         if stray {
-            report.stray_findings.push(domino());
+            report.false_alarms.push(domino());
             report.exit = report.exit.worst(ExitStatus::NotReady);
             report.exit_code = report.exit.code();
         }

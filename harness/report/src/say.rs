@@ -55,44 +55,36 @@ pub fn paragraph(text: &str, screen: crate::Screen) -> String {
 }
 
 /// `text` in lines of at most `width` columns, broken between words, and within a word that is longer.
+///
+/// Lines are measured whole: a letter may be as wide as what follows makes it.
 pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(10);
     let mut lines = vec![String::new()];
-    let mut used = 0;
     for word in clean(text).split(' ') {
-        let wide = measure_text_width(word);
-        if used > 0 && used + 1 + wide > width {
-            lines.push(String::new());
-            used = 0;
-        }
         let line = lines.last_mut().expect("there is always a line");
-        if used > 0 {
-            line.push(' ');
-            used += 1;
+        let longer = if line.is_empty() { word.to_owned() } else { format!("{line} {word}") };
+        if measure_text_width(&longer) <= width {
+            *line = longer;
+            continue;
         }
-        if wide <= width {
-            line.push_str(word);
-            used += wide;
-        } else {
-            used = break_word(word, width, &mut lines);
+        if !line.is_empty() {
+            lines.push(String::new());
         }
+        break_word(word, width, &mut lines);
     }
     lines
 }
 
-/// Appends a word that fits on no line, and returns the width of the last line.
-fn break_word(word: &str, width: usize, lines: &mut Vec<String>) -> usize {
-    let mut used = lines.last().map_or(0, |l| measure_text_width(l));
+/// Puts a word into the last line, which is empty, and into as many more as it takes.
+fn break_word(word: &str, width: usize, lines: &mut Vec<String>) {
     for c in word.chars() {
-        let wide = measure_text_width(c.encode_utf8(&mut [0; 4]));
-        if used + wide > width {
-            lines.push(String::new());
-            used = 0;
+        let line = lines.last_mut().expect("there is always a line");
+        line.push(c);
+        if measure_text_width(line) > width {
+            line.pop();
+            lines.push(c.to_string());
         }
-        lines.last_mut().expect("there is always a line").push(c);
-        used += wide;
     }
-    used
 }
 
 /// Pads `text`, which may hold colours, to `width` columns.
@@ -140,6 +132,14 @@ mod tests {
     fn foreign_text_cannot_move_the_cursor() {
         assert_eq!(clean("a\n\tb\u{1b}[2Jc\r\u{7}"), "a b [2Jc");
         assert_eq!(cut("to be or not", 8), "to be o…");
+    }
+
+    #[test]
+    fn letters_that_become_wide_by_what_follows_them_fit_too() {
+        let keycaps = "0\u{fe0f}".repeat(30);
+        let lines = wrap(&keycaps, 10);
+        assert!(lines.iter().all(|l| measure_text_width(l) <= 10), "{lines:?}");
+        assert_eq!(lines.concat(), keycaps);
     }
 
     proptest! {

@@ -3,7 +3,7 @@
 
 mod text;
 
-use loopdrill_model::{DetectorResult, Diagnosis, DrillReport, FaultId, Gate, Loop, Outcome, RunReport};
+use loopdrill_model::{DetectorResult, DrillReport, Expectation, FaultId, Loop, Outcome, RunReport};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use std::collections::BTreeMap;
 
@@ -43,24 +43,28 @@ pub struct Case {
     pub lead: Option<f64>,
     /// Seconds from the injection to the diagnosis.
     pub since_injection: Option<f64>,
+    /// Seconds that its look took, where it was called in for one.
+    pub took: Option<f64>,
 }
 
 impl Case {
     /// A detector's answer to a drill.
     #[must_use]
-    pub fn of(drill: &DrillReport, result: &DetectorResult) -> Self {
-        let blamed = |d: &Diagnosis| d.control_loop;
-        let found = result.diagnosis.iter().chain(&result.other_findings);
-        let right = found.map(blamed).find(|l| result.attributed.ok && Some(*l) == drill.expected_loop);
+    pub fn of(id: FaultId, expectation: &Expectation, result: &DetectorResult) -> Self {
+        let expected = expectation.control_loop();
+        let mut blamed = result.findings().map(|d| d.control_loop);
+        let top = blamed.clone().next();
+        let right = blamed.find(|l| result.attributed.ok && Some(*l) == expected);
         Case {
             detector: result.name.clone(),
-            id: FaultId::new(&drill.fault, &drill.variant),
-            expected: drill.expected_loop,
-            blamed: right.or_else(|| result.diagnosis.as_ref().map(blamed)),
+            id,
+            expected,
+            blamed: right.or(top),
             right: result.detected.ok && result.attributed.ok,
             lag: result.lag,
             lead: result.lead,
             since_injection: result.since_injection,
+            took: result.took,
         }
     }
 }
@@ -147,6 +151,9 @@ pub struct DetectorScore {
     pub lead: Option<Spread>,
     /// From the injection to the diagnosis.
     pub since_injection: Option<Spread>,
+    /// How long its looks took, where it was called in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub took: Option<Spread>,
     /// Which loop was blamed for which.
     pub confusion: Confusion,
     /// Why it ended before the run did.
@@ -178,6 +185,7 @@ impl DetectorScore {
             lag_by_loop,
             lead: lead.map(|s| Spread { median: -s.median, worst: -s.worst }),
             since_injection: Spread::of(faults.filter_map(|c| c.since_injection)),
+            took: Spread::of(cases.iter().filter_map(|c| c.took)),
             confusion,
             error,
         }
@@ -202,7 +210,7 @@ impl Score {
         Self::with_strays(cases, |_| (false_alarms, None))
     }
 
-    fn with_strays(cases: Vec<Case>, strays: impl Fn(&str) -> (usize, Option<String>)) -> Self {
+    fn with_strays(cases: Vec<Case>, false_alarms: impl Fn(&str) -> (usize, Option<String>)) -> Self {
         let mut names: Vec<&str> = Vec::new();
         for case in &cases {
             if !names.contains(&case.detector.as_str()) {
@@ -211,7 +219,7 @@ impl Score {
         }
         let detectors = names.into_iter().map(|name| {
             let mine: Vec<_> = cases.iter().filter(|c| c.detector == name).collect();
-            let (false_alarms, error) = strays(name);
+            let (false_alarms, error) = false_alarms(name);
             DetectorScore::of(name, &mine, false_alarms, error)
         });
         Score { detectors: detectors.collect(), cases }
@@ -221,21 +229,22 @@ impl Score {
 impl From<&RunReport> for Score {
     fn from(report: &RunReport) -> Self {
         let asked = report.drills.iter().filter(|d| is_asked(d));
-        let cases = asked.flat_map(|d| d.detectors.iter().map(|r| Case::of(d, r))).collect();
+        let cases =
+            asked.flat_map(|d| d.detectors.iter().map(|r| Case::of(d.id(), &d.expectation, r))).collect();
         Self::with_strays(cases, |name| {
             if name == report.detector {
-                return (report.stray_findings.len(), None);
+                return (report.false_alarms.len(), None);
             }
             let rival = report.rivals.iter().find(|r| r.name == name);
-            rival.map_or((0, None), |r| (r.stray_findings.len(), r.error.clone()))
+            rival.map_or((0, None), |r| (r.false_alarms.len(), r.error.clone()))
         })
     }
 }
 
 /// Only what was really in force and showed its symptom is a question.
 fn is_asked(drill: &DrillReport) -> bool {
-    drill.gates.get(Gate::Injected).ok
-        && drill.gates.get(Gate::Manifested).ok
+    drill.gates.injected.ok
+        && drill.gates.manifested.ok
         && !matches!(drill.outcome, Outcome::Errored | Outcome::Interrupted | Outcome::NotInjected)
 }
 

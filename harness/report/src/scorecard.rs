@@ -10,8 +10,7 @@ use loopdrill_model::{
 };
 use serde::Serialize;
 
-use advice::advice;
-pub(crate) use advice::verdict;
+pub(crate) use advice::{advice, verdict};
 pub use text::labelled;
 pub(crate) use text::{after, blame};
 
@@ -76,28 +75,37 @@ impl<'r> Row<'r> {
     /// What the scorecard says of `drill`.
     #[must_use]
     pub fn of(drill: &'r DrillReport) -> Self {
-        let t = &drill.timings;
-        let manifested = &drill.gates.manifested;
-        let symptom_at = manifested.at.filter(|_| manifested.ok);
-        let since_evidence = |at: Option<jiff::Timestamp>| Some(at?.duration_since(t.first_evidence_at?));
+        let duration = |seconds: f64| SignedDuration::try_from_secs_f64(seconds).ok();
+        let deciding = drill.deciding();
         Row {
-            id: FaultId::new(&drill.fault, &drill.variant),
-            expected_loop: drill.expected_loop,
-            marks: Gate::ALL.map(|gate| (gate, Mark::of(drill.gates.get(gate)))),
-            lag: since_evidence(t.detected_at),
-            lead: since_evidence(symptom_at),
-            diagnosis: drill.diagnosis.as_ref(),
+            id: drill.id(),
+            expected_loop: drill.expected_loop(),
+            marks: Gate::ALL.map(|gate| (gate, Mark::of(drill.gate(gate)))),
+            lag: deciding.and_then(|d| d.lag).and_then(duration),
+            lead: deciding.and_then(|d| d.lead).and_then(duration),
+            diagnosis: drill.diagnosis(),
             outcome: &drill.outcome,
             drill,
         }
+    }
+
+    /// What is to be said of the end that a suite wants; nothing where the drill ended well and as it was wanted.
+    #[must_use]
+    pub fn accepted(&self) -> Option<String> {
+        self.drill.acceptance.as_ref()?.told(self.outcome)
+    }
+
+    /// Whether the run is red for this drill.
+    #[must_use]
+    pub fn is_red(&self, require: bool) -> bool {
+        self.drill.exit(require) != ExitStatus::Ready
     }
 
     /// Whether the loop that was blamed is the one that had to be.
     #[must_use]
     pub fn blamed_right(&self) -> bool {
         let blamed = self.diagnosis.map(|d| d.control_loop);
-        let one_of_several =
-            |l| self.drill.expectation.iter().flat_map(|e| &e.roots).any(|r| r.control_loop == l);
+        let one_of_several = |l| self.drill.expectation.roots.iter().any(|r| r.control_loop == l);
         blamed == self.expected_loop || blamed.is_some_and(one_of_several)
     }
 }
@@ -121,11 +129,8 @@ pub struct Totals {
 
 impl Totals {
     fn of(report: &RunReport) -> Self {
-        let mut totals = Self {
-            drills: report.drills.len(),
-            false_alarms: report.stray_findings.len(),
-            ..Self::default()
-        };
+        let mut totals =
+            Self { drills: report.drills.len(), false_alarms: report.false_alarms.len(), ..Self::default() };
         for drill in &report.drills {
             *match drill.outcome {
                 Outcome::Passed => &mut totals.passed,
@@ -176,7 +181,7 @@ impl<'r> From<&'r RunReport> for Scorecard<'r> {
     fn from(report: &'r RunReport) -> Self {
         Self {
             rows: report.drills.iter().map(Row::of).collect(),
-            stray: &report.stray_findings,
+            stray: &report.false_alarms,
             totals: Totals::of(report),
             exit: report.exit,
             report,

@@ -1,7 +1,11 @@
 //! What came and went: the findings of a detector over time.
 
-use crate::{Screen, diagnosis::render, scorecard::blame};
-use loopdrill_model::{Diagnoses, Diagnosis, Timestamp, signal::SourceState};
+use crate::{
+    Screen, advice,
+    diagnosis::render,
+    scorecard::{blame, labelled},
+};
+use loopdrill_model::{Diagnoses, Diagnosis, Examined, Timestamp, signal::SourceState};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,6 +28,7 @@ pub struct Timeline {
     lost: BTreeMap<String, String>,
     works: BTreeSet<String>,
     as_of: Option<Timestamp>,
+    examined: Option<Examined>,
 }
 
 #[derive(Debug)]
@@ -41,6 +46,9 @@ pub struct Document<'a> {
     /// The newest moment that was judged. Absent when nothing was seen: then silence proves nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub as_of: Option<Timestamp>,
+    /// What was looked at, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub examined: Option<&'a Examined>,
     /// Which signals were not to be had in the end, and why.
     pub lacking: Vec<Lack<'a>>,
 }
@@ -72,6 +80,11 @@ impl Timeline {
     /// The sources of signals that work, by name.
     pub fn working(&self) -> impl Iterator<Item = &str> {
         self.works.iter().map(String::as_str)
+    }
+
+    /// Takes in what had been looked at.
+    pub fn examined(&mut self, examined: Examined) {
+        self.examined = Some(examined);
     }
 
     /// Takes in the next document, and says what changed with it.
@@ -118,6 +131,7 @@ impl Timeline {
         Document {
             diagnoses: all.into_iter().map(|s| &s.finding).collect(),
             as_of: self.as_of,
+            examined: self.examined.as_ref(),
             lacking: self.lost.iter().map(|(s, w)| (s.as_str(), w.as_str())).map(lack).collect(),
         }
     }
@@ -127,9 +141,22 @@ impl Timeline {
 #[must_use]
 pub fn render_change(change: &Change, screen: Screen) -> String {
     match change {
-        Change::Came(d) => format!("{}\n{}", time_of_day(d.diagnosed_at), render(d, screen, "  ")),
+        Change::Came(d) => format!("{}\n{}", time_of_day(d.diagnosed_at), render_found(d, screen, "  ")),
         Change::Went(d, at) => format!("{}\n  over: {}\n", time_of_day(*at), blame(d)),
     }
+}
+
+/// A finding for people, with what to do next about it.
+#[must_use]
+pub fn render_found(finding: &Diagnosis, screen: Screen, indent: &str) -> String {
+    let mut text = render(finding, screen, indent);
+    if let Some(cause) = finding.cause {
+        let next = advice(cause, &finding.subjects);
+        let inner = format!("{indent}  ");
+        text += &labelled("look", &next.look, screen, &inner);
+        text += &labelled("mend", &next.mend, screen, &inner);
+    }
+    text
 }
 
 fn time_of_day(at: Timestamp) -> String {

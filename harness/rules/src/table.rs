@@ -56,8 +56,13 @@ pub const RECORDINGS: &[Recording] = &[
             )"#,
     },
     Recording {
+        record: "loopdrill:pod_names_claim",
+        expr: r#"
+            max by (namespace, pod, persistentvolumeclaim) (kube_pod_spec_volumes_persistentvolumeclaims_info)"#,
+    },
+    Recording {
         record: "loopdrill:pod_has_claim",
-        expr: r#"max by (namespace, pod) (kube_pod_spec_volumes_persistentvolumeclaims_info)"#,
+        expr: r#"max by (namespace, pod) (loopdrill:pod_names_claim)"#,
     },
     Recording {
         record: "loopdrill:container_crashes",
@@ -80,6 +85,18 @@ pub const RECORDINGS: &[Recording] = &[
         record: "loopdrill:wal_fsync_p99",
         expr: r#"
             histogram_quantile(0.99, sum by (instance, le) (rate(etcd_disk_wal_fsync_duration_seconds_bucket[$W])))"#,
+    },
+    Recording {
+        record: "loopdrill:replicas_refused",
+        expr: r#"
+            max by (namespace, deployment) (kube_deployment_status_condition{condition="ReplicaFailure", status="true"} == 1)"#,
+    },
+    Recording {
+        record: "loopdrill:admission_refuses",
+        expr: r#"
+            sum by (name) (
+              increase(apiserver_admission_controller_admission_duration_seconds_count{operation="CREATE", rejected="true"}[$W])
+            ) > 0"#,
     },
     Recording {
         record: "loopdrill:pull_fails",
@@ -123,6 +140,55 @@ macro_rules! wants {
         )
     };
 }
+
+const REFUSED: (&str, &str) = (
+    "kube_deployment_status_condition{namespace=\"shop\",deployment=\"web\",condition=\"ReplicaFailure\",status=\"true\"}",
+    "1x$N",
+);
+const DEPLOYMENT: &[(&str, &str)] = &[("namespace", "shop"), ("deployment", "web")];
+
+macro_rules! refusals {
+    ($plugin:literal) => {
+        (
+            concat!(
+                "apiserver_admission_controller_admission_duration_seconds_count{name=\"",
+                $plugin,
+                "\",operation=\"CREATE\",rejected=\"true\",type=\"validate\"}"
+            ),
+            "0+1x$N",
+        )
+    };
+}
+
+/// Devices of overlays: flannel's, Calico's, Cilium's, Antrea's, OVN-Kubernetes' and Weave's, by the names that they give
+/// them. Rules go by names; the built-in detector goes by the kind of the link.
+pub(crate) const OVERLAY: &str =
+    "flannel.*|vxlan.*|genev.*|cilium_vxlan|cilium_geneve|cilium_wg.*|antrea-tun.*|tunl.*|ipip.*|wireguard.*";
+
+/// Further ways in which an alert shows.
+pub(crate) const ALSO: &[(&str, Example)] = &[
+    (
+        "LoopdrillOverlayMtu",
+        Example {
+            series: &[
+                ("node_network_transmit_errs_total{node=\"a\",device=\"vxlan-v6.calico\"}", "0+3x$N"),
+                ("node_network_transmit_drop_total{node=\"a\",device=\"eth0\"}", "7x$N"),
+            ],
+            labels: &[("node", "a")],
+        },
+    ),
+    (
+        "LoopdrillOverlayMtu",
+        Example {
+            series: &[("node_network_transmit_drop_total{node=\"b\",device=\"genev_sys_6081\"}", "0+3x$N")],
+            labels: &[("node", "b")],
+        },
+    ),
+    (
+        "LoopdrillRefusedByPolicy",
+        Example { series: &[REFUSED, refusals!("PodSecurity")], labels: DEPLOYMENT },
+    ),
+];
 
 /// The signatures: the five canonical faults, and what is confused with them.
 pub const SIGNATURES: &[Signature] = &[
@@ -283,6 +349,79 @@ pub const SIGNATURES: &[Signature] = &[
         },
     },
     Signature {
+        alert: "LoopdrillClaimMissing",
+        cause: Cause::ClaimOrClassMissing,
+        expr: r#"
+            loopdrill:pod_names_claim and on (namespace, pod) loopdrill:pod_waits
+            unless on (namespace, persistentvolumeclaim) kube_persistentvolumeclaim_info"#,
+        hold: 5,
+        confidence: 0.8,
+        summary: "{{ $labels.namespace }}/{{ $labels.pod }} names claim {{ $labels.persistentvolumeclaim }}, which does not exist",
+        example: Example {
+            series: &[PENDING, UNSCHEDULABLE, CLAIM],
+            labels: &[("namespace", "shop"), ("pod", "db-0"), ("persistentvolumeclaim", "data")],
+        },
+    },
+    Signature {
+        alert: "LoopdrillQuotaExceeded",
+        cause: Cause::QuotaExceeded,
+        expr: r#"loopdrill:replicas_refused and on () loopdrill:admission_refuses{name="ResourceQuota"}"#,
+        hold: 0,
+        confidence: 0.75,
+        summary: "pods of {{ $labels.namespace }}/{{ $labels.deployment }} are refused, and a quota refuses",
+        example: Example { series: &[REFUSED, refusals!("ResourceQuota")], labels: DEPLOYMENT },
+    },
+    Signature {
+        alert: "LoopdrillRefusedByPolicy",
+        cause: Cause::BadConfiguration,
+        // What pods must be like, or an account that is not there.
+        expr: r#"loopdrill:replicas_refused and on () loopdrill:admission_refuses{name=~"LimitRanger|PodSecurity|ServiceAccount"}"#,
+        hold: 0,
+        confidence: 0.7,
+        summary: "pods of {{ $labels.namespace }}/{{ $labels.deployment }} are refused by what their namespace demands",
+        example: Example { series: &[REFUSED, refusals!("LimitRanger")], labels: DEPLOYMENT },
+    },
+    Signature {
+        alert: "LoopdrillBadConfiguration",
+        cause: Cause::BadConfiguration,
+        expr: r#"
+            max by (namespace, pod, container) (
+              kube_pod_container_status_waiting_reason{reason=~"CreateContainerConfigError|InvalidImageName"} == 1)"#,
+        hold: 5,
+        confidence: 0.75,
+        summary: "{{ $labels.namespace }}/{{ $labels.pod }} refers to something that does not exist",
+        example: Example {
+            series: &[(
+                "kube_pod_container_status_waiting_reason{namespace=\"shop\",pod=\"web-0\",container=\"web\",reason=\"CreateContainerConfigError\"}",
+                "1x$N",
+            )],
+            labels: WEB,
+        },
+    },
+    Signature {
+        alert: "LoopdrillProbeFailing",
+        cause: Cause::ProbeFailing,
+        expr: r#"
+            max by (namespace, pod, container) (
+              increase(prober_probe_total{probe_type=~"Liveness|Startup", result="failed"}[$W]) > 0)
+            and on (namespace, pod, container) increase(kube_pod_container_status_restarts_total[$W]) > 0
+            unless on (namespace, pod, container)
+              kube_pod_container_status_last_terminated_reason{reason="OOMKilled"} == 1"#,
+        hold: 0,
+        confidence: 0.75,
+        summary: "{{ $labels.namespace }}/{{ $labels.pod }} is restarted because a probe fails",
+        example: Example {
+            series: &[
+                CRASH,
+                (
+                    "prober_probe_total{namespace=\"shop\",pod=\"web-0\",container=\"web\",probe_type=\"Liveness\",result=\"failed\"}",
+                    "0+2x$N",
+                ),
+            ],
+            labels: WEB,
+        },
+    },
+    Signature {
         alert: "LoopdrillNodeDown",
         cause: Cause::NodeDown,
         expr: r#"max by (node) (kube_node_status_condition{condition="Ready", status="true"} == 0)"#,
@@ -317,10 +456,12 @@ pub const SIGNATURES: &[Signature] = &[
     Signature {
         alert: "LoopdrillOverlayMtu",
         cause: Cause::OverlayMtu,
-        // Drops on the overlay's device, or fragments that may not be made, while the physical device sends cleanly.
+        // Drops on the overlay's device (over IPv6 the kernel counts errors instead), or fragments that may not be made,
+        // while the physical device sends cleanly.
         expr: r#"
             max by (node) (
-              increase(node_network_transmit_drop_total{device=~"flannel.*|vxlan.*|geneve.*|cilium_vxlan|tunl.*|ipip.*"}[$W]) > 0
+              increase(node_network_transmit_drop_total{device=~"$OVERLAY"}[$W]) > 0
+              or increase(node_network_transmit_errs_total{device=~"$OVERLAY"}[$W]) > 0
               or increase(node_netstat_Ip_FragFails[$W]) > 0
             )
             unless on (node) increase(node_network_transmit_drop_total{device=~"eth.*|en.*"}[$W]) > 0"#,
@@ -455,6 +596,19 @@ pub const HEALTHY: &[(&str, &str)] = &[
         "1x$N",
     ),
     CLAIM,
+    (
+        "kube_persistentvolumeclaim_info{namespace=\"shop\",persistentvolumeclaim=\"data\",storageclass=\"\",volumename=\"v\"}",
+        "1x$N",
+    ),
+    (
+        "apiserver_admission_controller_admission_duration_seconds_count{name=\"ResourceQuota\",operation=\"CREATE\",rejected=\"true\"}",
+        "4x$N",
+    ),
+    (
+        "prober_probe_total{namespace=\"shop\",pod=\"web-0\",container=\"web\",probe_type=\"Liveness\",result=\"failed\"}",
+        "2x$N",
+    ),
+    ("node_network_transmit_errs_total{node=\"a\",device=\"vxlan.calico\"}", "9x$N"),
     ("kube_node_status_condition{node=\"a\",condition=\"Ready\",status=\"true\"}", "1x$N"),
     ("node_network_transmit_drop_total{node=\"a\",device=\"flannel.1\"}", "9x$N"),
     ("node_network_receive_drop_total{node=\"a\",device=\"eth0\"}", "5x$N"),

@@ -1,8 +1,12 @@
 //! Requests to the API, and what their refusals mean to a reader.
 
 use kube::Client;
-use loopdrill_model::{Signal, signal::Histogram};
-use loopdrill_observe::metrics::{Family, Parser};
+use loopdrill_model::{
+    Signal,
+    metrics::{Endpoint, Reader, asked},
+    signal::Histogram,
+};
+use loopdrill_observe::metrics::Parser;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 
@@ -23,18 +27,14 @@ pub(crate) async fn json<T: DeserializeOwned>(client: &Client, path: &str) -> Re
     serde_json::from_str(&text(client, path).await?).map_err(|e| format!("the answer is not understood: {e}"))
 }
 
-/// Gets metrics, keeping some families.
-pub(crate) async fn metrics(
-    client: &Client,
-    path: &str,
-    families: &'static [Family],
-) -> Result<Vec<Signal>, String> {
-    parse(&text(client, path).await?, families)
+/// Gets metrics, keeping those that checks read.
+pub(crate) async fn metrics(client: &Client, path: &str, of: Endpoint) -> Result<Vec<Signal>, String> {
+    parse(&text(client, path).await?, of)
 }
 
-/// Reads metrics.
-pub(crate) fn parse(text: &str, families: &'static [Family]) -> Result<Vec<Signal>, String> {
-    let mut parser = Parser::new(families);
+/// Reads metrics, keeping those that checks read.
+pub(crate) fn parse(text: &str, of: Endpoint) -> Result<Vec<Signal>, String> {
+    let mut parser = Parser::new(asked(of, &[Reader::Checks]));
     parser.feed(text.as_bytes()).map_err(|e| e.to_string())?;
     Ok(parser.finish().map_err(|e| e.to_string())?.into_iter().map(|s| s.signal).collect())
 }
@@ -93,6 +93,21 @@ pub(crate) fn quantile(histogram: &Histogram, q: f64) -> Option<f64> {
         (below, lower) = (count, *bound);
     }
     histogram.buckets.last().map(|(bound, _)| *bound)
+}
+
+/// Holds that of each metric that is asked of an endpoint for checks, something gets into the snapshot: without it, what
+/// is `made` of all is another.
+#[cfg(test)]
+pub(crate) fn assert_each_is_read<T: PartialEq>(of: Endpoint, all: &[Signal], made: impl Fn(&[Signal]) -> T) {
+    for family in asked(of, &[Reader::Checks]) {
+        let other = |s: &&Signal| match s {
+            Signal::Metric(m) => m.name != family.name,
+            Signal::Histogram(h) => h.name != family.name,
+            _ => true,
+        };
+        let rest: Vec<_> = all.iter().filter(other).cloned().collect();
+        assert!(made(&rest) != made(all), "no check reads {}", family.name);
+    }
 }
 
 #[cfg(test)]

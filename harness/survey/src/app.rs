@@ -7,6 +7,7 @@ use loopdrill_checklist::{
     checks::LOG_FIELDS,
     snapshot::{LogSample, Surface, Workload},
 };
+use loopdrill_kubernetes::service_selects;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -101,9 +102,10 @@ fn asked(snapshot: &Snapshot, w: &Workload) -> Option<Asked> {
         return None;
     }
     let labels: Vec<String> = w.template.labels.iter().map(|(k, v)| format!("{k}%3D{v}")).collect();
-    let served = snapshot.services.iter().any(|s| {
-        s.namespace == w.namespace && s.selector.iter().all(|(k, v)| w.template.labels.get(k) == Some(v))
-    });
+    let served = snapshot
+        .services
+        .iter()
+        .any(|s| s.namespace == w.namespace && service_selects(&s.selector, &w.template.labels));
     Some(Asked {
         object: w.to_string(),
         namespace: w.namespace.clone(),

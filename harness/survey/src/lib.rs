@@ -20,8 +20,8 @@ pub use error::SurveyError;
 use futures::future::{join, join_all};
 use kube::Client;
 use loopdrill_checklist::{Builder, Input, Origin, Snapshot};
+use loopdrill_cluster::NodeAccess;
 use loopdrill_model::Timestamp;
-use loopdrill_target::NodeAccess;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A cluster to be surveyed.
@@ -71,7 +71,7 @@ pub async fn take(cluster: &Cluster, ask: &Ask) -> Result<Snapshot, SurveyError>
     shared.lock().snapshot().kubernetes = Some(version.git_version);
     shared.lock().snapshot().only.clone_from(&ask.namespaces);
 
-    let kinds = lists::KINDS.iter().map(|kind| lists::list(cluster, ask, kind, shared.clone()));
+    let kinds = Input::listed().map(|kind| lists::list(cluster, ask, kind, shared.clone()));
     join(join_all(kinds), measure::control_plane(cluster, &shared)).await;
     let builder = Arc::try_unwrap(shared.0).map(|m| m.into_inner().unwrap_or_else(PoisonError::into_inner));
     let Ok(builder) = builder else { return Err(SurveyError::Busy) };

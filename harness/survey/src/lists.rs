@@ -8,41 +8,18 @@ use serde_json::value::RawValue;
 /// Objects in one answer.
 const PAGE: usize = 500;
 
-/// How a kind is listed.
-pub(crate) struct Kind {
-    input: Input,
-    root: &'static str,
-    name: &'static str,
-    namespaced: bool,
+/// The path of an input's list, for everything or for a namespace. Its name is that of the resource with its group; the
+/// first stable version of each is served from Kubernetes 1.21 on.
+fn path(input: Input, namespace: Option<&str>) -> String {
+    let (name, root) = match input.name().split_once('.') {
+        Some((name, group)) => (name, format!("/apis/{group}/v1")),
+        None => (input.name(), "/api/v1".into()),
+    };
+    match namespace {
+        Some(namespace) => format!("{root}/namespaces/{namespace}/{name}"),
+        None => format!("{root}/{name}"),
+    }
 }
-
-const fn kind(input: Input, root: &'static str, name: &'static str, namespaced: bool) -> Kind {
-    Kind { input, root, name, namespaced }
-}
-
-/// Every kind that checks look at. All versions in here are served from Kubernetes 1.21 on.
-pub(crate) const KINDS: &[Kind] = &[
-    kind(Input::Namespaces, "/api/v1", "namespaces", false),
-    kind(Input::Nodes, "/api/v1", "nodes", false),
-    kind(Input::Pods, "/api/v1", "pods", true),
-    kind(Input::Deployments, "/apis/apps/v1", "deployments", true),
-    kind(Input::StatefulSets, "/apis/apps/v1", "statefulsets", true),
-    kind(Input::DaemonSets, "/apis/apps/v1", "daemonsets", true),
-    kind(Input::CronJobs, "/apis/batch/v1", "cronjobs", true),
-    kind(Input::Services, "/api/v1", "services", true),
-    kind(Input::Ingresses, "/apis/networking.k8s.io/v1", "ingresses", true),
-    kind(Input::NetworkPolicies, "/apis/networking.k8s.io/v1", "networkpolicies", true),
-    kind(Input::Budgets, "/apis/policy/v1", "poddisruptionbudgets", true),
-    kind(Input::PriorityClasses, "/apis/scheduling.k8s.io/v1", "priorityclasses", false),
-    kind(Input::StorageClasses, "/apis/storage.k8s.io/v1", "storageclasses", false),
-    kind(Input::Volumes, "/api/v1", "persistentvolumes", false),
-    kind(Input::Claims, "/api/v1", "persistentvolumeclaims", true),
-    kind(Input::CsiNodes, "/apis/storage.k8s.io/v1", "csinodes", false),
-    kind(Input::Secrets, "/api/v1", "secrets", true),
-    kind(Input::ConfigMaps, "/api/v1", "configmaps", true),
-    kind(Input::ServiceAccounts, "/api/v1", "serviceaccounts", true),
-    kind(Input::Bindings, "/apis/rbac.authorization.k8s.io/v1", "clusterrolebindings", false),
-];
 
 #[derive(Deserialize)]
 struct List<'a> {
@@ -58,21 +35,19 @@ struct ListMeta {
     next: Option<String>,
 }
 
-/// Lists a kind into the builder: everything, or the namespaces that were asked for where that is forbidden.
-pub(crate) async fn list(cluster: &Cluster, ask: &Ask, kind: &Kind, shared: Shared) {
-    let everything = format!("{}/{}", kind.root, kind.name);
-    let mut result = pages(cluster, kind.input, &everything, &shared).await;
+/// Lists an input into the builder: everything, or the namespaces that were asked for where that is forbidden.
+pub(crate) async fn list(cluster: &Cluster, ask: &Ask, (input, namespaced): (Input, bool), shared: Shared) {
+    let mut result = pages(cluster, input, &path(input, None), &shared).await;
     let forbidden = result.as_ref().is_err_and(|why| why.starts_with("forbidden"));
-    if forbidden && kind.namespaced && !ask.namespaces.is_empty() {
+    if forbidden && namespaced && !ask.namespaces.is_empty() {
         result = Ok(());
         for namespace in &ask.namespaces {
-            let path = format!("{}/namespaces/{namespace}/{}", kind.root, kind.name);
-            result = result.and(pages(cluster, kind.input, &path, &shared).await);
+            result = result.and(pages(cluster, input, &path(input, Some(namespace)), &shared).await);
         }
     }
     match result {
-        Ok(()) => shared.lock().read(kind.input),
-        Err(why) => shared.lock().missing(kind.input, why),
+        Ok(()) => shared.lock().read(input),
+        Err(why) => shared.lock().missing(input, why),
     }
 }
 
@@ -97,13 +72,23 @@ async fn pages(cluster: &Cluster, input: Input, path: &str, shared: &Shared) -> 
 
 /// A token as part of a query.
 fn escaped(token: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~');
-    token.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+    percent_encoding::utf8_percent_encode(token, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn inputs_are_listed_by_their_names() {
+        assert_eq!(path(Input::Pods, None), "/api/v1/pods");
+        assert_eq!(path(Input::Deployments, Some("a")), "/apis/apps/v1/namespaces/a/deployments");
+        assert_eq!(path(Input::Bindings, None), "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings");
+        let listed: Vec<_> = Input::listed().map(|(input, _)| input).collect();
+        let resources: Vec<_> = Input::ALL.iter().copied().filter(|i| !i.name().contains(' ')).collect();
+        assert!(listed.contains(&Input::Nodes));
+        assert_eq!(listed, resources, "what has the name of a resource is listed");
+    }
 
     #[test]
     fn pages_of_every_form_are_read() {

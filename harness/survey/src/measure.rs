@@ -6,37 +6,10 @@ use loopdrill_checklist::{
     Input, Snapshot,
     snapshot::{ApiLatency, Availability, NodeUsage},
 };
-use loopdrill_model::Signal;
-use loopdrill_observe::metrics::{Family, Kind};
+use loopdrill_kubernetes::Resources;
+use loopdrill_model::{Signal, metrics};
 use serde::Deserialize;
 use std::{collections::HashMap, time::Duration};
-
-/// Requests that last as long as their caller likes say nothing about latency.
-const LONG: &[(&str, &str)] =
-    &[("verb", "WATCH"), ("verb", "WATCHLIST"), ("verb", "CONNECT"), ("verb", "PROXY")];
-const API_SERVER: &[Family] = &[
-    Family {
-        name: "apiserver_request_duration_seconds",
-        kind: Kind::Histogram,
-        keep: &["verb"],
-        skip: LONG,
-        only: &[],
-    },
-    Family {
-        name: "apiserver_flowcontrol_rejected_requests_total",
-        kind: Kind::Number,
-        keep: &[],
-        skip: &[],
-        only: &[],
-    },
-    Family {
-        name: "apiserver_client_certificate_expiration_seconds",
-        kind: Kind::Histogram,
-        keep: &[],
-        skip: &[],
-        only: &[],
-    },
-];
 
 /// More nodes than these are not asked one by one.
 const MOST_NODES: usize = 100;
@@ -45,7 +18,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// What the API server measures of itself.
 pub(crate) async fn control_plane(cluster: &Cluster, shared: &Shared) {
-    let found = api::metrics(&cluster.client, "/metrics", API_SERVER).await;
+    let found = api::metrics(&cluster.client, "/metrics", metrics::Endpoint::ApiServer).await;
     let mut builder = shared.lock();
     match found.map(|signals| latency(&signals)) {
         Ok(latency) => {
@@ -61,17 +34,17 @@ fn latency(signals: &[Signal]) -> ApiLatency {
     let mut api = ApiLatency::default();
     for signal in signals {
         match signal {
-            Signal::Histogram(h) if h.name == "apiserver_request_duration_seconds" => {
+            Signal::Histogram(h) if h.name == metrics::REQUEST_DURATION.name => {
                 api.requests += h.count;
                 if let (Some(p99), Some(verb)) = (api::quantile(h, 0.99), h.labels.get("verb")) {
                     api.p99_seconds.insert(verb.clone(), p99);
                 }
             }
-            Signal::Histogram(h) if h.name == "apiserver_client_certificate_expiration_seconds" => {
+            Signal::Histogram(h) if h.name == metrics::CLIENT_CERTIFICATES.name => {
                 let least = h.buckets.iter().find(|(_, n)| *n > 0).map(|(bound, _)| *bound);
                 api.client_certificate_seconds = least.or((h.count > 0).then_some(f64::MAX));
             }
-            Signal::Metric(m) if m.name == "apiserver_flowcontrol_rejected_requests_total" => {
+            Signal::Metric(m) if m.name == metrics::REJECTED_REQUESTS.name => {
                 api.rejected = m.value as u64;
             }
             _ => {}
@@ -154,8 +127,8 @@ async fn usage(cluster: &Cluster, snapshot: &mut Snapshot) {
     if let Ok(list) = api::json::<MetricsList>(&cluster.client, path).await {
         for (at, node) in (0..).zip(&snapshot.nodes) {
             let Some(found) = list.items.iter().find(|i| i.metadata.name == node.name) else { continue };
-            let amount = |name: &str| found.usage.get(name).map(String::as_str).unwrap_or_default();
-            let usage = loopdrill_checklist::amount(amount("cpu"), amount("memory"));
+            let usage =
+                Resources::of(found.usage.iter().map(|(name, amount)| (name.as_str(), amount.as_str())));
             snapshot
                 .usage
                 .insert(at, NodeUsage { cpu_millis: usage.cpu_millis, memory_bytes: usage.memory_bytes });
@@ -191,4 +164,23 @@ async fn usage(cluster: &Cluster, snapshot: &mut Snapshot) {
         }
     }
     if told > 0 { read(snapshot, Input::Usage, told) } else { missing(snapshot, Input::Usage, last) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOLD: &str = r#"apiserver_request_duration_seconds_bucket{verb="GET",le="0.1"} 8
+apiserver_request_duration_seconds_bucket{verb="GET",le="+Inf"} 10
+apiserver_request_duration_seconds_count{verb="GET"} 10
+apiserver_client_certificate_expiration_seconds_bucket{le="86400"} 2
+apiserver_client_certificate_expiration_seconds_count 2
+apiserver_flowcontrol_rejected_requests_total{priority_level="low"} 3
+"#;
+
+    #[test]
+    fn each_metric_of_the_table_is_in_the_snapshot() {
+        let all = api::parse(TOLD, metrics::Endpoint::ApiServer).expect("well-formed");
+        api::assert_each_is_read(metrics::Endpoint::ApiServer, &all, latency);
+    }
 }

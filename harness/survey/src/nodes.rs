@@ -6,9 +6,8 @@ use loopdrill_checklist::{
     Input, Snapshot,
     snapshot::{Certificate, Etcd, EtcdMember, OverlayLink},
 };
-use loopdrill_model::{Signal, Timestamp};
-use loopdrill_observe::metrics::ETCD;
-use loopdrill_target::NodeAccess;
+use loopdrill_cluster::NodeAccess;
+use loopdrill_model::{Signal, Timestamp, metrics};
 use serde::Deserialize;
 use std::{
     sync::Arc,
@@ -150,13 +149,13 @@ const GOOD: (f64, f64) = (0.010, 0.025);
 const WATCH: Duration = Duration::from_secs(20);
 const LEAST_SYNCS: u64 = 20;
 
-async fn metrics(access: &Arc<dyn NodeAccess>, node: &str) -> Result<Vec<Signal>, String> {
+async fn scrape(access: &Arc<dyn NodeAccess>, node: &str) -> Result<Vec<Signal>, String> {
     let url = format!("{ETCD_URL}/metrics");
-    api::parse(&run(access, node, &["curl", "-sS", "--max-time", "10", &url]).await?, ETCD)
+    api::parse(&run(access, node, &["curl", "-sS", "--max-time", "10", &url]).await?, metrics::Endpoint::Etcd)
 }
 
 async fn member(access: &Arc<dyn NodeAccess>, node: &str) -> Result<EtcdMember, String> {
-    let before = metrics(access, node).await?;
+    let before = scrape(access, node).await?;
     let mut member = of_metrics(node, &before);
     let slow =
         member.fsync_p99.is_some_and(|s| s >= GOOD.0) || member.commit_p99.is_some_and(|s| s >= GOOD.1);
@@ -182,7 +181,7 @@ async fn watched(
     let began = Instant::now();
     while began.elapsed() < WATCH {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let now = metrics(access, node).await?;
+        let now = scrape(access, node).await?;
         let mut member = of_metrics(node, &since(before, now));
         if member.syncs >= LEAST_SYNCS {
             member.window_seconds = Some(began.elapsed().as_secs_f64());
@@ -215,17 +214,17 @@ fn of_metrics(node: &str, signals: &[Signal]) -> EtcdMember {
     let mut member = EtcdMember { node: node.into(), ..EtcdMember::default() };
     for signal in signals {
         match signal {
-            Signal::Histogram(h) if h.name == "etcd_disk_wal_fsync_duration_seconds" => {
+            Signal::Histogram(h) if h.name == metrics::WAL_FSYNC.name => {
                 member.fsync_p99 = api::quantile(h, 0.99);
                 member.syncs = h.count;
             }
-            Signal::Histogram(h) if h.name == "etcd_disk_backend_commit_duration_seconds" => {
+            Signal::Histogram(h) if h.name == metrics::BACKEND_COMMIT.name => {
                 member.commit_p99 = api::quantile(h, 0.99);
             }
-            Signal::Metric(m) if m.name == "etcd_mvcc_db_total_size_in_bytes" => {
+            Signal::Metric(m) if m.name == metrics::DATABASE_SIZE.name => {
                 member.size_bytes = Some(m.value as u64);
             }
-            Signal::Metric(m) if m.name == "etcd_server_quota_backend_bytes" => {
+            Signal::Metric(m) if m.name == metrics::DATABASE_QUOTA.name => {
                 member.quota_bytes = Some(m.value as u64);
             }
             _ => {}
@@ -330,6 +329,19 @@ mod tests {
         for broken in ["", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----", "x"] {
             assert_eq!(not_after(broken), None);
         }
+    }
+
+    #[test]
+    fn each_metric_of_the_table_is_in_the_snapshot() {
+        let told = "etcd_disk_wal_fsync_duration_seconds_bucket{le=\"0.1\"} 8
+etcd_disk_wal_fsync_duration_seconds_count 8
+etcd_disk_backend_commit_duration_seconds_bucket{le=\"0.1\"} 8
+etcd_disk_backend_commit_duration_seconds_count 8
+etcd_mvcc_db_total_size_in_bytes 5
+etcd_server_quota_backend_bytes 7
+";
+        let all = api::parse(told, metrics::Endpoint::Etcd).expect("well-formed");
+        api::assert_each_is_read(metrics::Endpoint::Etcd, &all, |signals| of_metrics("n", signals));
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub(crate) async fn survey(cluster: &Cluster, ask: &Ask, snapshot: &mut Snapshot
         run: format!("check-{}", std::process::id()),
         aws: None,
     };
-    let options = ObserveOptions { metrics: false, ..ObserveOptions::default() };
+    let options = ObserveOptions { metrics: false, logs: false, ..ObserveOptions::default() };
     let (observer, mut stream) = Observer::start(target, options);
     let mut seen: BTreeMap<(String, String), PairProbe> = BTreeMap::new();
     let deadline = Instant::now() + LIMIT;

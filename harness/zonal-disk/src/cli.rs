@@ -2,13 +2,12 @@
 
 use crate::server::{self, NodePlace, ServerError};
 use clap::Parser;
-use std::{path::PathBuf, process::ExitCode};
-use tracing_subscriber::EnvFilter;
+use std::path::PathBuf;
 
 /// Zonal disks for a lab: a CSI driver.
 #[derive(Debug, Parser)]
 #[command(name = "loopdrill zonal-disk")]
-enum Command {
+pub enum Command {
     /// Create, delete, attach and detach disks; one for the whole cluster.
     Controller {
         /// Socket on which the provisioner and the attacher find the driver.
@@ -16,7 +15,7 @@ enum Command {
         socket: PathBuf,
         /// Directory of all disks.
         #[arg(long)]
-        shelf: PathBuf,
+        store: PathBuf,
     },
     /// Mount attached disks; one on each node.
     Node {
@@ -28,7 +27,7 @@ enum Command {
         registry: PathBuf,
         /// Directory of the disks of this node's zone.
         #[arg(long)]
-        shelf: PathBuf,
+        store: PathBuf,
         /// The node's name.
         #[arg(long, env = "NODE_NAME")]
         node: String,
@@ -44,51 +43,22 @@ enum Command {
     },
 }
 
-/// Runs a part of the driver with `args`, which start after `zonal-disk`.
+/// Runs a part of the driver, until SIGTERM or until it cannot go on.
 ///
-/// It serves until SIGTERM, and ends with 1 and an error on standard error when it cannot, 2 on wrong usage.
-#[must_use]
-pub fn main(args: &[String]) -> ExitCode {
-    let name = "loopdrill zonal-disk".to_owned();
-    let command = match Command::try_parse_from(std::iter::once(&name).chain(args)) {
-        Ok(command) => command,
-        Err(usage) => {
-            // The usage text is all there is to say; without a standard error there is nobody to say it to.
-            let _ = usage.print();
-            return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
-        }
-    };
-    log_to_stderr();
-    match run(&command) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(e) => {
-            eprintln!("error: {e}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run(command: &Command) -> Result<(), ServerError> {
+/// # Errors
+/// Why it cannot.
+pub fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.map_err(ServerError::Runtime)?.block_on(async {
-        match command {
-            Command::Controller { socket, shelf } => server::controller(socket, shelf).await,
-            Command::Node { socket, registry, shelf, node, zone } => {
-                server::node(NodePlace { socket, registry, shelf, node, zone }).await
+    let served = runtime.map_err(ServerError::Runtime)?.block_on(async {
+        match &command {
+            Command::Controller { socket, store } => server::controller(socket, store).await,
+            Command::Node { socket, registry, store, node, zone } => {
+                server::node(NodePlace { socket, registry, store, node, zone }).await
             }
             Command::Probe { socket } => server::probe(socket).await,
         }
-    })
-}
-
-fn log_to_stderr() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    // Somebody else's logger is as good as this one.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .try_init();
+    });
+    Ok(served?)
 }
 
 #[cfg(test)]
@@ -101,19 +71,48 @@ mod tests {
         Command::command().debug_assert();
     }
 
+    /// The pods' command lines are those of this program.
+    #[test]
+    fn the_manifests_call_what_there_is() {
+        let mut calls = Vec::new();
+        crate::manifests("image").iter().for_each(|object| calls_of(object, &mut calls));
+        assert_eq!(calls.len(), 2, "a controller and a node");
+        for call in calls {
+            let place = ["--node=n".to_owned(), "--zone=z".to_owned()];
+            let args = call.iter().chain(if call[1] == "node" { &place[..] } else { &[] });
+            Command::try_parse_from(args).unwrap_or_else(|e| panic!("{call:?}: {e}"));
+        }
+    }
+
+    /// The arguments of containers that run this program.
+    fn calls_of(value: &serde_json::Value, calls: &mut Vec<Vec<String>>) {
+        match value {
+            serde_json::Value::Array(items) => {
+                let words: Vec<_> = items.iter().filter_map(|w| w.as_str().map(String::from)).collect();
+                if words.first().is_some_and(|w| w == "zonal-disk") && words.len() > 1 && words[1] != "probe"
+                {
+                    calls.push(words);
+                }
+                items.iter().for_each(|v| calls_of(v, calls));
+            }
+            serde_json::Value::Object(fields) => fields.values().for_each(|v| calls_of(v, calls)),
+            _ => {}
+        }
+    }
+
     #[test]
     fn a_probe_of_nothing_fails() {
         let socket = PathBuf::from("/nonexistent/csi.sock");
-        let error = run(&Command::Probe { socket }).expect_err("nothing listens");
+        let error = run(Command::Probe { socket }).expect_err("nothing listens");
         assert!(error.to_string().starts_with("no driver answers on /nonexistent/csi.sock"), "{error}");
     }
 
     #[test]
     fn a_node_without_zone_is_refused_with_the_next_step() {
         let place = PathBuf::from("/nonexistent");
-        let (socket, registry, shelf) = (place.clone(), place.clone(), place);
-        let command = Command::Node { socket, registry, shelf, node: "n".into(), zone: String::new() };
-        let error = run(&command).expect_err("no zone").to_string();
+        let (socket, registry, store) = (place.clone(), place.clone(), place);
+        let command = Command::Node { socket, registry, store, node: "n".into(), zone: String::new() };
+        let error = run(command).expect_err("no zone").to_string();
         assert!(error.contains("label it with topology.kubernetes.io/zone"), "{error}");
     }
 }

@@ -12,8 +12,8 @@ use crate::{
         csi::{self, ControllerRpcType},
         services::controller_server,
     },
-    shelf::{Disk, Shelf, ShelfError},
     status::{answer, required, supported, unsupported},
+    volume_store::{Disk, VolumeStore, VolumeStoreError},
 };
 use std::{
     collections::HashMap,
@@ -23,25 +23,25 @@ use tonic::{Request, Response, Status, async_trait};
 
 /// The controller of a lab's disks. There must be only one.
 pub(crate) struct Controller {
-    shelf: Arc<Mutex<Shelf>>,
+    store: Arc<Mutex<VolumeStore>>,
     nodes: Arc<dyn Nodes>,
 }
 
 impl Controller {
-    pub(crate) fn new(shelf: Shelf, nodes: Arc<dyn Nodes>) -> Self {
-        Self { shelf: Arc::new(Mutex::new(shelf)), nodes }
+    pub(crate) fn new(store: VolumeStore, nodes: Arc<dyn Nodes>) -> Self {
+        Self { store: Arc::new(Mutex::new(store)), nodes }
     }
 
-    /// Works with the shelf, off the runtime's workers.
+    /// Works with the store, off the runtime's workers.
     async fn with<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Shelf) -> Result<T, ShelfError> + Send + 'static,
+        work: impl FnOnce(&VolumeStore) -> Result<T, VolumeStoreError> + Send + 'static,
     ) -> Result<T, Status> {
-        let shelf = Arc::clone(&self.shelf);
+        let store = Arc::clone(&self.store);
         // The lock guards no data of its own: after a panic the disks are as they were written last.
-        tokio::task::spawn_blocking(move || work(&shelf.lock().unwrap_or_else(PoisonError::into_inner)))
+        tokio::task::spawn_blocking(move || work(&store.lock().unwrap_or_else(PoisonError::into_inner)))
             .await
-            .map_err(|e| Status::internal(format!("the work on the shelf ended early: {e}")))?
+            .map_err(|e| Status::internal(format!("the work on the store ended early: {e}")))?
             .map_err(Status::from)
     }
 
@@ -56,13 +56,13 @@ impl Controller {
         }
         // The disk before the node: who asks for a disk that is gone learns that first.
         let wanted = id.clone();
-        self.with(move |shelf| shelf.find(&wanted)).await?;
+        self.with(move |store| store.find(&wanted)).await?;
         let found = self.nodes.zone(&node).await.map_err(|e| Status::unavailable(e.to_string()))?;
         let zone =
             found.ok_or_else(|| Status::not_found(format!("node {node} does not exist")))?.ok_or_else(
                 || Status::failed_precondition(format!("node {node} has no label {}", crate::ZONE_LABEL)),
             )?;
-        self.with(move |shelf| shelf.attach(&id, &node, &zone)).await
+        self.with(move |store| store.attach(&id, &node, &zone)).await
     }
 
     async fn validate(
@@ -73,7 +73,7 @@ impl Controller {
         if request.volume_capabilities.is_empty() {
             return Err(Status::invalid_argument("volume_capabilities are missing"));
         }
-        self.with(move |shelf| shelf.find(&id)).await?;
+        self.with(move |store| store.find(&id)).await?;
         Ok(match request.volume_capabilities.iter().find_map(unsupported) {
             Some(message) => csi::ValidateVolumeCapabilitiesResponse { confirmed: None, message },
             None => csi::ValidateVolumeCapabilitiesResponse {
@@ -97,7 +97,7 @@ impl Controller {
             Ok(max) => max,
             Err(_) => return Err(Status::invalid_argument("max_entries must not be negative")),
         };
-        let disks = self.with(Shelf::list).await?;
+        let disks = self.with(VolumeStore::list).await?;
         if start > disks.len() {
             return Err(Status::aborted(format!(
                 "starting_token {start} is beyond the last of {} disks",
@@ -135,7 +135,7 @@ impl controller_server::Controller for Controller {
     ) -> Result<Response<csi::DeleteVolumeResponse>, Status> {
         let id = required("volume_id", &request.get_ref().volume_id)?.to_owned();
         let disk = id.clone();
-        let result = self.with(move |shelf| shelf.delete(&disk)).await;
+        let result = self.with(move |store| store.delete(&disk)).await;
         answer("DeleteVolume", &id, result.map(|()| csi::DeleteVolumeResponse {}))
     }
 
@@ -157,7 +157,7 @@ impl controller_server::Controller for Controller {
         let csi::ControllerUnpublishVolumeRequest { volume_id, node_id } = request.into_inner();
         let subject = format!("{} on {}", required("volume_id", &volume_id)?, node_id);
         let node = (!node_id.is_empty()).then_some(node_id);
-        let result = self.with(move |shelf| shelf.detach(&volume_id, node.as_deref())).await;
+        let result = self.with(move |store| store.detach(&volume_id, node.as_deref())).await;
         answer(
             "ControllerUnpublishVolume",
             &subject,

@@ -18,10 +18,10 @@ mod nodes;
 mod proto;
 mod registration;
 mod server;
-mod shelf;
 mod status;
+mod volume_store;
 
-pub use cli::main;
+pub use cli::{Command, run};
 pub use manifests::{MANIFESTS, manifests};
 
 /// The driver's name.
@@ -52,4 +52,4 @@ pub const SIDECAR_IMAGES: [&str; 2] = [
 ];
 
 /// The label that says in which zone a node, a disk or a pod is.
-pub const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
+pub const ZONE_LABEL: &str = loopdrill_kubernetes::well_known::ZONE;

@@ -13,8 +13,8 @@ use crate::{
         csi::{self, NodeRpcType},
         services::node_server,
     },
-    shelf::Zone,
     status::{answer, required, supported},
+    volume_store::Zone,
 };
 use std::{
     fs, io,

@@ -3,6 +3,19 @@
 //! Only what the driver reads or answers is declared. Unknown fields are skipped when a message is decoded; so
 //! are all `secrets` maps, which therefore cannot reach a log.
 
+/// Messages as a table: a field's number, name and type, and its type on the wire.
+macro_rules! messages {
+    ($($(#[$about:meta])* $name:ident {
+        $($(#[$field_about:meta])* $number:literal $field:ident: $type:ty as $($wire:tt $(= $entries:tt)?),+;)*
+    })+) => {$(
+        $(#[$about])*
+        #[derive(Clone, PartialEq, ::prost::Message)]
+        pub(crate) struct $name {
+            $($(#[$field_about])* #[prost($($wire $(= $entries)?),+, tag = $number)] pub(crate) $field: $type,)*
+        }
+    )+};
+}
+
 pub(crate) mod csi;
 pub(crate) mod registration;
 

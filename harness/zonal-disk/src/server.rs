@@ -15,7 +15,7 @@ use crate::{
         },
     },
     registration::{self, Registration},
-    shelf::{Shelf, ShelfError, Zone, check_name},
+    volume_store::{VolumeStore, VolumeStoreError, Zone, check_name},
 };
 use std::{
     fs, io,
@@ -52,15 +52,15 @@ pub(crate) enum ServerError {
     #[error("this node has no zone; label it with topology.kubernetes.io/zone and delete this pod")]
     NoZone,
     #[error(transparent)]
-    Name(#[from] ShelfError),
+    Name(#[from] VolumeStoreError),
     #[error("the kubelet refused the driver: {0}")]
     Refused(String),
 }
 
 /// Serves the controller's half until it is told to stop.
-pub(crate) async fn controller(socket: &Path, shelf: &Path) -> Result<(), ServerError> {
+pub(crate) async fn controller(socket: &Path, store: &Path) -> Result<(), ServerError> {
     let client = kube::Client::try_default().await?;
-    let controller = Controller::new(Shelf::new(shelf), Arc::new(ApiNodes(client)));
+    let controller = Controller::new(VolumeStore::new(store), Arc::new(ApiNodes(client)));
     let identity = Identity::default();
     identity.set_ready(true);
     let server = Server::builder()
@@ -76,7 +76,7 @@ pub(crate) async fn controller(socket: &Path, shelf: &Path) -> Result<(), Server
 pub(crate) struct NodePlace<'a> {
     pub(crate) socket: &'a Path,
     pub(crate) registry: &'a Path,
-    pub(crate) shelf: &'a Path,
+    pub(crate) store: &'a Path,
     pub(crate) node: &'a str,
     pub(crate) zone: &'a str,
 }
@@ -90,7 +90,7 @@ pub(crate) async fn node(place: NodePlace<'_>) -> Result<(), ServerError> {
     let identity = Identity::default();
     let (refused, mut refusals) = mpsc::channel(1);
     let registration = Registration::new(place.socket, identity.clone(), refused);
-    let node = Node::new(place.node, Zone::new(place.shelf, place.zone), Arc::new(Kernel));
+    let node = Node::new(place.node, Zone::new(place.store, place.zone), Arc::new(Kernel));
     let registry_socket = registration::socket(place.registry);
 
     let (stop, stopped) = watch::channel(false);
@@ -190,7 +190,7 @@ mod tests {
                 }
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), attempts).await.expect("somebody listens")
+        tokio::time::timeout(Duration::from_secs(300), attempts).await.expect("somebody listens")
     }
 
     async fn node_info(socket: &Path) -> NodeGetInfoResponse {
@@ -206,12 +206,12 @@ mod tests {
         // A predecessor that was killed left its socket.
         drop(UnixListener::bind(&socket).expect("a socket"));
         let serving = tokio::spawn({
-            let (socket, registry, shelf) = (socket.clone(), registry.clone(), dir.path().join("shelf"));
+            let (socket, registry, store) = (socket.clone(), registry.clone(), dir.path().join("shelf"));
             async move {
                 let place = NodePlace {
                     socket: &socket,
                     registry: &registry,
-                    shelf: &shelf,
+                    store: &store,
                     node: "node-1",
                     zone: "a",
                 };
@@ -235,8 +235,10 @@ mod tests {
             .await
             .expect("notified");
         drop(kubelet);
-        let end =
-            tokio::time::timeout(Duration::from_secs(10), serving).await.expect("it ends").expect("no panic");
+        let end = tokio::time::timeout(Duration::from_secs(300), serving)
+            .await
+            .expect("it ends")
+            .expect("no panic");
         let error = end.expect_err("a refusal is an error").to_string();
         assert_eq!(error, "the kubelet refused the driver: another driver of that name");
         assert!(!socket.exists() && !registration::socket(&registry).exists(), "sockets were left behind");

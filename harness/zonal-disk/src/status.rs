@@ -1,19 +1,19 @@
 //! How the driver's errors look to those who call it, and the log line of each call.
 
-use crate::{proto::csi, shelf::ShelfError};
+use crate::{proto::csi, volume_store::VolumeStoreError};
 use tonic::{Code, Response, Status};
 
-impl From<ShelfError> for Status {
-    fn from(error: ShelfError) -> Self {
+impl From<VolumeStoreError> for Status {
+    fn from(error: VolumeStoreError) -> Self {
         let code = match &error {
-            ShelfError::Name { .. } => Code::InvalidArgument,
-            ShelfError::Unknown(_) | ShelfError::Unreachable { .. } => Code::NotFound,
-            ShelfError::Differs { .. } => Code::AlreadyExists,
-            ShelfError::AttachedElsewhere { .. }
-            | ShelfError::InUse { .. }
-            | ShelfError::WrongZone { .. }
-            | ShelfError::NotAttached { .. } => Code::FailedPrecondition,
-            ShelfError::Io { .. } | ShelfError::Corrupt { .. } => Code::Internal,
+            VolumeStoreError::Name { .. } => Code::InvalidArgument,
+            VolumeStoreError::Unknown(_) | VolumeStoreError::Unreachable { .. } => Code::NotFound,
+            VolumeStoreError::Differs { .. } => Code::AlreadyExists,
+            VolumeStoreError::AttachedElsewhere { .. }
+            | VolumeStoreError::InUse { .. }
+            | VolumeStoreError::WrongZone { .. }
+            | VolumeStoreError::NotAttached { .. } => Code::FailedPrecondition,
+            VolumeStoreError::Io { .. } | VolumeStoreError::Corrupt { .. } => Code::Internal,
         };
         Self::new(code, error.to_string())
     }

@@ -1,7 +1,7 @@
 //! Finds the overlay on the way to a pod, from the kernel's own tables and never by a device's name.
 
 use super::{all, df, mtu_of, name_of, netlink, route::way_to};
-use crate::node::{error::StepError, locate::Overlay};
+use crate::node::error::StepError;
 use rtnetlink::{
     Handle,
     packet_route::{
@@ -10,7 +10,23 @@ use rtnetlink::{
         neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage},
     },
 };
+use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
+
+/// The overlay on the way to a pod of another node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overlay {
+    /// The vxlan device.
+    pub device: String,
+    /// Its MTU.
+    pub mtu: u32,
+    /// The device that encapsulated packets leave by.
+    pub underlay: String,
+    /// Its MTU.
+    pub underlay_mtu: u32,
+    /// The other node's end of the tunnel.
+    pub peer: Ipv4Addr,
+}
 
 /// The vxlan device on the way to `pod`, and the address to which it sends the packets for it.
 pub(in crate::node) fn overlay_to(pod: Ipv4Addr) -> Result<Overlay, StepError> {

@@ -85,3 +85,12 @@ async fn change(handle: &Handle, message: LinkMessage, doing: &str) -> Result<()
 fn by_index(link: &LinkMessage) -> rtnetlink::LinkMessageBuilder<LinkUnspec> {
     LinkUnspec::new_with_index(link.header.index)
 }
+
+/// How a device's value differs from the one before.
+fn differs<T: std::fmt::Display + PartialEq>(what: &str, now: Option<T>, before: T) -> Option<String> {
+    match now {
+        Some(now) if now == before => None,
+        Some(now) => Some(format!("{what}: {now}, before: {before}")),
+        None => Some(format!("{what}: the device is gone, before: {before}")),
+    }
+}

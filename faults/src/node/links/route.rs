@@ -5,95 +5,129 @@
 //! "don't fragment".
 
 use super::{all, must_link, name_of, netlink};
-use crate::node::{error::StepError, step::Before};
+use crate::node::{error::StepError, mechanism::Mechanism};
 use rtnetlink::{
     Handle, RouteMessageBuilder,
     packet_route::route::{
         RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteMetric, RouteProtocol, RouteScope,
     },
 };
-use std::net::Ipv4Addr;
+use serde::{Deserialize, Serialize};
+use std::{fmt, net::Ipv4Addr};
 
 /// Marks the route as ours (`ip route` shows it as `proto 217`).
 const PROTOCOL: RouteProtocol = RouteProtocol::Other(217);
 
-/// How packets to `peer` go now. Refuses a host route that is there already.
-pub(in crate::node) fn snapshot(peer: Ipv4Addr) -> Result<Before, StepError> {
-    if let Some(route) = host_route(peer)? {
-        return Err(StepError::foreign(format!("the route to {peer}"), route));
+/// A host route with an MTU of its own to a neighbour: the path narrows, the device does not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteMtu {
+    /// The neighbour.
+    pub peer: Ipv4Addr,
+    /// The path's MTU.
+    pub mtu: u32,
+}
+
+/// There was no host route to the peer; this is the way that packets took.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Path {
+    /// The device.
+    pub(crate) dev: String,
+    /// The gateway, where there was one.
+    pub(crate) via: Option<Ipv4Addr>,
+    /// The source address that the kernel chose.
+    pub(crate) src: Option<Ipv4Addr>,
+}
+
+impl fmt::Display for RouteMtu {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "narrow the path to {} to an MTU of {}", self.peer, self.mtu)
     }
-    netlink(async |handle| {
-        let way = way_to(&handle, peer).await?;
-        let links = all(handle.link().get().execute(), "list links").await?;
-        let dev = links.iter().find(|link| link.header.index == way.oif).and_then(name_of);
-        let dev = dev.ok_or_else(|| StepError::Unfit(format!("the route to {peer} names no device")))?;
-        Ok(Before::Path { dev: dev.into(), via: way.via, src: way.src })
-    })
 }
 
-/// Adds the route on the way that packets took before.
-pub(in crate::node) fn add(
-    peer: Ipv4Addr,
-    mtu: u32,
-    dev: &str,
-    via: Option<Ipv4Addr>,
-    src: Option<Ipv4Addr>,
-) -> Result<(), StepError> {
-    netlink(async |handle| {
-        let oif = must_link(&handle, dev).await?.header.index;
-        let mut route = RouteMessageBuilder::<Ipv4Addr>::new()
-            .destination_prefix(peer, 32)
-            .output_interface(oif)
-            .protocol(PROTOCOL)
-            .scope(if via.is_some() { RouteScope::Universe } else { RouteScope::Link });
-        if let Some(via) = via {
-            route = route.gateway(via);
-        }
-        if let Some(src) = src {
-            route = route.pref_source(src);
-        }
-        route.get_mut().attributes.push(RouteAttribute::Metrics(vec![RouteMetric::Mtu(mtu)]));
-        handle
-            .route()
-            .add(route.build())
-            .execute()
-            .await
-            .map_err(StepError::netlink(format!("add a route to {peer}")))
-    })
-}
+impl Mechanism for RouteMtu {
+    type Before = Path;
+    const BEFORE: &'static str = "path";
 
-/// Removes our route, and the path MTUs that the kernel has learnt since.
-pub(in crate::node) fn remove(peer: Ipv4Addr, mtu: u32) -> Result<(), StepError> {
-    netlink(async |handle| {
-        for route in host_routes(&handle, peer).await? {
-            if !is_ours(&route) {
-                return Err(StepError::foreign(format!("the route to {peer}"), describe(&route)));
-            }
-            if mtu_of(&route) != Some(mtu) {
-                return Err(StepError::foreign(format!("our route to {peer}"), describe(&route)));
-            }
-            let doing = format!("remove the route to {peer}");
-            handle.route().del(route).execute().await.map_err(StepError::netlink(doing))?;
+    /// How packets to the peer go now. Refuses a host route that is there already.
+    fn snapshot(&self) -> Result<Path, StepError> {
+        let peer = self.peer;
+        if let Some(route) = host_route(peer)? {
+            return Err(StepError::foreign(format!("the route to {peer}"), route));
         }
-        Ok(())
-    })?;
-    forget_path_mtus()
+        netlink(async |handle| {
+            let way = way_to(&handle, peer).await?;
+            let links = all(handle.link().get().execute(), "list links").await?;
+            let dev = links.iter().find(|link| link.header.index == way.oif).and_then(name_of);
+            let dev = dev.ok_or_else(|| StepError::Unfit(format!("the route to {peer} names no device")))?;
+            Ok(Path { dev: dev.into(), via: way.via, src: way.src })
+        })
+    }
+
+    /// Adds the route on the way that packets took before.
+    fn apply(&self, before: &Path) -> Result<(), StepError> {
+        netlink(async |handle| {
+            let oif = must_link(&handle, &before.dev).await?.header.index;
+            let mut route = RouteMessageBuilder::<Ipv4Addr>::new()
+                .destination_prefix(self.peer, 32)
+                .output_interface(oif)
+                .protocol(PROTOCOL)
+                .scope(if before.via.is_some() { RouteScope::Universe } else { RouteScope::Link });
+            if let Some(via) = before.via {
+                route = route.gateway(via);
+            }
+            if let Some(src) = before.src {
+                route = route.pref_source(src);
+            }
+            route.get_mut().attributes.push(RouteAttribute::Metrics(vec![RouteMetric::Mtu(self.mtu)]));
+            let added = handle.route().add(route.build()).execute().await;
+            added.map_err(StepError::netlink(format!("add a route to {}", self.peer)))
+        })
+    }
+
+    fn read(&self, _: &Path) -> Result<Option<String>, StepError> {
+        let ours = own_mtu(self.peer)? == Some(self.mtu);
+        Ok(ours.then(|| format!("route to {} mtu {}", self.peer, self.mtu)))
+    }
+
+    /// Removes our route, and the path MTUs that the kernel has learnt since.
+    fn restore(&self, _: &Path) -> Result<(), StepError> {
+        let peer = self.peer;
+        netlink(async |handle| {
+            for route in host_routes(&handle, peer).await? {
+                if !is_ours(&route) {
+                    return Err(StepError::foreign(format!("the route to {peer}"), describe(&route)));
+                }
+                if mtu_of(&route) != Some(self.mtu) {
+                    return Err(StepError::foreign(format!("our route to {peer}"), describe(&route)));
+                }
+                let doing = format!("remove the route to {peer}");
+                handle.route().del(route).execute().await.map_err(StepError::netlink(doing))?;
+            }
+            Ok(())
+        })?;
+        forget_path_mtus()
+    }
+
+    fn difference(&self, _: &Path) -> Result<Option<String>, StepError> {
+        let route = host_route(self.peer)?;
+        Ok(route.map(|route| format!("host route to {}: {route}, before: none", self.peer)))
+    }
 }
 
 /// The MTU of our route, where it is there.
-pub(in crate::node) fn own_mtu(peer: Ipv4Addr) -> Result<Option<u32>, StepError> {
+fn own_mtu(peer: Ipv4Addr) -> Result<Option<u32>, StepError> {
     netlink(async |handle| {
         Ok(host_routes(&handle, peer).await?.iter().find(|route| is_ours(route)).and_then(mtu_of))
     })
 }
 
 /// Any host route to the peer, described.
-pub(in crate::node) fn host_route(peer: Ipv4Addr) -> Result<Option<String>, StepError> {
+fn host_route(peer: Ipv4Addr) -> Result<Option<String>, StepError> {
     netlink(async |handle| Ok(host_routes(&handle, peer).await?.first().map(describe)))
 }
 
 /// Exceptions outlive the route that made them by ten minutes.
-pub(in crate::node) fn forget_path_mtus() -> Result<(), StepError> {
+fn forget_path_mtus() -> Result<(), StepError> {
     let path = "/proc/sys/net/ipv4/route/flush";
     std::fs::write(path, "1").map_err(StepError::io(path))
 }

@@ -1,11 +1,17 @@
 //! The mechanisms against a real kernel, in a network namespace of the test's own.
 
-use super::{df, lookup, mtu, route};
+use super::{
+    df::{self, Df, VxlanDf},
+    lookup,
+    mtu::{self, LinkMtu, Mtu},
+    route::RouteMtu,
+};
 use crate::node::{
     error::run,
-    filter::{self, Rule},
-    mechanism,
-    step::{Before, FilterTool, Planned, Step},
+    filter::{DropFragNeeded, DropOutgoing, FilterTool, NoFilter},
+    held::{Held, Limits},
+    mechanism::Mechanism,
+    step::Step,
 };
 use nix::sched::{CloneFlags, unshare};
 use std::net::Ipv4Addr;
@@ -62,31 +68,35 @@ fn the_overlay_is_found_by_the_way_to_a_pod() {
 #[test]
 fn the_mtu_goes_down_and_comes_back() {
     on_a_node(|| {
-        assert_eq!(mtu::snapshot("overlay7", 1300).expect("snapshot"), Before::Mtu { mtu: 1450 });
-        assert!(mtu::snapshot("overlay7", 1450).is_err(), "nothing to lower");
-        mtu::set("overlay7", 1300).expect("set");
+        let lower = |link: &str, mtu| LinkMtu { link: link.into(), mtu };
+        let (step, before) = (lower("overlay7", 1300), Mtu { mtu: 1450 });
+        assert_eq!(step.snapshot().expect("snapshot"), before);
+        assert!(lower("overlay7", 1450).snapshot().is_err(), "nothing to lower");
+        step.apply(&before).expect("apply");
         assert!(shown("ip link show overlay7").contains("mtu 1300"));
-        mtu::restore("overlay7", 1300, 1450).expect("restore");
+        step.restore(&before).expect("restore");
         assert_eq!(mtu::get("overlay7").expect("read"), Some(1450));
         mtu::set("overlay7", 1350).expect("someone else");
-        mtu::restore("overlay7", 1300, 1450).expect_err("a foreign value stays");
+        step.restore(&before).expect_err("a foreign value stays");
         assert_eq!(mtu::get("none").expect("read"), None);
-        mtu::restore("none", 1300, 1450).expect("gone with its device");
-        mtu::set("none", 1300).expect_err("nothing is created");
+        lower("none", 1300).restore(&before).expect("gone with its device");
+        lower("none", 1300).apply(&before).expect_err("nothing is created");
     });
 }
 
 #[test]
 fn df_is_set_while_the_device_is_up() {
     on_a_node(|| {
-        assert_eq!(df::snapshot("overlay7", true).expect("snapshot"), Before::Df { df: 0 });
-        df::set("overlay7", 1).expect("set");
+        let mark = |link: &str| VxlanDf { link: link.into(), on: true };
+        let (step, before) = (mark("overlay7"), Df { df: 0 });
+        assert_eq!(step.snapshot().expect("snapshot"), before);
+        step.apply(&before).expect("apply");
         assert!(shown("ip -d link show overlay7").contains("df set"));
-        df::snapshot("overlay7", true).expect_err("set already");
-        df::restore("overlay7", 1, 0).expect("restore");
-        df::restore("overlay7", 1, 0).expect("restore twice");
+        step.snapshot().expect_err("set already");
+        step.restore(&before).expect("restore");
+        step.restore(&before).expect("restore twice");
         assert_eq!(df::get("overlay7").expect("read"), Some(0));
-        df::snapshot("eth0", true).expect_err("no vxlan");
+        mark("eth0").snapshot().expect_err("no vxlan");
         assert!(
             shown("ip -d link show overlay7").contains("vxlan id 1 local 10.9.0.1 dev eth0"),
             "nothing else changes"
@@ -97,50 +107,49 @@ fn df_is_set_while_the_device_is_up() {
 #[test]
 fn the_path_to_one_peer_narrows() {
     on_a_node(|| {
-        let Before::Path { dev, via, src } = route::snapshot(PEER).expect("snapshot") else {
-            panic!("no path")
-        };
-        assert_eq!((dev.as_str(), via, src), ("eth0", None, Some(Ipv4Addr::new(10, 9, 0, 1))));
+        let step = RouteMtu { peer: PEER, mtu: 1400 };
+        let path = step.snapshot().expect("snapshot");
+        assert_eq!((path.dev.as_str(), path.via, path.src), ("eth0", None, Some(Ipv4Addr::new(10, 9, 0, 1))));
         let before = shown("ip route show table all");
-        route::add(PEER, 1400, &dev, via, src).expect("add");
+        step.apply(&path).expect("apply");
         assert!(shown("ip route get 10.9.0.2").contains("mtu 1400"));
         assert!(!shown("ip route get 10.9.0.3").contains("mtu"), "other peers keep their path");
-        assert_eq!(route::own_mtu(PEER).expect("read"), Some(1400));
-        route::snapshot(PEER).expect_err("there is a host route already");
-        route::remove(PEER, 1400).expect("remove");
-        route::remove(PEER, 1400).expect("remove twice");
+        assert_eq!(step.read(&path).expect("read").as_deref(), Some("route to 10.9.0.2 mtu 1400"));
+        step.snapshot().expect_err("there is a host route already");
+        step.restore(&path).expect("restore");
+        step.restore(&path).expect("restore twice");
         assert_eq!(shown("ip route show table all"), before);
         run(&["ip", "route", "add", "10.9.0.2/32", "dev", "eth0", "mtu", "1300"], None)
             .expect("someone else's route");
-        route::snapshot(PEER).expect_err("foreign");
-        route::remove(PEER, 1400).expect_err("foreign routes stay");
+        step.snapshot().expect_err("foreign");
+        step.restore(&path).expect_err("foreign routes stay");
         assert!(shown("ip route get 10.9.0.2").contains("mtu 1300"));
     });
+}
+
+/// Applied, read and removed with each tool that the machine has.
+fn comes_and_goes(step: &impl Mechanism<Before = NoFilter>, other: &impl Mechanism<Before = NoFilter>) {
+    let chosen = step.snapshot().expect("snapshot").tool;
+    let more = (chosen == FilterTool::Nft).then_some(FilterTool::Iptables);
+    for tool in [chosen].into_iter().chain(more) {
+        let before = NoFilter { tool };
+        step.apply(&before).expect("apply");
+        assert!(step.read(&before).expect("read").expect("in force").contains("(0 so far)"));
+        assert_eq!(other.difference(&before).expect("compare"), None, "another tag is not ours");
+        step.restore(&before).expect("restore");
+        step.restore(&before).expect("restore twice");
+        assert_eq!(step.read(&before).expect("read"), None);
+    }
 }
 
 #[test]
 fn the_filter_is_a_thing_of_its_own() {
     on_a_node(|| {
-        let Before::NoFilter { tool } = filter::snapshot("loopdrill_t", &Rule::FragNeeded).expect("snapshot")
-        else {
-            panic!("no tool")
-        };
-        let tools =
-            if tool == FilterTool::Nft { vec![FilterTool::Nft, FilterTool::Iptables] } else { vec![tool] };
-        let outgoing = |percent| Rule::Outgoing { link: "lo".into(), percent };
-        let rules = [Rule::FragNeeded, outgoing(100), outgoing(35)];
-        for (tool, rule) in tools.iter().flat_map(|tool| rules.iter().map(|rule| (*tool, rule))) {
-            filter::apply(tool, "loopdrill_t", rule).expect("apply");
-            assert!(
-                filter::read(tool, "loopdrill_t", rule)
-                    .expect("read")
-                    .expect("in force")
-                    .contains("(0 so far)")
-            );
-            assert!(!filter::exists(tool, "loopdrill_u", rule).expect("exists"), "another tag is not ours");
-            filter::remove(tool, "loopdrill_t", rule).expect("remove");
-            filter::remove(tool, "loopdrill_t", rule).expect("remove twice");
-            assert_eq!(filter::read(tool, "loopdrill_t", rule).expect("read"), None);
+        let icmp = |tag: &str| DropFragNeeded { tag: tag.into() };
+        comes_and_goes(&icmp("loopdrill_t"), &icmp("loopdrill_u"));
+        for percent in [100, 35] {
+            let outgoing = |tag: &str| DropOutgoing { tag: tag.into(), link: "lo".into(), percent };
+            comes_and_goes(&outgoing("loopdrill_t"), &outgoing("loopdrill_u"));
         }
     });
 }
@@ -149,23 +158,21 @@ fn the_filter_is_a_thing_of_its_own() {
 fn steps_are_restored_newest_first_and_compared() {
     on_a_node(|| {
         let link = || "overlay7".to_owned();
-        let steps = [
-            Step::DropFragNeeded { tag: "loopdrill_t".into() },
-            Step::RouteMtu { peer: PEER, mtu: 1400 },
-            Step::VxlanDf { link: link(), on: true },
-            Step::LinkMtu { link: link(), mtu: 1300 },
+        let steps: [Step; 4] = [
+            DropFragNeeded { tag: "loopdrill_t".into() }.into(),
+            RouteMtu { peer: PEER, mtu: 1400 }.into(),
+            VxlanDf { link: link(), on: true }.into(),
+            LinkMtu { link: link(), mtu: 1300 }.into(),
         ];
-        let plan: Vec<Planned> =
-            steps.into_iter().map(|s| mechanism::snapshot(s).expect("snapshot")).collect();
-        for planned in &plan {
-            mechanism::apply(planned).expect("apply");
-            assert!(mechanism::read(planned).expect("read").is_some(), "{planned:?}");
-            assert!(mechanism::difference(planned).expect("compare").is_some(), "{planned:?}");
+        let steps = steps.into_iter().map(|s| s.plan().expect("snapshot")).collect();
+        let held = Held { steps, limits: Limits::default() };
+        for planned in &held.steps {
+            planned.saved().apply().expect("apply");
         }
-        mechanism::restore_all(&plan).expect("restore");
-        for planned in &plan {
-            assert_eq!(mechanism::read(planned).expect("read"), None, "{planned:?}");
-            assert_eq!(mechanism::difference(planned).expect("compare"), None, "{planned:?}");
-        }
+        assert!(held.read().expect("read").iter().all(Option::is_some));
+        assert_eq!(held.differences().expect("compare").len(), 4);
+        held.restore().expect("restore");
+        assert!(held.read().expect("read").iter().all(Option::is_none));
+        assert_eq!(held.differences().expect("compare"), Vec::<String>::new());
     });
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use loopdrill_aws::RoleState;
-use loopdrill_target::aws::AwsTarget;
+use loopdrill_cluster::aws::AwsTarget;
 use serde_json::{Value, json};
 
 /// The name that AWS' console gives to the policy by which it revokes sessions.

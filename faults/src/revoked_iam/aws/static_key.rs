@@ -4,21 +4,22 @@
 //! A key that was copied into a Secret is used until somebody copies another one: nothing in the cluster renews it.
 //! A workload with a token of its own loses the session that it has, and has a new one seconds later.
 
-use super::{NAME, Reader, account, cloud, documents, footprint, named, pinned, place, token};
+use super::{
+    documents,
+    reader::{self, NAME, Reader, account, cloud, footprint, named, pinned, place, token},
+};
 use crate::{
-    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint,
+    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Look,
     cloud::CloudChange,
-    revoked_iam::silent_crash::look_at,
-    victim::{
-        Latch, Look, create, delete_pods, describe, is_ready, metadata, newest, pods_of, seen, typed,
-        wait_ready,
-    },
+    look::seen,
+    revoked_iam::silent_crash::look_for_crashes,
+    victim::{create, delete_pods, describe, is_ready, metadata, newest, pods_of, typed, wait_ready},
 };
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Secret;
-use loopdrill_aws::Door;
-use loopdrill_model::{Cause, Evidence, Timestamp};
-use loopdrill_target::ClusterFacts;
+use loopdrill_aws::WebIdentityClient;
+use loopdrill_cluster::ClusterFacts;
+use loopdrill_model::{Cause, Timestamp};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
@@ -31,21 +32,21 @@ static SPEC: FaultSpec = FaultSpec {
     variant: "aws-static-key",
     title: "sessions are revoked: a key in a Secret stays dead, a projected token renews itself",
     roots: &[&[Cause::SessionRevoked]],
-    needs: super::NEEDS,
+    needs: reader::NEEDS,
     ..FaultSpec::CANONICAL
 };
 
 /// See the module.
-#[derive(Debug, Default)]
-pub(super) struct StaticKey {
-    latch: Latch,
-}
+#[derive(Debug)]
+pub(super) struct StaticKey;
 
 /// Puts a session where long-lived keys lie: in a Secret, and from there into a workload's environment.
 async fn start_keyed(ctx: &FaultContext) -> Result<(), FaultError> {
     let target = &cloud(&ctx.target.facts)?.aws;
-    let begun =
-        Door::of(target).await.begin(&target.role_arn(target.victim_role()), &token(ctx, NAME).await?).await;
+    let begun = WebIdentityClient::of(target)
+        .await
+        .begin(&target.role_arn(target.victim_role()), &token(ctx, NAME).await?)
+        .await;
     let session = begun.map_err(|e| FaultError::Unfit(format!("no key for the Secret: {e}")))?;
     let mut env = place(target);
     let mut data = Map::new();
@@ -83,7 +84,6 @@ impl Fault for StaticKey {
     }
 
     async fn set_up(&self, ctx: &FaultContext) -> Result<(), FaultError> {
-        self.latch.reset();
         create(ctx, &account(ctx, NAME)?).await?;
         create(ctx, &Reader::WELL.workload(ctx)?.deployment(1)).await?;
         start_keyed(ctx).await?;
@@ -99,20 +99,20 @@ impl Fault for StaticKey {
     }
 
     /// Shows when the key is dead for good and the token has brought a new session.
-    async fn symptom(&self, ctx: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {
-        let (keyed, renewed) = (look_at(ctx, KEYED).await?, renewed(ctx).await?);
-        Ok(self.latch.judge(match (keyed, renewed) {
+    async fn look(&self, ctx: &FaultContext, _shown: bool) -> Result<Look, FaultError> {
+        let (keyed, renewed) = (look_for_crashes(ctx, KEYED).await?, renewed(ctx).await?);
+        Ok(match (keyed, renewed) {
             (Look::Broken(mut evidence), Ok(well)) => {
                 evidence.insert(0, seen("workload with a key in a Secret", DIES));
                 evidence.push(seen("workload with a projected token", format!("{well}: {RENEWS}")));
                 Look::Broken(evidence)
             }
-            (Look::Broken(_), Err(not_yet)) => Look::Settling(not_yet),
+            (Look::Broken(_) | Look::Well, Err(not_yet)) => Look::Settling(not_yet),
             (look, _) => look,
-        }))
+        })
     }
 
-    async fn relieve(&self, ctx: &FaultContext) -> Result<(), FaultError> {
+    async fn after_undo(&self, ctx: &FaultContext) -> Result<(), FaultError> {
         delete_pods(ctx, KEYED).await
     }
 }

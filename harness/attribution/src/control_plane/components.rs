@@ -1,13 +1,13 @@
-//! The control plane's own processes: who elects a leader ends when it cannot renew its lease in time, and
-//! starts anew. Once or twice that is its design; again and again it is starved, whatever made it so.
+//! The control plane's own processes. A controller manager or scheduler that cannot renew its lease in time ends
+//! itself and is started anew, by design. When that happens again and again, the control plane is starved.
 
 use super::{api_latency, link};
 use crate::{
     crash::{Crash, crashes},
     finding::{Finding, Findings, pod_subject},
-    world::{Seen, World},
+    world::{Fact, Seen, World},
 };
-use loopdrill_model::{Cause, Source, signal::*};
+use loopdrill_model::{Cause, Source, metrics, signal::*};
 
 /// Ends in a streak that are more than bad luck.
 const ENDS: u32 = 3;
@@ -21,28 +21,21 @@ pub(super) fn look(world: &World, found: &mut Findings<'_>) {
     }
     let unready =
         |p: &&Seen<Pod>| !p.ready && !p.deleting && p.phase == "Running" && world.is_control_plane(p);
-    for pod in world.pods.iter().filter(unready) {
+    for pod in world.unwell_pods().filter(unready) {
         let runs = pod.containers.iter().all(|c| matches!(c.state, ContainerState::Running { .. }));
-        if runs && found.lasts(pod.since("unready"), PATIENCE) {
+        if runs && found.lasts(pod.since(&Fact::Unready), PATIENCE) {
             found.add("components", silent(world, pod));
         }
     }
 }
 
 fn ending(world: &World, crash: &Crash<'_>) -> Finding {
-    let finding = Finding::new(Cause::ControlPlaneStarved, 0.65, crash.since)
-        .about([pod_subject(crash.pod)])
-        .proven_by(
-            format!("container {} terminated", crash.container.name),
-            crash.describe(),
-            crash.ended_at,
-            &Source::api("pods"),
-        );
-    latency(world, finding)
+    let finding = Finding::new(Cause::ControlPlaneStarved, 0.65, crash.since).about([pod_subject(crash.pod)]);
+    latency(world, crash.prove(finding))
 }
 
 fn silent(world: &World, pod: &Seen<Pod>) -> Finding {
-    let since = pod.since("unready");
+    let since = pod.since(&Fact::Unready);
     let value = format!("for {:.0} s", world.age(since));
     let finding = Finding::new(Cause::ControlPlaneStarved, 0.6, since).about([pod_subject(pod)]).proven_by(
         "component runs and is not ready",
@@ -59,7 +52,8 @@ fn latency(world: &World, finding: Finding) -> Finding {
     let source = Source::metrics("apiserver");
     let subjects = finding.subjects.clone();
     let lost: Vec<_> = world.handovers.iter().map(|(_, lease)| lease.clone()).collect();
-    let finding = finding.proven_by("apiserver_request_duration_seconds p99", value, world.now(), &source);
+    let finding =
+        finding.proven_by(format!("{} p99", metrics::REQUEST_DURATION.name), value, world.now(), &source);
     if lost.is_empty() {
         return finding;
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     finding::{Finding, Findings, link, node_subject, pod_subject},
-    world::{Series, World, age, rise},
+    world::{Fact, Series, World, age, rise},
 };
 use loopdrill_model::{Cause, Source, Subject, Timestamp, signal::*};
 use std::collections::BTreeSet;
@@ -53,7 +53,7 @@ fn suffering(world: &World, nodes: &BTreeSet<String>, since: Timestamp) -> Vec<S
         .iter()
         .filter(|p| !p.deleting && !p.ready && p.phase == "Running")
         .filter(|p| p.node.as_ref().is_some_and(|n| nodes.contains(n)))
-        .filter(|p| age(p.since("unready"), since) > -5.0)
+        .filter(|p| age(p.since(&Fact::Unready), since) > -5.0)
         .map(|p| pod_subject(p))
         .take(8)
         .collect()

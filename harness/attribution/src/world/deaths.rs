@@ -1,6 +1,6 @@
 //! How containers ended, life by life: a status tells the last two ends only, and a restart count has no time.
 
-use super::age;
+use super::{age, clock::FRESH};
 use loopdrill_model::{Timestamp, signal::*};
 use std::collections::BTreeMap;
 
@@ -21,8 +21,6 @@ pub(crate) struct Deaths {
 const MOST_LIVES: usize = 8;
 /// Seconds between two ends that belong to one streak: a back-off grows to five minutes.
 const STREAK: f64 = 400.0;
-/// Seconds after an end within which the news of it is fresh.
-const FRESH: f64 = 5.0;
 
 /// Ends that follow each other closely.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,6 +32,8 @@ pub(crate) struct Streak {
     pub(crate) again_at: Option<Timestamp>,
     /// When the last of them was seen.
     pub(crate) last_at: Timestamp,
+    /// The container had ended before, and nobody knows when.
+    pub(crate) goes_back: bool,
 }
 
 impl Deaths {
@@ -79,11 +79,14 @@ impl Deaths {
         };
         let mut ends = lives.iter().rev();
         let (newest, end) = ends.next()?;
-        let mut streak = Streak { ends: 1, since: when(end), again_at: None, last_at: when(end) };
+        let mut streak =
+            Streak { ends: 1, since: when(end), again_at: None, last_at: when(end), goes_back: *newest > 0 };
         for (life, end) in ends {
             if age(streak.since, when(end)) > STREAK {
+                streak.goes_back = false;
                 break;
             }
+            streak.goes_back = *life > 0;
             streak.ends = newest - life + 1;
             streak.again_at = Some(streak.since);
             streak.since = when(end);
@@ -110,14 +113,16 @@ mod tests {
 
     #[test]
     fn ends_that_follow_each_other_are_a_streak_in_any_order() {
-        let wanted = Some(Streak { ends: 3, since: at(1), again_at: Some(at(31)), last_at: at(61) });
+        let wanted =
+            Some(Streak { ends: 3, since: at(1), again_at: Some(at(31)), last_at: at(61), goes_back: true });
         assert_eq!(streak(&[(4, 0, 1), (5, 30, 31), (6, 60, 61)]), wanted);
         assert_eq!(streak(&[(6, 60, 61), (4, 0, 1), (5, 30, 31)]), wanted);
     }
 
     #[test]
     fn an_end_of_long_ago_belongs_to_none() {
-        let wanted = Some(Streak { ends: 1, since: at(5001), again_at: None, last_at: at(5001) });
+        let wanted =
+            Some(Streak { ends: 1, since: at(5001), again_at: None, last_at: at(5001), goes_back: false });
         assert_eq!(streak(&[(0, 0, 5000), (1, 5000, 5001)]), wanted);
     }
 }

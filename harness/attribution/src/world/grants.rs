@@ -43,7 +43,7 @@ impl Review {
     }
 }
 
-type Question = (String, String, String, String);
+type Question = [String; 5];
 
 /// Grants and access reviews by account (namespace, name).
 #[derive(Debug, Clone, Default)]
@@ -80,8 +80,8 @@ impl Grants {
     }
 
     pub(crate) fn review(&mut self, review: AccessReview, at: Timestamp) {
-        let question =
-            (review.verb.clone(), review.group.clone(), review.resource.clone(), review.namespace.clone());
+        let AccessReview { verb, group, resource, namespace, name, .. } = review.clone();
+        let question = [verb, group, resource, namespace, name];
         let reviews = self.reviews.entry(account_key(&review.account)).or_default();
         let known = reviews.entry(question).or_insert_with(|| Review {
             review: review.clone(),
@@ -116,6 +116,21 @@ impl Grants {
 
     pub(crate) fn reviews(&self, namespace: &str, name: &str) -> impl Iterator<Item = &Review> {
         self.reviews.get(&(namespace.to_owned(), name.to_owned())).into_iter().flat_map(BTreeMap::values)
+    }
+
+    /// Whether any binding gives the account something: then it is a client of the API.
+    pub(crate) fn any(&self, namespace: &str, name: &str) -> bool {
+        let records = self.accounts.get(&(namespace.to_owned(), name.to_owned()));
+        records.is_some_and(|all| all.values().any(|r| r.gone_at.is_none()))
+    }
+
+    /// The rules of the Roles of a namespace to which nobody is bound.
+    pub(crate) fn unbound(&self, namespace: &str) -> impl Iterator<Item = (&Subject, &Rule)> {
+        let nobody = account_key(&Grant::nobody(namespace));
+        let records = self.accounts.get(&nobody).into_iter().flat_map(BTreeMap::values);
+        records.flat_map(move |r| {
+            r.versions.values().next_back().into_iter().flatten().map(move |rule| (&r.binding, rule))
+        })
     }
 
     /// Everything the account lost, whether it was given back or not.

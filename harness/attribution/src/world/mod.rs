@@ -5,27 +5,41 @@
 //!   any order.
 //! - Memory is bounded: what is older than a few minutes is forgotten, and floods are cut.
 
+mod clock;
 mod cloud;
+mod clues;
 mod deaths;
 mod events;
+mod extent;
 mod grants;
+mod index;
+mod lookup;
 mod objects;
 mod probes;
 mod series;
+mod skew;
+mod stores;
 mod telemetry;
 
 pub(crate) use cloud::{Cloud, Revocation, Revoked, Said};
+pub(crate) use clues::{Clues, SeenClue};
 pub(crate) use deaths::{Deaths, Streak};
-pub(crate) use events::Events;
+pub(crate) use events::{Events, SeenEvent};
 pub(crate) use grants::{Grants, Loss};
-pub(crate) use objects::{Seen, Store, selector_fact, waiting_fact};
+pub(crate) use index::Key;
+pub(crate) use objects::{Fact, Seen, pod_load};
 pub(crate) use probes::{Path, Probes};
 pub(crate) use series::{HistogramSeries, Series, float, rise};
+use skew::Skew;
+use stores::Stores;
 pub(crate) use telemetry::Telemetry;
 
+use index::Uid;
+use loopdrill_kubernetes::well_known;
 use loopdrill_model::{Observation, Source, Subject, Timestamp, signal::*};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::OnceLock,
     time::Duration,
 };
 
@@ -34,21 +48,14 @@ const MEMORY: Duration = Duration::from_secs(600);
 /// How often it is looked for what can be forgotten.
 const SWEEP: Duration = Duration::from_secs(5);
 
-/// Everything known of a cluster. See the [module](self).
+/// Everything known of a cluster; the module says what it keeps.
 #[derive(Debug, Clone, Default)]
 pub struct World {
     now: Option<Timestamp>,
     begun_at: Option<Timestamp>,
     swept_at: Option<Timestamp>,
-    pub(crate) pods: Store<Pod>,
-    pub(crate) nodes: Store<Node>,
-    pub(crate) claims: Store<Claim>,
-    pub(crate) volumes: Store<Volume>,
-    pub(crate) classes: Store<StorageClass>,
-    pub(crate) attachments: Store<Attachment>,
-    pub(crate) controllers: Store<Controller>,
-    pub(crate) services: Store<Service>,
-    pub(crate) quotas: Store<Quota>,
+    /// Rules read these as the world's own, such as `world.pods`.
+    stores: Stores,
     deaths: Deaths,
     pub(crate) grants: Grants,
     pub(crate) cloud: Cloud,
@@ -57,8 +64,14 @@ pub struct World {
     pub(crate) telemetry: Telemetry,
     /// By namespace and Service: the endpoints, when they were seen, and since when none is ready.
     pub(crate) endpoints: BTreeMap<(String, String), Latest<Endpoints>>,
+    /// Those of them that are none at all.
+    deserted: BTreeSet<(String, String)>,
+    /// Containers that are down or may be in a loop, by pod's uid and place; found when first asked for.
+    crashing: OnceLock<Vec<(Uid, usize)>>,
     /// Bytes in a container's log by pod's uid, container and life.
     logs: BTreeMap<(String, String, u32), (Timestamp, u64)>,
+    /// What failing containers said.
+    pub(crate) clues: Clues,
     leases: BTreeMap<(String, String), Latest<Lease>>,
     /// Times at which a lease got a new holder.
     pub(crate) handovers: Vec<(Timestamp, Subject)>,
@@ -76,13 +89,6 @@ pub(crate) struct Latest<T> {
     pub(crate) since: Timestamp,
 }
 
-/// How far the API server's clock is behind the observer's, learnt from fresh lease renewals.
-#[derive(Debug, Clone, Default)]
-struct Skew {
-    least_behind: Option<f64>,
-    renewals: u32,
-}
-
 impl World {
     /// The resources that most rules need.
     pub const NEEDED: [&'static str; 5] =
@@ -97,6 +103,7 @@ impl World {
     /// Takes one observation in.
     pub fn apply(&mut self, observation: &Observation) {
         let at = observation.at;
+        self.crashing.take();
         self.now = self.now.max(Some(at));
         self.begun_at = Some(self.begun_at.map_or(at, |t| t.min(at)));
         self.take(at, &observation.source, &observation.signal);
@@ -108,19 +115,11 @@ impl World {
     }
 
     fn take(&mut self, at: Timestamp, source: &Source, signal: &Signal) {
+        if let Signal::Pod(pod) = signal {
+            self.deaths.note(pod, at);
+        }
+        self.stores.put(signal, at);
         match signal {
-            Signal::Pod(o) => {
-                self.deaths.note(o, at);
-                self.pods.put((**o).clone(), at);
-            }
-            Signal::Node(o) => self.nodes.put(o.clone(), at),
-            Signal::Claim(o) => self.claims.put(o.clone(), at),
-            Signal::Volume(o) => self.volumes.put(o.clone(), at),
-            Signal::StorageClass(o) => self.classes.put(o.clone(), at),
-            Signal::Attachment(o) => self.attachments.put(o.clone(), at),
-            Signal::Controller(o) => self.controllers.put(o.clone(), at),
-            Signal::Service(o) => self.services.put(o.clone(), at),
-            Signal::Quota(o) => self.quotas.put(o.clone(), at),
             Signal::Endpoints(e) => self.take_endpoints(at, e),
             Signal::Lease(lease) => self.take_lease(at, lease),
             Signal::Grant(grant) => self.grants.put(grant.clone(), at),
@@ -128,46 +127,36 @@ impl World {
             Signal::CloudRole(role) => self.cloud.put(role.clone(), at),
             Signal::CloudAnswer(answer) => self.cloud.answer(answer, at),
             Signal::Event(event) => self.events.put(event.clone(), at),
-            Signal::Gone(gone) => self.forget(at, gone),
+            Signal::Deleted(gone) => self.forget(at, gone),
             Signal::Log(log) => self.take_log(at, log),
+            Signal::Clue(clue) => self.clues.put(clue, at),
             Signal::Probe(probe) => self.probes.put(at, probe),
             Signal::SourceState(s) => self.take_source(s),
-            Signal::Metric(_)
-            | Signal::Histogram(_)
-            | Signal::Usage(_)
-            | Signal::Interface(_)
-            | Signal::IpCounters(_) => self.telemetry.put(at, source, signal),
-            Signal::Tick => {}
+            Signal::Metric(metric) => self.telemetry.put_metric(at, source, metric),
+            Signal::Histogram(histogram) => self.telemetry.put_histogram(at, source, histogram),
+            Signal::Usage(usage) => self.telemetry.put_usage(at, usage),
+            Signal::Interface(link) => self.telemetry.put_link(at, link),
+            Signal::IpCounters(stack) => self.telemetry.put_stack(at, stack),
+            stores::stored!() | Signal::Tick => {}
         }
     }
 
-    fn forget(&mut self, at: Timestamp, gone: &Gone) {
-        let (uid, name) = (gone.uid.as_str(), &gone.object);
-        match name.kind.as_str() {
-            "Pod" => self.pods.remove(uid, name, at),
+    fn forget(&mut self, at: Timestamp, gone: &Deleted) {
+        self.stores.remove(gone, at);
+        let key = (gone.object.namespace.clone(), gone.object.name.clone());
+        match gone.object.kind.as_str() {
+            "Pod" => self.clues.forget(&gone.uid),
             "Node" => {
-                self.nodes.remove(uid, name, at);
-                self.probes.forget(&name.name);
-                self.telemetry.forget(&name.name);
+                self.probes.forget(&gone.object.name);
+                self.telemetry.forget(&gone.object.name);
             }
-            "PersistentVolumeClaim" => self.claims.remove(uid, name, at),
-            "PersistentVolume" => self.volumes.remove(uid, name, at),
-            "StorageClass" => self.classes.remove(uid, name, at),
-            "VolumeAttachment" => self.attachments.remove(uid, name, at),
-            "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job" => {
-                self.controllers.remove(uid, name, at);
+            "Service" | "Endpoints" | "EndpointSlice" => {
+                self.endpoints.remove(&key);
+                self.deserted.remove(&key);
             }
-            "Service" => {
-                self.services.remove(uid, name, at);
-                self.endpoints.remove(&(name.namespace.clone(), name.name.clone()));
-            }
-            "Endpoints" | "EndpointSlice" => {
-                self.endpoints.remove(&(name.namespace.clone(), name.name.clone()));
-            }
-            "ResourceQuota" => self.quotas.remove(uid, name, at),
-            "RoleBinding" | "ClusterRoleBinding" => self.grants.remove(uid, at),
+            "RoleBinding" | "ClusterRoleBinding" => self.grants.remove(&gone.uid, at),
             "Lease" => {
-                self.leases.remove(&(name.namespace.clone(), name.name.clone()));
+                self.leases.remove(&key);
             }
             _ => {}
         }
@@ -176,18 +165,25 @@ impl World {
     fn take_endpoints(&mut self, at: Timestamp, e: &Endpoints) {
         let key = (e.namespace.clone(), e.service.clone());
         let fresh = Latest { value: e.clone(), at, since: at };
-        let known = self.endpoints.entry(key).or_insert_with(|| fresh.clone());
-        if at < known.at || (at == known.at && known.value.ready <= e.ready) {
-            return;
+        let known = self.endpoints.entry(key.clone()).or_insert_with(|| fresh.clone());
+        if at > known.at || at == known.at && known.value.ready > e.ready {
+            let since = if known.value.ready == 0 && e.ready == 0 { known.since } else { at };
+            *known = Latest { since, ..fresh };
         }
-        let since = if known.value.ready == 0 && e.ready == 0 { known.since } else { at };
-        *known = Latest { since, ..fresh };
+        if known.value.ready + known.value.not_ready == 0 {
+            self.deserted.insert(key);
+        } else {
+            self.deserted.remove(&key);
+        }
     }
 
     fn take_lease(&mut self, at: Timestamp, lease: &Lease) {
         let key = (lease.namespace.clone(), lease.name.clone());
         let fresh = Latest { value: lease.clone(), at, since: at };
         let Some(known) = self.leases.get_mut(&key) else {
+            if let Some(renewed_at) = lease.renewed_at {
+                self.skew.first_seen(age(at, renewed_at));
+            }
             self.leases.insert(key, fresh);
             return;
         };
@@ -198,9 +194,7 @@ impl World {
             self.handovers.push((at, Subject::new("Lease", &lease.namespace, &lease.name)));
         }
         if let Some(renewed_at) = lease.renewed_at.filter(|_| lease.renewed_at != known.value.renewed_at) {
-            let behind = age(at, renewed_at);
-            self.skew.least_behind = Some(self.skew.least_behind.map_or(behind, |b| b.min(behind)));
-            self.skew.renewals += 1;
+            self.skew.renewed(age(at, renewed_at));
         }
         *known = fresh;
     }
@@ -221,23 +215,17 @@ impl World {
 
     fn sweep(&mut self, now: Timestamp) {
         let Some(before) = back(now, MEMORY) else { return };
-        self.pods.prune(before);
-        self.nodes.prune(before);
-        self.claims.prune(before);
-        self.volumes.prune(before);
-        self.classes.prune(before);
-        self.attachments.prune(before);
-        self.controllers.prune(before);
-        self.services.prune(before);
-        self.quotas.prune(before);
+        self.stores.prune(before);
         self.deaths.prune(before);
         self.grants.prune(before);
         self.cloud.prune(before);
         self.events.prune(before);
         self.probes.prune(now);
         self.telemetry.prune(now);
-        self.endpoints
-            .retain(|(namespace, name), e| e.at >= before || self.services.find(namespace, name).is_some());
+        self.endpoints.retain(|(namespace, name), e| {
+            e.at >= before || self.stores.services.find(namespace, name).is_some()
+        });
+        self.deserted.retain(|service| self.endpoints.contains_key(service));
         self.logs.retain(|_, (at, _)| *at >= before);
         self.handovers.retain(|(at, _)| *at >= before);
     }
@@ -261,26 +249,18 @@ impl World {
 
     /// Seconds since a time that the cluster's own clock gave, as far as the clocks' difference is known.
     pub(crate) fn api_age(&self, then: Timestamp) -> f64 {
-        self.age(then) - self.skew()
+        self.age(then) - self.skew.seconds()
     }
 
     /// A time of the cluster's own clock in the observer's time, never later than now.
     pub(crate) fn local(&self, then: Timestamp) -> Timestamp {
-        let skew = self.skew();
+        let skew = self.skew.seconds();
         let moved = match Duration::try_from_secs_f64(skew.abs()) {
             Ok(by) if skew > 0.0 => then.checked_add(by).ok(),
             Ok(by) if skew < 0.0 => then.checked_sub(by).ok(),
             _ => Some(then),
         };
         moved.unwrap_or(then).min(self.now())
-    }
-
-    /// By how many seconds the API server's clock is behind; 0 within what transport and rounding explain.
-    fn skew(&self) -> f64 {
-        match self.skew.least_behind {
-            Some(behind) if behind < -2.0 || (behind > 3.0 && self.skew.renewals >= 5) => behind,
-            _ => 0.0,
-        }
     }
 
     /// The moment `seconds` ago.
@@ -337,9 +317,16 @@ impl World {
     }
 }
 
+impl std::ops::Deref for World {
+    type Target = Stores;
+    fn deref(&self) -> &Stores {
+        &self.stores
+    }
+}
+
 /// Whether the node has the role of a control plane, by Kubernetes' own label.
 pub(crate) fn has_control_plane(node: &Node) -> bool {
-    node.labels.contains_key("node-role.kubernetes.io/control-plane")
+    well_known::is_control_plane(&node.labels)
 }
 
 /// Seconds from `then` to `now`.
@@ -354,6 +341,7 @@ fn back(now: Timestamp, by: Duration) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use loopdrill_model::metrics;
 
     fn event(n: u64) -> Signal {
         Signal::Event(KubeEvent {
@@ -378,7 +366,7 @@ mod tests {
 
     fn pod(n: u64) -> Signal {
         let object = Subject::new("Pod", "n", format!("p-{n}"));
-        Signal::Gone(Gone { object, uid: format!("uid-{n}") })
+        Signal::Deleted(Deleted { object, uid: format!("uid-{n}") })
     }
 
     #[test]
@@ -393,8 +381,7 @@ mod tests {
         }
         let kept: usize = (0..50).map(|n| world.events.about(&format!("pod-{n}")).count()).sum();
         assert!(kept <= 3_100, "{kept} events of the last ten minutes");
-        let samples: usize =
-            world.telemetry.metric("apiserver_request_total").map(|(_, s)| s.iter().count()).sum();
+        let samples: usize = world.telemetry.metric(&metrics::REQUESTS).map(|(_, s)| s.iter().count()).sum();
         assert!((1_000..=2_000).contains(&samples), "{samples} samples of the last five minutes");
         assert!(world.pods.tombstones() <= 3_100, "{} tombstones", world.pods.tombstones());
     }

@@ -85,7 +85,7 @@ impl Series<f64> {
 /// One sample of a histogram.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Buckets {
-    /// Cumulative counts in the order of [`Bounds`], without `+Inf`.
+    /// Cumulative counts in the order of `Bounds`, without `+Inf`.
     pub(crate) counts: Vec<u64>,
     pub(crate) sum: f64,
     pub(crate) count: u64,

@@ -1,30 +1,13 @@
-//! Counters, histograms and usage over the last minutes, of those names only that some rule reads.
+//! Counters, histograms and usage over the last minutes. Of metrics those only that the table says the rules read: a
+//! recording may hold more.
 
 use super::series::{Buckets, Gain, HistogramSeries, Series};
-use loopdrill_model::{Source, Timestamp, signal::*};
+use loopdrill_model::{
+    Source, Timestamp,
+    metrics::{FAMILIES, Family, Kind, Reader},
+    signal::*,
+};
 use std::{collections::BTreeMap, time::Duration};
-
-/// Counters and gauges that rules read.
-const METRICS: &[&str] = &[
-    "apiserver_admission_webhook_rejection_count",
-    "apiserver_current_inflight_requests",
-    "apiserver_flowcontrol_current_inqueue_requests",
-    "apiserver_flowcontrol_rejected_requests_total",
-    "apiserver_request_total",
-    "authentication_attempts",
-    "authorization_attempts_total",
-    "etcd_server_has_leader",
-    "etcd_server_proposals_pending",
-];
-
-/// Histograms that rules read.
-const HISTOGRAMS: &[&str] = &[
-    "apiserver_request_duration_seconds",
-    "etcd_disk_backend_commit_duration_seconds",
-    "etcd_disk_wal_fsync_duration_seconds",
-    "etcd_request_duration_seconds",
-    "go_sched_latencies_seconds",
-];
 
 /// How long samples are kept.
 const KEPT: Duration = Duration::from_secs(300);
@@ -54,15 +37,16 @@ pub(crate) struct Telemetry {
 }
 
 impl Telemetry {
-    pub(crate) fn put(&mut self, at: Timestamp, source: &Source, signal: &Signal) {
-        match signal {
-            Signal::Metric(m) => self.put_metric(at, source, m),
-            Signal::Histogram(h) => self.put_histogram(at, source, h),
-            Signal::Usage(u) => put(&mut self.usage, u.node.clone(), at, u.clone()),
-            Signal::Interface(i) => put(&mut self.links, (i.node.clone(), i.name.clone()), at, i.clone()),
-            Signal::IpCounters(c) => put(&mut self.stacks, c.node.clone(), at, c.clone()),
-            _ => {}
-        }
+    pub(crate) fn put_usage(&mut self, at: Timestamp, u: &Usage) {
+        put(&mut self.usage, u.node.clone(), at, u.clone());
+    }
+
+    pub(crate) fn put_link(&mut self, at: Timestamp, i: &Interface) {
+        put(&mut self.links, (i.node.clone(), i.name.clone()), at, i.clone());
+    }
+
+    pub(crate) fn put_stack(&mut self, at: Timestamp, c: &IpCounters) {
+        put(&mut self.stacks, c.node.clone(), at, c.clone());
     }
 
     fn note_scrape(&mut self, at: Timestamp, source: &Source) {
@@ -74,14 +58,14 @@ impl Telemetry {
         }
     }
 
-    fn put_metric(&mut self, at: Timestamp, source: &Source, m: &Metric) {
-        let Some(name) = METRICS.iter().find(|n| **n == m.name) else { return };
+    pub(crate) fn put_metric(&mut self, at: Timestamp, source: &Source, m: &Metric) {
+        let Some(name) = read_by_rules(Kind::Number, &m.name) else { return };
         self.note_scrape(at, source);
         put(&mut self.metrics, Key { name, source: source.clone(), labels: m.labels.clone() }, at, m.value);
     }
 
-    fn put_histogram(&mut self, at: Timestamp, source: &Source, h: &Histogram) {
-        let Some(name) = HISTOGRAMS.iter().find(|n| **n == h.name) else { return };
+    pub(crate) fn put_histogram(&mut self, at: Timestamp, source: &Source, h: &Histogram) {
+        let Some(name) = read_by_rules(Kind::Histogram, &h.name) else { return };
         self.note_scrape(at, source);
         let key = Key { name, source: source.clone(), labels: h.labels.clone() };
         let bounds: Vec<f64> = h.buckets.iter().map(|(b, _)| *b).collect();
@@ -115,25 +99,27 @@ impl Telemetry {
     }
 
     /// All series of this counter or gauge.
-    pub(crate) fn metric(&self, name: &str) -> impl Iterator<Item = (&Key, &Series<f64>)> {
+    pub(crate) fn metric(&self, of: &Family) -> impl Iterator<Item = (&Key, &Series<f64>)> {
+        let name = of.name;
         self.metrics.iter().filter(move |(key, _)| key.name == name)
     }
 
     /// All series of this histogram.
-    pub(crate) fn histogram(&self, name: &str) -> impl Iterator<Item = (&Key, &HistogramSeries)> {
+    pub(crate) fn histogram(&self, of: &Family) -> impl Iterator<Item = (&Key, &HistogramSeries)> {
+        let name = of.name;
         self.histograms.iter().filter(move |(key, _)| key.name == name)
     }
 
-    /// How much the counters of that name, of those labels that are `wanted`, went up in the window. A series
+    /// How much the counters of that family, of those labels that are `wanted`, went up in the window. A series
     /// that appeared while its source was watched began at zero.
     pub(crate) fn increase(
         &self,
-        name: &str,
+        of: &Family,
         wanted: impl Fn(&BTreeMap<String, String>) -> bool,
         from: Timestamp,
         to: Timestamp,
     ) -> f64 {
-        self.metric(name)
+        self.metric(of)
             .filter(|(key, _)| wanted(&key.labels))
             .map(|(key, series)| {
                 let since = self.scraped_since.get(&key.source).copied().unwrap_or(series.born_at);
@@ -146,20 +132,26 @@ impl Telemetry {
             .sum()
     }
 
-    /// What the histograms of that name, of those labels that are `wanted`, gained in the window.
+    /// What the histograms of that family, of those labels that are `wanted`, gained in the window.
     pub(crate) fn gain(
         &self,
-        name: &str,
+        of: &Family,
         wanted: impl Fn(&BTreeMap<String, String>) -> bool,
         from: Timestamp,
         to: Timestamp,
     ) -> Gain {
         let mut sum = Gain::default();
-        for (_, h) in self.histogram(name).filter(|(key, _)| wanted(&key.labels)) {
+        for (_, h) in self.histogram(of).filter(|(key, _)| wanted(&key.labels)) {
             sum.merge(&h.gain(from, to));
         }
         sum
     }
+}
+
+/// The name in the table, where rules read it.
+fn read_by_rules(kind: Kind, name: &str) -> Option<&'static str> {
+    let family = FAMILIES.iter().find(|f| f.name == name && f.kind == kind)?;
+    family.readers.contains(&Reader::Rules).then_some(family.name)
 }
 
 fn put<K: Ord, T>(map: &mut BTreeMap<K, Series<T>>, key: K, at: Timestamp, sample: T) {

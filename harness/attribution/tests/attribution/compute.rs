@@ -142,11 +142,12 @@ fn a_node_that_joins_is_not_down() {
         labels: Default::default(),
         ready: "False".into(),
         ready_reason: "KubeletNotReady".into(),
+        ready_message: String::new(),
         ready_since: Some(now),
-        pressures: vec![],
+        troubles: vec![],
         unschedulable: false,
         taints: vec![],
-        allocatable: Resources { cpu_millis: 4000, memory_bytes: 8192 * MI },
+        allocatable: Resources { cpu_millis: 4000, memory_bytes: 8192 * MI, ..Resources::default() },
     };
     s.see(Signal::Node(new));
     fragmentation(&mut s);

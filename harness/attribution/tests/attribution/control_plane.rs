@@ -145,6 +145,51 @@ fn what_slow_etcd_brings_about_is_its_chain_and_not_a_finding() {
 }
 
 #[test]
+fn what_is_refused_for_a_reason_of_its_own_is_no_victim_of_a_slow_etcd() {
+    const WEBHOOK: &str = "Internal error occurred: failed calling webhook \"w.example.com\": failed to call webhook: \
+                           Post \"https://w.n.svc:443/check?timeout=5s\": ";
+    let webhook = |s: &mut Scene, why: &str| refused(s, &format!("{WEBHOOK}{why}"));
+    let claim = |s: &mut Scene, why: &str| {
+        s.claim("data", |_| {});
+        let said = format!("failed to provision volume: rpc error: {why}");
+        s.event(("PersistentVolumeClaim", "data"), "claim-data", "ProvisioningFailed", &said);
+        s.pass(2.0);
+    };
+    let crash = |s: &mut Scene, said: ClueKind| {
+        let pod = s.pod("victim", |_| {});
+        let pod = s.crash_loop(pod, 1, "Error");
+        s.says(&pod, said);
+        s.pass(2.0);
+    };
+    type Tell<'t> = &'t dyn Fn(&mut Scene);
+    let independent: [(Tell, _); 5] = [
+        (&|s| webhook(s, "tls: failed to verify certificate: x509: certificate has expired"), WebhookBlocked),
+        (&|s| webhook(s, "x509: certificate signed by unknown authority"), WebhookBlocked),
+        (&|s| claim(s, "code = InvalidArgument desc = no such type"), ProvisioningFailed),
+        (&|s| crash(s, ClueKind::ReadOnlyFileSystem { file: FilePlace::Node }), ApplicationExit),
+        (&|s| crash(s, ClueKind::SettingMissing), ApplicationExit),
+    ];
+    let late: [Tell; 3] = [
+        &|s| webhook(s, "context deadline exceeded"),
+        &|s| webhook(s, "net/http: TLS handshake timeout"),
+        &|s| claim(s, "code = DeadlineExceeded desc = context deadline exceeded"),
+    ];
+    for (index, (tell, cause)) in independent.iter().enumerate() {
+        let mut s = Scene::lab();
+        slow_etcd(&mut s);
+        tell(&mut s);
+        assert!(s.causes().contains(cause), "independent {index}: {:?}", s.causes());
+    }
+    for (index, tell) in late.iter().enumerate() {
+        let mut s = Scene::lab();
+        slow_etcd(&mut s);
+        tell(&mut s);
+        let others: Vec<_> = s.causes().into_iter().filter(|c| *c != EtcdDiskBound).collect();
+        assert_eq!(others, [], "late {index}");
+    }
+}
+
+#[test]
 fn an_independent_fault_beside_it_is_named_too() {
     let mut s = Scene::lab();
     fill(&mut s, 1100);
@@ -162,7 +207,6 @@ fn leases_that_change_hands_are_a_step_of_the_chain() {
         name: s.name("scheduler"),
         version,
         holder: holder.into(),
-        transitions: 0,
         renewed_at: Some(s.now()),
     };
     let first = lease(&s, "one", 1);
@@ -233,6 +277,27 @@ fn a_webhook_that_cannot_be_called_is_told_by_its_metric_as_well() {
     s.metric("apiserver", "apiserver_admission_webhook_rejection_count", &labels, 5.0);
     s.pass(1.0);
     assert_eq!(s.causes(), [WebhookBlocked]);
+}
+
+#[test]
+fn who_is_called_in_sees_that_a_webhook_still_cannot_be_called() {
+    let causes = |counts: [f64; 2]| {
+        let mut s = Scene::called_in();
+        for count in counts {
+            let labels = [("name", "w.example.com"), ("error_type", "calling_webhook_error")];
+            s.metric("apiserver", "apiserver_admission_webhook_rejection_count", &labels, count);
+            s.pass(3.0);
+        }
+        let told = s.diagnoses();
+        assert!(
+            told.iter().all(|d| d.evidence[0].value.contains("w.example.com cannot be called")),
+            "{told:#?}"
+        );
+        s.causes()
+    };
+    assert_eq!(causes([40.0, 42.0]), [WebhookBlocked]);
+    assert_eq!(causes([40.0, 40.0]), [], "that is over");
+    assert_eq!(causes([1.0, 2.0]), [], "it may have been started anew");
 }
 
 #[test]

@@ -1,11 +1,18 @@
 //! Attribution over hand-built observations: for each cause what proves it, and what only looks like it.
 
 mod bench;
+mod clues;
+mod cold;
 mod compute;
 mod control_plane;
+mod evidence;
 mod identity;
+mod metrics;
 mod network;
+mod obstacles;
+mod placement;
 mod properties;
+mod route;
 mod scene;
 mod scenes;
 mod silence;

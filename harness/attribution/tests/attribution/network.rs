@@ -44,13 +44,7 @@ fn refusals_to_fragment_are_evidence_where_the_link_counts_nothing() {
     let mut s = Scene::lab();
     healthy_rounds(&mut s, 3);
     for i in 0..4 {
-        let counters = IpCounters {
-            node: s.name("w1"),
-            frag_fails: 7 + i,
-            icmp_out_dest_unreachs: 0,
-            tcp_out_segs: 0,
-            tcp_retrans_segs: 0,
-        };
+        let counters = IpCounters { node: s.name("w1"), frag_fails: 7 + i };
         s.see(Signal::IpCounters(counters));
         round(&mut s, [PASSED, LOST, LOST], PASSED, PASSED);
     }
@@ -116,7 +110,7 @@ fn where_nobody_probes_from_node_to_node_whoever_is_heard_of_is_within_reach() {
         healthy_rounds(&mut s, 5);
         for _ in 0..12 {
             for node in ["w1", "w2"].into_iter().filter(|_| usage) {
-                let usage = Usage { node: s.name(node), cpu_millis: 90, memory_bytes: 400 * MI };
+                let usage = Usage { node: s.name(node), cpu_millis: 90 };
                 s.see(Signal::Usage(usage));
             }
             round(&mut s, [LOST, LOST, LOST], unknown.clone(), PASSED);

@@ -20,8 +20,19 @@ impl Scene {
         Self::lab_with_names(0)
     }
 
+    /// The same cluster to somebody who is called in: everything is listed at once, and nothing was watched.
+    pub(crate) fn called_in() -> Self {
+        Self::listed(0)
+    }
+
     /// The same with other names: of nodes, zones, links, namespaces and whatever is told later.
     pub(crate) fn lab_with_names(salt: u64) -> Self {
+        let mut scene = Self::listed(salt);
+        scene.pass(65.0);
+        scene
+    }
+
+    fn listed(salt: u64) -> Self {
         let now = Timestamp::from_second(1_790_000_000).expect("in range");
         let mut scene = Self { told: Vec::new(), now, version: 1, salt };
         for (node, zone) in [("cp", "a"), ("w1", "a"), ("w2", "b")] {
@@ -33,16 +44,14 @@ impl Scene {
                 name: scene.name(mode),
                 uid: mode.into(),
                 version: 1,
-                provisioner: "csi.example.com".into(),
                 binding_mode: mode.into(),
-                is_default: mode != "Immediate",
+                provisioner: "disks".into(),
             };
             scene.see(Signal::StorageClass(class));
         }
         for resource in LISTED {
             scene.works(resource);
         }
-        scene.pass(65.0);
         scene
     }
 
@@ -59,8 +68,11 @@ impl Scene {
         self.now
     }
 
+    /// The moment so many seconds ago; still to come when they are negative.
     pub(crate) fn ago(&self, seconds: f64) -> Timestamp {
-        self.now.checked_sub(Duration::from_secs_f64(seconds)).expect("in range")
+        let by = Duration::from_secs_f64(seconds.abs());
+        let moment = if seconds < 0.0 { self.now.checked_add(by) } else { self.now.checked_sub(by) };
+        moment.expect("in range")
     }
 
     pub(crate) fn see(&mut self, signal: Signal) {
@@ -113,11 +125,12 @@ impl Scene {
             labels,
             ready: "True".into(),
             ready_reason: "KubeletReady".into(),
+            ready_message: String::new(),
             ready_since: Some(self.ago(3500.0)),
-            pressures: vec![],
+            troubles: vec![],
             unschedulable: false,
             taints,
-            allocatable: Resources { cpu_millis: 2000, memory_bytes: 8192 * MI },
+            allocatable: Resources { cpu_millis: 2000, memory_bytes: 8192 * MI, ..Resources::default() },
         }
     }
 
@@ -150,20 +163,23 @@ impl Scene {
             deleting: false,
             phase: "Running".into(),
             node: Some(self.name("w1")),
-            ip: None,
             host_network: false,
             service_account: self.name("account"),
             owner: None,
-            labels: BTreeMap::new(),
+            labels: Default::default(),
             requests: Resources::default(),
-            node_selector: BTreeMap::new(),
-            node_affinity: vec![],
+            node_selector: Default::default(),
+            node_affinity: Default::default(),
             placed_by_peers: false,
-            tolerations: vec![],
+            tolerations: Default::default(),
             claims: vec![],
             tokens: vec![String::new()],
             cloud: None,
             unscheduled: None,
+            unready_since: None,
+            given_up: None,
+            constraints: Constraints::default(),
+            ways: Ways::default(),
             ready: true,
             containers: vec![self.new_container("main")],
         }
@@ -181,6 +197,7 @@ impl Scene {
             memory_limit_bytes: None,
             has_liveness_probe: false,
             has_readiness_probe: false,
+            ports: vec![],
         }
     }
 
@@ -263,6 +280,29 @@ impl Scene {
         pod
     }
 
+    /// The newest life of the pod's first container said this.
+    pub(crate) fn says(&mut self, pod: &Pod, kind: ClueKind) {
+        self.says_after(pod, kind, 0);
+    }
+
+    /// It says so, and then so many lines more.
+    pub(crate) fn says_after(&mut self, pod: &Pod, kind: ClueKind, lines_after: u32) {
+        let container = &pod.containers[0];
+        self.see_from(
+            Source::api("pods/log"),
+            Signal::Clue(Clue {
+                pod: Subject::new("Pod", &pod.namespace, &pod.name),
+                uid: pod.uid.clone(),
+                container: container.name.clone(),
+                restarts: container.restarts,
+                place: CluePlace::Log,
+                kind,
+                lines: 1,
+                lines_after,
+            }),
+        );
+    }
+
     pub(crate) fn event(&mut self, object: (&str, &str), uid: &str, reason: &str, message: &str) {
         self.repeated(object, uid, reason, message, 1);
     }
@@ -292,6 +332,30 @@ impl Scene {
         self.see_from(Source::api("events"), Signal::Event(event));
     }
 
+    /// An event that was first seen by the cluster so many seconds ago, and last.
+    pub(crate) fn past_event(
+        &mut self,
+        object: (&str, &str),
+        uid: &str,
+        (reason, message): (&str, &str),
+        (count, first, last): (u32, f64, f64),
+    ) {
+        let event = KubeEvent {
+            uid: format!("event-{uid}-{reason}-{first}"),
+            version: self.next_version(),
+            object: Subject::new(object.0, self.name("ns"), self.name(object.1)),
+            object_uid: uid.into(),
+            warning: true,
+            reason: reason.into(),
+            message: message.into(),
+            count,
+            component: "test".into(),
+            first_at: Some(self.ago(first)),
+            last_at: Some(self.ago(last)),
+        };
+        self.see_from(Source::api("events"), Signal::Event(event));
+    }
+
     pub(crate) fn grant(&mut self, uid: &str, verbs: &[&str]) {
         let rule = Rule {
             verbs: verbs.iter().map(ToString::to_string).collect(),
@@ -312,7 +376,7 @@ impl Scene {
     pub(crate) fn gone(&mut self, kind: &str, name: &str, uid: &str) {
         let namespace = if kind == "Node" { String::new() } else { self.name("ns") };
         let object = Subject::new(kind, namespace, self.name(name));
-        self.see(Signal::Gone(Gone { object, uid: uid.into() }));
+        self.see(Signal::Deleted(Deleted { object, uid: uid.into() }));
     }
 
     pub(crate) fn may(&mut self, verb: &str, allowed: bool) {
@@ -322,6 +386,7 @@ impl Scene {
             group: String::new(),
             resource: "configmaps".into(),
             namespace: self.name("ns"),
+            name: String::new(),
             allowed,
         }));
     }
@@ -376,6 +441,9 @@ impl Scene {
             class: Some(self.name("WaitForFirstConsumer")),
             volume: None,
             selected_node: None,
+            once_per_pod: false,
+            grows: false,
+            conditions: vec![],
         };
         change(&mut new);
         self.see(Signal::Claim(new.clone()));
@@ -385,21 +453,15 @@ impl Scene {
     /// A volume in zone `zone` that is bound to the claim.
     pub(crate) fn bound_claim(&mut self, claim: &str, zone: &str) {
         let volume = self.name(&format!("volume-of-{claim}"));
-        let requirement = NodeRequirement {
-            key: "topology.kubernetes.io/zone".into(),
-            operator: Operator::In,
-            values: vec![self.name(zone)],
-        };
-        let claimed = Subject::new("PersistentVolumeClaim", self.name("ns"), self.name(claim));
+        let requirement = Requirement::new("topology.kubernetes.io/zone", "In", [self.name(zone)]);
         let new = Volume {
             name: volume.clone(),
             uid: format!("volume-{claim}"),
             version: self.next_version(),
             phase: "Bound".into(),
-            claim: Some(claimed),
             class: Some(self.name("WaitForFirstConsumer")),
-            driver: "csi.example.com".into(),
-            node_affinity: vec![vec![requirement]],
+            node_affinity: vec![NodeTerm::labels(vec![requirement])],
+            driver: Some("disks".into()),
         };
         self.see(Signal::Volume(new));
         self.claim(claim, |c| {

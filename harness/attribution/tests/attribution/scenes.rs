@@ -39,6 +39,8 @@ pub(crate) const CASES: &[Case] = &[
     },
     Case { cause: Cause::ClaimOrClassMissing, tell: claim_missing, decisive: is_pod },
     Case { cause: Cause::ProvisioningFailed, tell: provisioning_failed, decisive: is_event },
+    Case { cause: Cause::VolumeFull, tell: disk_full, decisive: is_clue },
+    Case { cause: Cause::VolumeFaulty, tell: read_only_disk, decisive: is_clue },
     Case { cause: Cause::AttachOrMountFailed, tell: multi_attach, decisive: is_event },
     Case {
         cause: Cause::EtcdDiskBound,
@@ -61,6 +63,14 @@ pub(crate) const CASES: &[Case] = &[
     Case { cause: Cause::ApplicationExit, tell: application_exit, decisive: is_pod },
     Case { cause: Cause::TokenInvalid, tell: bad_token, decisive: |o| matches!(o.signal, Signal::Metric(_)) },
     Case { cause: Cause::BackendSlow, tell: slow_backend, decisive: is_event },
+    Case { cause: Cause::NodePressure, tell: evicted, decisive: is_pod_or_node },
+    Case { cause: Cause::RuntimeFailing, tell: name_reserved, decisive: is_pod },
+    Case { cause: Cause::DeviceUnavailable, tell: device_gone, decisive: is_pod },
+    Case { cause: Cause::LocalStorageExceeded, tell: wrote_too_much, decisive: is_pod },
+    Case { cause: Cause::CniFailed, tell: no_address, decisive: is_event },
+    Case { cause: Cause::LoadBalancerFailed, tell: no_subnet, decisive: is_event },
+    Case { cause: Cause::VolumeLimit, tell: no_slot, decisive: is_event },
+    Case { cause: Cause::ResizeFailed, tell: does_not_grow, decisive: is_event },
     Case {
         cause: Cause::NoReadyEndpoints,
         tell: wrong_selector,
@@ -71,11 +81,17 @@ pub(crate) const CASES: &[Case] = &[
 fn is_pod(o: &Observation) -> bool {
     matches!(o.signal, Signal::Pod(_))
 }
+fn is_pod_or_node(o: &Observation) -> bool {
+    is_pod(o) || is_node(o)
+}
 fn is_of_the_cloud(o: &Observation) -> bool {
     matches!(o.signal, Signal::CloudRole(_) | Signal::CloudAnswer(_))
 }
 fn is_node(o: &Observation) -> bool {
     matches!(o.signal, Signal::Node(_))
+}
+fn is_clue(o: &Observation) -> bool {
+    matches!(o.signal, Signal::Clue(_))
 }
 fn is_event(o: &Observation) -> bool {
     matches!(o.signal, Signal::Event(_))
@@ -89,7 +105,7 @@ fn is_large_probe(o: &Observation) -> bool {
 fn is_grant_or_review(o: &Observation) -> bool {
     match &o.signal {
         Signal::Grant(_) | Signal::AccessReview(_) => true,
-        Signal::Gone(g) => g.object.kind == "RoleBinding",
+        Signal::Deleted(g) => g.object.kind == "RoleBinding",
         _ => false,
     }
 }
@@ -198,15 +214,15 @@ pub(crate) fn fill(s: &mut Scene, cpu_millis: u64) {
         let node = s.name(worker);
         s.pod(&format!("filler-{worker}"), |p| {
             p.node = Some(node);
-            p.requests = Resources { cpu_millis, memory_bytes: 64 * MI };
+            p.requests = Resources { cpu_millis, memory_bytes: 64 * MI, ..Resources::default() };
         });
-        let usage = Usage { node: s.name(worker), cpu_millis: 80, memory_bytes: 500 * MI };
+        let usage = Usage { node: s.name(worker), cpu_millis: 80 };
         s.see(Signal::Usage(usage));
     }
 }
 
 pub(crate) fn wants(cpu_millis: u64) -> impl FnOnce(&mut Pod) {
-    move |p| p.requests = Resources { cpu_millis, memory_bytes: 64 * MI }
+    move |p| p.requests = Resources { cpu_millis, memory_bytes: 64 * MI, ..Resources::default() }
 }
 
 /// 900 millis are free on each of two nodes, and 1200 are wanted.
@@ -233,7 +249,7 @@ pub(crate) fn unmatched_selector(s: &mut Scene) {
     s.pass(3.0);
 }
 
-fn refused(s: &mut Scene, message: &str) {
+pub(crate) fn refused(s: &mut Scene, message: &str) {
     let new = Controller {
         kind: "ReplicaSet".into(),
         namespace: s.name("ns"),
@@ -244,20 +260,14 @@ fn refused(s: &mut Scene, message: &str) {
         desired: 1,
         ready: 0,
         troubles: vec![("ReplicaFailure".into(), "FailedCreate".into(), message.into())],
+        template: Default::default(),
     };
     s.see(Signal::Controller(new));
     s.pass(1.0);
 }
 
 pub(crate) fn quota(s: &mut Scene) {
-    let new = Quota {
-        namespace: s.name("ns"),
-        name: s.name("quota"),
-        uid: "quota".into(),
-        version: 2,
-        hard: [("pods".to_owned(), "0".to_owned())].into(),
-        used: [("pods".to_owned(), "0".to_owned())].into(),
-    };
+    let new = Quota { namespace: s.name("ns"), name: s.name("quota"), uid: "quota".into(), version: 2 };
     s.see(Signal::Quota(new));
     refused(
         s,
@@ -332,14 +342,8 @@ pub(crate) fn links(s: &mut Scene, overlay_dropped: u64, underlay_dropped: u64) 
             node: s.name(node),
             name: s.name(name),
             kind,
-            mtu: 1450,
-            up: true,
-            df: None,
-            rx_packets: 10_000,
-            tx_packets: 10_000,
             rx_dropped: 0,
             tx_dropped,
-            rx_errors: 0,
             tx_errors: 0,
         };
         let both = [
@@ -423,7 +427,6 @@ pub(crate) fn multi_attach(s: &mut Scene) {
         node: holder,
         attached: true,
         deleting: false,
-        error: None,
     };
     s.see(Signal::Attachment(attachment));
     let (claim, node) = (s.name("data"), s.name("w2"));
@@ -515,7 +518,7 @@ pub(crate) fn starved(s: &mut Scene) {
         fsyncs(s, writes + 10 * second, 0);
         requests(s, asked + 10 * second, 5 * second);
         if second % 5 == 0 {
-            let usage = Usage { node: s.name("cp"), cpu_millis: 1990, memory_bytes: 900 * MI };
+            let usage = Usage { node: s.name("cp"), cpu_millis: 1990 };
             s.see(Signal::Usage(usage));
         }
         s.pass(1.0);
@@ -573,7 +576,11 @@ pub(crate) fn serve(s: &mut Scene, app: &str, ready: u32) {
         uid: "service".into(),
         version: 2,
         selector: [("app".to_owned(), app.to_owned())].into(),
-        headless: false,
+        created_at: None,
+        awaits_load_balancer: false,
+        addresses: vec![],
+        ports: vec![],
+        ..Service::default()
     };
     s.see(Signal::Service(service));
     s.see(Signal::Endpoints(Endpoints {
@@ -613,4 +620,122 @@ pub(crate) fn wrong_selector(s: &mut Scene) {
     });
     serve(s, "shpo", 0);
     s.pass(31.0);
+}
+
+/// A pod that its kubelet gives up now, of an owner that misses it.
+pub(crate) fn give_up(s: &mut Scene, pod: &str, reason: &str, message: &str) {
+    let owner = Subject::new("ReplicaSet", s.name("ns"), s.name("owner"));
+    let why = GivenUp { reason: reason.into(), message: message.into() };
+    s.pod(pod, |p| {
+        p.owner = Some(owner);
+        p.phase = "Failed".into();
+        p.ready = false;
+        p.containers.clear();
+        p.given_up = Some(why);
+    });
+}
+
+/// A node is short of disk, and its kubelet takes two pods down for it.
+pub(crate) fn evicted(s: &mut Scene) {
+    let since = s.now();
+    s.node("w1", |n| {
+        n.troubles = vec![Condition {
+            kind: "DiskPressure".into(),
+            reason: "KubeletHasDiskPressure".into(),
+            message: "kubelet has disk pressure".into(),
+            since: Some(since),
+        }];
+    });
+    let words = "The node was low on resource: ephemeral-storage. Container main was using 73712Ki, which exceeds its request of 0. ";
+    give_up(s, "first", "Evicted", words);
+    s.pass(10.0);
+    give_up(s, "second", "Evicted", words);
+    s.pass(10.0);
+}
+
+/// The runtime needs longer than the kubelet waits, and holds the name of a container that it never made.
+pub(crate) fn name_reserved(s: &mut Scene) {
+    let pod = s.pod("victim", |_| {});
+    let words = "failed to reserve container name \"main_victim_ns_uid_2\": name \"main_victim_ns_uid_2\" is reserved for \"a865\"";
+    s.waiting(pod, "CreateContainerError", words);
+    s.pass(6.0);
+}
+
+pub(crate) fn device_gone(s: &mut Scene) {
+    let words = "Allocate failed due to requested number of devices unavailable for nvidia.com/gpu. Requested: 1, Available: 0, which is unexpected";
+    give_up(s, "first", "UnexpectedAdmissionError", words);
+    s.pass(1.0);
+    give_up(s, "second", "UnexpectedAdmissionError", words);
+    s.pass(1.0);
+}
+
+pub(crate) fn wrote_too_much(s: &mut Scene) {
+    let words = "Container main exceeded its local ephemeral storage limit \"1Gi\". ";
+    give_up(s, "first", "Evicted", words);
+    s.pass(1.0);
+    give_up(s, "second", "Evicted", words);
+    s.pass(1.0);
+}
+
+/// What the AWS network plugin says when a node has no address left.
+pub(crate) const NO_ADDRESS: &str = "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox \"2585\": plugin type=\"aws-cni\" name=\"aws-cni\" failed (add): add cmd: failed to assign an IP address to container";
+
+pub(crate) fn no_address(s: &mut Scene) {
+    let pod = s.pod("victim", |_| {});
+    s.waiting(pod, "ContainerCreating", "");
+    for count in 1..=4 {
+        s.repeated(("Pod", "victim"), "pod-victim", "FailedCreatePodSandBox", NO_ADDRESS, count);
+        s.pass(12.0);
+    }
+}
+
+pub(crate) fn no_subnet(s: &mut Scene) {
+    let words = "Error syncing load balancer: failed to ensure load balancer: could not find any suitable subnets for creating the ELB";
+    for count in 1..=3 {
+        s.repeated(("Service", "front"), "service-front", "SyncLoadBalancerFailed", words, count);
+        s.pass(15.0);
+    }
+}
+
+/// The node takes no more disks, and only the one who attaches finds out.
+pub(crate) fn no_slot(s: &mut Scene) {
+    s.bound_claim("data", "a");
+    let claim = s.name("data");
+    let pod = s.pod("victim", |p| p.claims.push(claim));
+    s.waiting(pod, "ContainerCreating", "");
+    let words = "AttachVolume.Attach failed for volume \"v\" : rpc error: code = Unknown desc = RawError: {\"error\": {\"code\": \"OperationNotAllowed\", \"message\": \"The maximum number of data disks allowed to be attached to a VM of this size is 4.\"}}";
+    s.event(("Pod", "victim"), "pod-victim", "FailedAttachVolume", words);
+    s.pass(11.0);
+}
+
+pub(crate) fn does_not_grow(s: &mut Scene) {
+    s.bound_claim("data", "a");
+    let volume = s.name("volume-of-data");
+    s.claim("data", |c| {
+        c.phase = "Bound".into();
+        c.volume = Some(volume);
+        c.grows = true;
+    });
+    let words =
+        "resize volume \"v\" by resizer \"csi.example.com\" failed: rpc error: code = Internal desc = no";
+    s.event(("PersistentVolumeClaim", "data"), "claim-data", "VolumeResizeFailed", words);
+    s.pass(31.0);
+}
+
+/// A pod that writes to its claim's volume crashes, and says what it met there.
+fn disk_trouble(s: &mut Scene, kind: impl FnOnce(FilePlace) -> ClueKind) {
+    s.bound_claim("data", "a");
+    let claim = s.name("data");
+    let pod = s.pod("victim", |p| p.claims = vec![claim.clone()]);
+    let pod = s.crash_loop(pod, 1, "Error");
+    s.says(&pod, kind(FilePlace::Claim(claim)));
+    s.pass(2.0);
+}
+
+pub(crate) fn disk_full(s: &mut Scene) {
+    disk_trouble(s, |file| ClueKind::NoSpace { file });
+}
+
+pub(crate) fn read_only_disk(s: &mut Scene) {
+    disk_trouble(s, |file| ClueKind::ReadOnlyFileSystem { file });
 }

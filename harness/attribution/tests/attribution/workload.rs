@@ -77,6 +77,7 @@ fn a_service_whose_selector_matches_nothing_has_no_endpoints() {
         desired: 0,
         ready: 0,
         troubles: vec![],
+        template: Default::default(),
     };
     s.see(Signal::Controller(idle.clone()));
     assert_eq!(s.causes(), [], "it is scaled to zero");
@@ -153,7 +154,7 @@ fn a_selector_that_somebody_changed_is_judged_at_once_and_one_that_never_fitted_
     };
     let mut changed = service(&s);
     let pod = s.pod("other", |_| {});
-    (changed.version, changed.selector) = (changed.version + 100, pod.labels.clone());
+    (changed.version, changed.selector) = (changed.version + 100, (*pod.labels).clone());
     s.see(Signal::Service(changed.clone()));
     endpoints(&mut s, 1);
     s.pass(30.0);

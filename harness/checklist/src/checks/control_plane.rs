@@ -1,10 +1,10 @@
 //! Control plane: quiet until it cascades.
 
 use crate::{
-    check::{Area, Check, Finding, Severity, Verdict, fault},
-    quantity,
+    check::{Area, Check, Finding, Severity, Stage, Verdict, fault},
     snapshot::{EtcdMember, Input, Snapshot},
 };
+use loopdrill_kubernetes::quantity;
 use std::collections::BTreeSet;
 
 const PREDICTS: &[&str] = &[fault::ETCD];
@@ -13,6 +13,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "CP-01",
         title: "etcd syncs its log within 10 ms and commits within 25 ms, at the 99th percentile",
+        stage: Stage::Platform,
         area: Area::ControlPlane,
         severity: Severity::High,
         predicts: PREDICTS,
@@ -27,6 +28,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "CP-02",
         title: "The API server answers within a second at the 99th percentile and rejects nothing",
+        stage: Stage::Platform,
         area: Area::ControlPlane,
         severity: Severity::High,
         predicts: PREDICTS,
@@ -41,6 +43,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "CP-03",
         title: "etcd's database is well under its quota, without alarms, on three or five separate nodes",
+        stage: Stage::Platform,
         area: Area::ControlPlane,
         severity: Severity::High,
         predicts: PREDICTS,
@@ -54,6 +57,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "CP-04",
         title: "The control plane's certificates are valid for more than 30 days",
+        stage: Stage::Platform,
         area: Area::ControlPlane,
         severity: Severity::Critical,
         predicts: PREDICTS,

@@ -1,8 +1,8 @@
 //! Identity: access is ephemeral, not a stored credential.
 
 use crate::{
-    check::{Area, Check, Finding, Severity, Verdict, fault},
-    snapshot::{Bundle, Input, Snapshot, Workload},
+    check::{Area, Check, Finding, Level, Severity, Stage, Verdict, fault},
+    snapshot::{Bundle, Container, Input, Reads, Snapshot, Workload},
 };
 use loopdrill_model::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +13,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "ID-01",
         title: "No long-lived cloud key lies in a Secret, a ConfigMap or a container's environment",
+        stage: Stage::Operational,
         area: Area::Identity,
         severity: Severity::Critical,
         predicts: PREDICTS,
@@ -35,6 +36,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "ID-02",
         title: "Workloads that reach a cloud do so by a workload identity of their own ServiceAccount",
+        stage: Stage::Architectural,
         area: Area::Identity,
         severity: Severity::High,
         predicts: PREDICTS,
@@ -59,6 +61,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "ID-03",
         title: "Bindings to cluster-admin are few and named, and none is for default accounts or everybody",
+        stage: Stage::Operational,
         area: Area::Identity,
         severity: Severity::Critical,
         predicts: PREDICTS,
@@ -72,6 +75,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "ID-04",
         title: "No ServiceAccount token lives in a Secret; projected tokens have an audience and expire",
+        stage: Stage::Architectural,
         area: Area::Identity,
         severity: Severity::High,
         predicts: PREDICTS,
@@ -86,6 +90,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "ID-05",
         title: "Pull credentials do not expire unnoticed, and every namespace that pulls privately can do so now",
+        stage: Stage::Architectural,
         area: Area::Identity,
         severity: Severity::High,
         predicts: PREDICTS,
@@ -116,12 +121,14 @@ fn long_lived_keys(s: &Snapshot) -> Verdict {
         }
     }
     for workload in s.workloads.iter().filter(|w| s.asked_for(&w.namespace)) {
-        for container in &workload.template.containers {
-            for (variable, kind) in &container.keys {
-                let value = format!("container {}: variable {variable} holds {kind}", container.name);
-                findings.push(Finding::fail(workload, value).in_file(workload.file.as_ref()));
-            }
-        }
+        let tell = |value: String| Finding::fail(workload, value).in_file(workload.file.as_ref());
+        findings.extend(
+            workload
+                .annotated_keys
+                .iter()
+                .map(|(name, kind)| tell(format!("annotation {name} holds {kind}"))),
+        );
+        findings.extend(workload.template.containers.iter().flat_map(written_keys).map(tell));
     }
     let (secrets, maps) = (s.read(Input::Secrets), s.read(Input::ConfigMaps));
     if s.is_manifests() && secrets + maps == 0 && s.workloads.is_empty() {
@@ -131,15 +138,21 @@ fn long_lived_keys(s: &Snapshot) -> Verdict {
     Verdict::Looked { findings, at }
 }
 
+/// The keys that are written into a container's declaration.
+fn written_keys(c: &Container) -> Vec<String> {
+    let variables =
+        c.keys.iter().map(|(name, kind)| format!("container {}: variable {name} holds {kind}", c.name));
+    let command = c.command_keys.iter().map(|kind| format!("container {}: its command holds {kind}", c.name));
+    variables.chain(command).collect()
+}
+
 fn named(bundle: &Bundle) -> String {
     format!("{} {}/{}", bundle.kind, bundle.namespace, bundle.name)
 }
 
 fn workload_identity(s: &Snapshot) -> Verdict {
-    let in_cloud = |w: &Workload| {
-        !w.template.cloud.is_empty() || w.template.containers.iter().any(|c| !c.keys.is_empty())
-    };
-    let reach: Vec<&Workload> = s.judged().map(|(_, w)| w).filter(|w| in_cloud(w)).collect();
+    let bundles = bundles_by_name(s);
+    let reach: Vec<&Workload> = s.judged().map(|(_, w)| w).filter(|w| reaches_cloud(w, &bundles)).collect();
     if reach.is_empty() {
         return Verdict::Skip("no workload here names a cloud in its environment".into());
     }
@@ -160,8 +173,11 @@ fn workload_identity(s: &Snapshot) -> Verdict {
                 format!("reaches a cloud; its ServiceAccount {} is not in these manifests", account.1);
             findings.push(tell(Finding::warn(w, value)));
         } else if !mapped && !w.template.identity {
+            let azure = w.template.cloud.iter().any(|name| name.starts_with("AZURE_"));
+            let label =
+                if azure { "; Azure's also needs the pod label azure.workload.identity/use" } else { "" };
             let value = format!(
-                "reaches a cloud, and its ServiceAccount {} is mapped to no identity there",
+                "reaches a cloud, and its ServiceAccount {} is mapped to no identity there{label}",
                 account.1
             );
             findings.push(tell(Finding::fail(w, value)));
@@ -171,6 +187,27 @@ fn workload_identity(s: &Snapshot) -> Verdict {
         }
     }
     Verdict::looked(findings, reach.len(), "workloads that reach a cloud")
+}
+
+type Bundles<'a> = BTreeMap<(&'a str, &'a str, &'a str), &'a Bundle>;
+
+fn bundles_by_name(s: &Snapshot) -> Bundles<'_> {
+    s.bundles.iter().map(|b| ((b.kind.as_str(), b.namespace.as_str(), b.name.as_str()), b)).collect()
+}
+
+/// Whether a workload reaches a cloud: by what its environment names, by keys that are written into it, or by what
+/// it reads from Secrets and ConfigMaps.
+fn reaches_cloud(w: &Workload, bundles: &Bundles<'_>) -> bool {
+    let read = |r: &Reads| {
+        let Some(bundle) = bundles.get(&(r.kind.as_str(), w.namespace.as_str(), r.name.as_str())) else {
+            return false;
+        };
+        let of_entry = |name: &String| r.entry.as_ref().is_none_or(|e| e == name);
+        let names = r.environment && r.entry.is_none() && !bundle.cloud.is_empty();
+        names || bundle.keys.iter().any(|(name, _)| of_entry(name))
+    };
+    let written = |c: &Container| !c.keys.is_empty() || !c.command_keys.is_empty();
+    !w.template.cloud.is_empty() || w.template.containers.iter().any(written) || w.reads.iter().any(read)
 }
 
 fn declared(s: &Snapshot, (namespace, name): (&str, &str)) -> bool {
@@ -265,14 +302,29 @@ fn pull_credentials(s: &Snapshot) -> Verdict {
             None => {
                 findings.push(Finding::fail(object, format!("{user} pulls with it, and it does not exist")))
             }
+            Some(bundle) if s.is_manifests() && !bundle.r#type.starts_with("kubernetes.io/dockerc") => {
+                let value =
+                    format!("{user} pulls with it, and the kubelet does not: its type is no pull secret's");
+                findings.push(Finding::fail(object, value).in_file(bundle.file.as_ref()));
+            }
             Some(bundle) => findings.extend(judge_pull(bundle, s.taken_at)),
         }
     }
+    findings.extend(useless_elsewhere(s, &used));
     if used.is_empty() && findings.is_empty() {
         let here = if s.is_manifests() { " that is in these manifests" } else { "" };
         return Verdict::Skip(format!("no workload pulls with a credential of its own{here}"));
     }
     Verdict::looked(findings, used.len(), "pull credentials in use")
+}
+
+/// Pull secrets in manifests with which nobody here pulls, and nobody elsewhere can.
+fn useless_elsewhere(s: &Snapshot, used: &BTreeMap<(&str, &str), String>) -> Vec<Finding> {
+    let unused = |b: &&Bundle| !used.contains_key(&(b.namespace.as_str(), b.name.as_str()));
+    let here =
+        s.bundles.iter().filter(|b| s.is_manifests() && b.kind == "Secret" && s.asked_for(&b.namespace));
+    let judged = here.filter(unused).flat_map(|b| judge_pull(b, s.taken_at));
+    judged.filter(|f| f.level == Level::Fail).collect()
 }
 
 fn pull_secret<'a>(s: &'a Snapshot, namespace: &str, name: &str) -> Option<&'a Bundle> {
@@ -302,6 +354,9 @@ fn judge_pull(bundle: &Bundle, now: Timestamp) -> Vec<Finding> {
         return Vec::new();
     }
     let tell = |finding: Finding| finding.in_file(bundle.file.as_ref());
+    if let Some(why) = &bundle.malformed {
+        return vec![tell(Finding::fail(named(bundle), why.as_str()))];
+    }
     let hours_left = |end: Timestamp| (end.as_second() - now.as_second()).div_euclid(3600);
     if let Some(end) = bundle.noted_expiry {
         return match hours_left(end) {

@@ -1,18 +1,32 @@
-//! The checks, one file a loop. Each is declared once, with everything that is to be said about it.
+//! The checks, one file a loop, and two about what runs through all of them. Each is declared once, with everything
+//! that is to be said about it.
 
 mod compute;
 mod control_plane;
+mod habits;
 mod identity;
 mod network;
 mod observability;
+mod pods;
+mod references;
+mod selection;
 mod storage;
+mod zonal;
 
 pub use observability::{BUDGET_SECONDS, LEADING, LOG_FIELDS};
 
 use crate::{
     check::Check,
-    snapshot::{Input, Snapshot, Workload},
+    snapshot::{Input, Workload},
 };
+use selection::Services;
+pub(crate) use selection::is_of_one_pod;
+
+/// CPU and memory for a container of which nothing is known.
+pub(crate) const SMALL: (&str, &str) = ("100m", "128Mi");
+
+/// The classes that Kubernetes brings along; it lets nobody else make one that begins like them.
+const SYSTEM_CLASSES: [&str; 2] = ["system-cluster-critical", "system-node-critical"];
 
 /// What a check of workloads cannot do without.
 const WORKLOADS: &[Input] = &[Input::Deployments, Input::StatefulSets, Input::DaemonSets, Input::Pods];
@@ -21,9 +35,16 @@ const WORKLOADS: &[Input] = &[Input::Deployments, Input::StatefulSets, Input::Da
 pub fn all() -> impl Iterator<Item = &'static Check> {
     [
         identity::CHECKS,
+        references::IDENTITY,
+        habits::IDENTITY,
         compute::CHECKS,
+        references::COMPUTE,
+        habits::COMPUTE,
         network::CHECKS,
+        references::NETWORK,
+        habits::NETWORK,
         storage::CHECKS,
+        references::STORAGE,
         control_plane::CHECKS,
         observability::CHECKS,
     ]
@@ -38,18 +59,8 @@ pub fn by_id(id: &str) -> Option<&'static Check> {
 }
 
 /// Whether a workload matters beyond itself: others call it, or it holds data.
-fn is_critical(snapshot: &Snapshot, workload: &Workload) -> bool {
-    workload.kind == "StatefulSet" || is_served(snapshot, workload)
-}
-
-/// Whether a Service leads to it.
-fn is_served(snapshot: &Snapshot, workload: &Workload) -> bool {
-    snapshot.services.iter().any(|s| leads_to(s, workload))
-}
-
-fn leads_to(service: &crate::snapshot::Service, workload: &Workload) -> bool {
-    service.namespace == workload.namespace
-        && service.selector.iter().all(|(k, v)| workload.template.labels.get(k) == Some(v))
+fn is_critical(services: &Services<'_>, workload: &Workload) -> bool {
+    workload.kind == "StatefulSet" || services.leading_to(workload).next().is_some()
 }
 
 #[cfg(test)]
@@ -59,18 +70,14 @@ mod tests {
 
     #[test]
     fn every_check_of_the_checklist_is_declared_once_and_in_order() {
-        let ids: Vec<_> = all().map(|c| c.id).collect();
-        let series = |name: &str, n: usize| (1..=n).map(|i| format!("{name}-{i:02}")).collect::<Vec<_>>();
-        let expected = [
-            series("ID", 5),
-            series("CO", 7),
-            series("NE", 5),
-            series("ST", 5),
-            series("CP", 4),
-            series("OB", 4),
-        ]
-        .concat();
-        assert_eq!(ids, expected);
+        for area in crate::Area::ALL {
+            let ids: Vec<_> = all().filter(|c| c.area == area).map(|c| c.id).collect();
+            let series = ids.first().expect("every area has checks").split('-').next().expect("a series");
+            let expected: Vec<_> = (1..=ids.len()).map(|n| format!("{series}-{n:02}")).collect();
+            assert_eq!(ids, expected, "{area}");
+        }
+        let ids: std::collections::BTreeSet<_> = all().map(|c| c.id).collect();
+        assert_eq!(ids.len(), all().count());
     }
 
     #[test]

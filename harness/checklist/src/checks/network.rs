@@ -1,8 +1,8 @@
 //! Network: the overlay hides the physics; design for loss.
 
-use super::leads_to;
+use super::selection::Services;
 use crate::{
-    check::{Area, Check, Finding, Severity, Verdict, fault},
+    check::{Area, Check, Finding, Severity, Stage, Verdict, fault},
     snapshot::{Input, PairProbe, Snapshot},
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -13,6 +13,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "NE-01",
         title: "Every pod behind a Service has a readiness probe",
+        stage: Stage::Operational,
         area: Area::Network,
         severity: Severity::High,
         predicts: PREDICTS,
@@ -25,6 +26,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "NE-02",
         title: "Every application namespace has a NetworkPolicy that denies by default",
+        stage: Stage::Architectural,
         area: Area::Network,
         severity: Severity::Medium,
         predicts: PREDICTS,
@@ -45,6 +47,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "NE-03",
         title: "On every node the overlay's MTU leaves room for the encapsulation, and all nodes agree",
+        stage: Stage::Architectural,
         area: Area::Network,
         severity: Severity::Critical,
         predicts: PREDICTS,
@@ -61,6 +64,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "NE-04",
         title: "A full-size payload that may not be fragmented passes between every pair of nodes",
+        stage: Stage::Platform,
         area: Area::Network,
         severity: Severity::Critical,
         predicts: PREDICTS,
@@ -74,6 +78,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "NE-05",
         title: "Ingresses set timeouts and buffers explicitly",
+        stage: Stage::Architectural,
         area: Area::Network,
         severity: Severity::Low,
         predicts: PREDICTS,
@@ -88,22 +93,22 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 fn readiness(s: &Snapshot) -> Verdict {
-    let mut findings = BTreeMap::new();
+    let services = Services::of(s);
+    let mut findings = Vec::new();
     let mut count = 0;
-    for service in s.services.iter().filter(|x| s.judges(&x.namespace)) {
-        for (index, w) in s.judged().filter(|(_, w)| leads_to(service, w)) {
-            count += 1;
-            if !w.template.containers.iter().any(|c| c.readiness) {
-                let value =
-                    format!("Service {} leads to it, and no container has a readiness probe", service.name);
-                findings.entry(index).or_insert_with(|| Finding::fail(w, value).in_file(w.file.as_ref()));
-            }
+    for (_, w) in s.judged() {
+        let Some(service) = services.leading_to(w).next() else { continue };
+        count += 1;
+        if !w.template.containers.iter().any(|c| c.readiness && !c.initial) {
+            let value =
+                format!("Service {} leads to it, and no container has a readiness probe", service.name);
+            findings.push(Finding::fail(w, value).in_file(w.file.as_ref()));
         }
     }
     if count == 0 {
         return Verdict::Skip("no Service leads to an application workload".into());
     }
-    Verdict::looked(findings.into_values().collect(), count, "workloads behind Services")
+    Verdict::looked(findings, count, "workloads behind Services")
 }
 
 fn default_deny(s: &Snapshot) -> Verdict {
@@ -113,8 +118,14 @@ fn default_deny(s: &Snapshot) -> Verdict {
         return Verdict::Skip("no application namespace has a workload".into());
     }
     let open = used.iter().filter(|n| !s.default_deny.iter().any(|d| d == *n));
+    let elsewhere = s.is_manifests() && s.read(Input::NetworkPolicies) == 0;
     let tell = |n: &&str| {
-        Finding::fail(format!("Namespace {n}"), "no NetworkPolicy denies incoming traffic by default")
+        let (object, value) =
+            (format!("Namespace {n}"), "no NetworkPolicy denies incoming traffic by default");
+        if elsewhere {
+            return Finding::warn(object, format!("{value}: not in these manifests"));
+        }
+        Finding::fail(object, value)
     };
     let at = match enforcer(s) {
         Some(name) => format!("{} application namespaces ({name} enforces policies)", used.len()),

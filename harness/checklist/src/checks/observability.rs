@@ -1,7 +1,7 @@
 //! Observability: you cannot fix what you cannot see.
 
 use crate::{
-    check::{Area, Check, Finding, Severity, Verdict, fault},
+    check::{Area, Check, Finding, Severity, Stage, Verdict, fault},
     snapshot::{Input, Prometheus, Rule, Snapshot},
 };
 
@@ -9,6 +9,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "OB-01",
         title: "The leading metric of each canonical fault is really scraped",
+        stage: Stage::Operational,
         area: Area::Observability,
         severity: Severity::High,
         predicts: fault::ALL,
@@ -22,6 +23,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "OB-02",
         title: "Each loop has an alert that can fire within the detection budget",
+        stage: Stage::Architectural,
         area: Area::Observability,
         severity: Severity::High,
         predicts: fault::ALL,
@@ -36,6 +38,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "OB-03",
         title: "Services expose rate, errors and duration; nodes expose utilisation, saturation and errors",
+        stage: Stage::Operational,
         area: Area::Observability,
         severity: Severity::Medium,
         predicts: fault::ALL,
@@ -56,6 +59,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "OB-04",
         title: "Application logs are structured and say trace, span, pod, node and namespace",
+        stage: Stage::Platform,
         area: Area::Observability,
         severity: Severity::Medium,
         predicts: fault::ALL,

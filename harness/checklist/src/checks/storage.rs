@@ -1,9 +1,11 @@
 //! Storage: data has mass; a zonal volume cannot follow a pod.
 
+use super::{selection::selected, zonal::is_zonal};
 use crate::{
-    check::{Area, Check, Finding, Severity, Verdict, fault},
-    snapshot::{Input, Snapshot, StorageClass, Workload},
+    check::{Area, Check, Finding, Severity, Stage, Verdict, fault},
+    snapshot::{Input, Snapshot, Spread, StorageClass, Workload},
 };
+use loopdrill_kubernetes::LabelSelector;
 use std::collections::{BTreeMap, BTreeSet};
 
 const PREDICTS: &[&str] = &[fault::PVC];
@@ -12,6 +14,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "ST-01",
         title: "The default StorageClass binds when the first consumer is placed",
+        stage: Stage::Architectural,
         area: Area::Storage,
         severity: Severity::High,
         predicts: PREDICTS,
@@ -28,6 +31,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "ST-02",
         title: "No zonal StorageClass that is in use binds immediately",
+        stage: Stage::Architectural,
         area: Area::Storage,
         severity: Severity::High,
         predicts: PREDICTS,
@@ -41,6 +45,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "ST-03",
         title: "Replicated stateful workloads spread over zones",
+        stage: Stage::Architectural,
         area: Area::Storage,
         severity: Severity::Medium,
         predicts: PREDICTS,
@@ -55,6 +60,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "ST-04",
         title: "Writers on volumes for one node run as StatefulSets and not as Deployments",
+        stage: Stage::Architectural,
         area: Area::Storage,
         severity: Severity::High,
         predicts: PREDICTS,
@@ -68,6 +74,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "ST-05",
         title: "Every zone that holds volumes in use has a second node for their pods",
+        stage: Stage::Architectural,
         area: Area::Storage,
         severity: Severity::High,
         predicts: PREDICTS,
@@ -78,19 +85,6 @@ pub(super) const CHECKS: &[Check] = &[
                  eksctl create nodegroup --cluster CLUSTER --node-zones ZONE --nodes-min 2\n",
         judge: second_nodes,
     },
-];
-
-/// Provisioners whose volumes are known to belong to a zone, for where no node can be asked.
-const ZONAL: [&str; 9] = [
-    "ebs.csi.aws.com",
-    "kubernetes.io/aws-ebs",
-    "pd.csi.storage.gke.io",
-    "kubernetes.io/gce-pd",
-    "disk.csi.azure.com",
-    "kubernetes.io/azure-disk",
-    "cinder.csi.openstack.org",
-    "csi.vsphere.vmware.com",
-    "zonal-disk.loopdrill.dev",
 ];
 
 fn default_class(s: &Snapshot) -> Verdict {
@@ -124,12 +118,6 @@ fn default_class(s: &Snapshot) -> Verdict {
     Verdict::looked(findings, defaults.len(), "default StorageClasses")
 }
 
-fn is_zonal(s: &Snapshot, class: &StorageClass) -> bool {
-    ZONAL.contains(&class.provisioner.as_str())
-        || s.zonal_provisioners.contains(&class.provisioner)
-        || s.volumes.iter().any(|v| v.class.as_ref() == Some(&class.name) && !v.zones.is_empty())
-}
-
 /// Names of the classes in use, with how often.
 fn used_classes(s: &Snapshot) -> BTreeMap<&str, usize> {
     let mut used: BTreeMap<&str, usize> = BTreeMap::new();
@@ -137,7 +125,9 @@ fn used_classes(s: &Snapshot) -> BTreeMap<&str, usize> {
     let of_templates = s.workloads.iter().filter(|w| s.asked_for(&w.namespace));
     let of_templates = of_templates.flat_map(|w| w.claim_templates.iter().map(|c| c.as_deref()));
     for name in of_claims.chain(of_templates) {
-        if let Some(class) = s.class(name) {
+        // Of several defaults the newest is taken, and which that is may not be known: it may be any.
+        let meant = |c: &&StorageClass| name.map_or(c.default, |name| c.name == name);
+        for class in s.storage_classes.iter().filter(meant) {
             *used.entry(&class.name).or_default() += 1;
         }
     }
@@ -183,23 +173,44 @@ fn spreading(s: &Snapshot) -> Verdict {
     }
     let over_zones = |topology: &str| topology.ends_with("/zone");
     let spreads = |w: &&&Workload| {
-        w.template.spread.iter().any(|c| over_zones(&c.topology))
-            || w.template.anti_affinity.iter().any(|p| over_zones(&p.topology))
+        // A rule that counts other pods, or not all of these, leaves them where they are.
+        let own = |selector: &Option<LabelSelector>| selected(selector.as_ref(), w) >= w.replicas;
+        // So does a hard one that allows as much of a difference as there are pods.
+        let binds = |c: &Spread| !c.hard || c.max_skew < w.replicas;
+        w.template.spread.iter().any(|c| over_zones(&c.topology) && own(&c.selector) && binds(c))
+            || w.template.anti_affinity.iter().any(|p| over_zones(&p.topology) && own(&p.selector))
     };
     let alone = judged.iter().filter(|w| !spreads(w));
     let tell = |w: &&Workload| {
-        let value = format!("{} replicas and no topologySpreadConstraints over zones", w.replicas);
+        let value =
+            format!("{} replicas, and no topologySpreadConstraints spread them over zones", w.replicas);
         Finding::fail(w, value).in_file(w.file.as_ref())
     };
     Verdict::looked(alone.map(tell).collect(), judged.len(), "replicated StatefulSets")
 }
+
+/// Kinds that start a new pod before the old one has gone, or that have pods on several nodes.
+const REPLACED: [&str; 9] = [
+    "Deployment",
+    "ReplicaSet",
+    "ReplicationController",
+    "Rollout",
+    "DeploymentConfig",
+    "DaemonSet",
+    // Knative's.
+    "Service",
+    "Configuration",
+    "Revision",
+];
 
 fn writers(s: &Snapshot) -> Verdict {
     let mut findings = Vec::new();
     let mut count = 0;
     for (_, w) in s.judged().filter(|(_, w)| !w.template.claims.is_empty() || !w.claim_templates.is_empty()) {
         count += 1;
-        if w.kind != "Deployment" {
+        // The pods of a StatefulSet that mount one claim want it all at once.
+        let together = w.kind == "StatefulSet" && w.replicas >= 2;
+        if !together && !REPLACED.contains(&w.kind.as_str()) {
             continue;
         }
         for name in &w.template.claims {

@@ -56,7 +56,7 @@ fn st_02_claims_without_a_class_use_the_default_one() {
 #[test]
 fn st_03_replicas_with_data_spread() {
     let zones = || Scene::cluster().node("n1", "a", "1").node("n2", "b", "1");
-    let spread = json!({"topologySpreadConstraints": [{"topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "DoNotSchedule"}]});
+    let spread = json!({"topologySpreadConstraints": [{"topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {"matchLabels": {"app": "db"}}}]});
     zones().workload(Input::StatefulSets, "db", 3, spread).check("ST-03").passes();
     let host = json!({"topologySpreadConstraints": [{"topologyKey": "kubernetes.io/hostname"}]});
     zones()

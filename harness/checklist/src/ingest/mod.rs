@@ -5,17 +5,30 @@
 //! - An object that cannot be understood is counted for its input, and never passes for a healthy one.
 //! - Memory grows with workloads and nodes, and by a few words for each pod.
 
-mod keys;
-mod objects;
+#[macro_use]
 mod raw;
+mod bundle;
+mod declared;
+mod defaults;
+mod ingress;
+mod keys;
+mod live;
+mod objects;
+mod peers;
+mod placeholder;
+mod pod;
+mod pull;
+mod scaling;
 mod template;
+mod wiring;
 
-use crate::snapshot::{
-    Amount, Availability, Input, Namespace, Origin, Pod, Snapshot, Template, Workload, is_reserved,
-};
+use crate::snapshot::{Availability, Input, Origin, Pod, Snapshot, Wires, Workload};
+use defaults::Defaults;
+use loopdrill_kubernetes::Resources;
 use loopdrill_model::Timestamp;
+use scaling::Scaling;
 use serde::de::DeserializeOwned;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The label on everything that a run of ours creates.
 const RUN_LABEL: &str = "loopdrill.dev/run";
@@ -26,6 +39,12 @@ pub enum IngestError {
     /// Its fields have other types than the API's.
     #[error("not understood: {0}")]
     Fields(#[from] serde_json::Error),
+    /// A budget that the API refuses.
+    #[error("minAvailable and maxUnavailable exclude each other; keep one")]
+    BothShares,
+    /// A share that is neither a number nor a percentage.
+    #[error("{0:?} is neither a number of pods nor a percentage")]
+    Share(String),
     /// It has no name.
     #[error("it has no metadata.name")]
     NoName,
@@ -36,15 +55,16 @@ type OwnerKey = (String, String, String);
 
 /// Pods of one owner.
 struct Owned {
-    key: OwnerKey,
-    template: Template,
+    workload: Workload,
     pods: u32,
+    /// Labels that some of its pods have and the first has not.
+    labels: BTreeSet<(String, String)>,
 }
 
 struct LoosePod {
     owner: u32,
     node: String,
-    requests: Amount,
+    requests: Resources,
 }
 
 /// Builds a snapshot.
@@ -56,6 +76,11 @@ pub struct Builder {
     owner_index: HashMap<OwnerKey, u32>,
     pods: Vec<LoosePod>,
     refused: Vec<(u32, String)>,
+    wires: BTreeMap<OwnerKey, Wires>,
+    scaling: Scaling,
+    defaults: Defaults,
+    /// Namespaces in which a policy allows everything.
+    open: BTreeSet<String>,
 }
 
 impl Builder {
@@ -70,6 +95,10 @@ impl Builder {
             owner_index: HashMap::new(),
             pods: Vec::new(),
             refused: Vec::new(),
+            wires: BTreeMap::new(),
+            scaling: Scaling::default(),
+            defaults: Defaults::default(),
+            open: BTreeSet::new(),
         }
     }
 
@@ -107,6 +136,10 @@ impl Builder {
     /// As for [`Builder::add`].
     pub fn add_kind(&mut self, input: Input, kind: &str, json: &str) -> Result<(), IngestError> {
         let result = self.take(input, kind, json);
+        if result.is_ok() {
+            self.excepted(input, kind, json);
+            self.wire(input, kind, json);
+        }
         let known =
             self.snapshot.inputs.entry(input).or_insert(Availability::Read { objects: 0, unreadable: 0 });
         if let Availability::Read { objects, unreadable } = known {
@@ -115,62 +148,40 @@ impl Builder {
         result
     }
 
-    fn take(&mut self, input: Input, kind: &str, json: &str) -> Result<(), IngestError> {
-        let s = &mut self.snapshot;
-        match input {
-            Input::Namespaces => self.namespace(&parse(json)?)?,
-            Input::Nodes => s.nodes.push(objects::node(&parse(json)?)?),
-            Input::Pods => self.pod(&parse(json)?)?,
-            Input::Deployments => self.workload("Deployment", &parse(json)?)?,
-            Input::StatefulSets => self.workload("StatefulSet", &parse(json)?)?,
-            Input::DaemonSets => self.workload("DaemonSet", &parse(json)?)?,
-            Input::CronJobs if kind == "Job" => self.workload("Job", &parse(json)?)?,
-            Input::CronJobs => self.cron_job(parse(json)?)?,
-            Input::Services => s.services.extend(objects::service(&parse(json)?)?),
-            Input::Ingresses => s.ingresses.push(objects::ingress(&parse(json)?, self.file.clone())?),
-            Input::NetworkPolicies => s.default_deny.extend(objects::default_deny(&parse(json)?)?),
-            Input::Budgets => s.budgets.extend(objects::budget(&parse(json)?)?),
-            Input::PriorityClasses => s.priority_classes.push(objects::priority_class(&parse(json)?)?),
-            Input::StorageClasses => {
-                s.storage_classes.push(objects::storage_class(&parse(json)?, self.file.clone())?)
+    /// Whatever makes pods and has no input of its own.
+    fn makes_pods(&mut self, kind: &str, json: &str) -> Result<(), IngestError> {
+        match kind {
+            "" | "Pod" => self.pod(&parse(json)?),
+            "CronJob" => self.cron_job(parse(json)?),
+            "PodTemplate" => {
+                let raw::PodTemplate { metadata, template } = parse(json)?;
+                let spec = raw::WorkloadSpec { template, ..raw::WorkloadSpec::default() };
+                self.workload(kind, &raw::Workload { metadata, spec })
             }
-            Input::Volumes => s.volumes.push(objects::volume(&parse(json)?)?),
-            Input::Claims => s.claims.push(objects::claim(&parse(json)?)?),
-            Input::CsiNodes => s.zonal_provisioners.extend(objects::zonal_drivers(&parse(json)?)),
-            Input::Secrets => s.bundles.extend(objects::secret(&parse(json)?, self.file.clone())?),
-            Input::ConfigMaps => s.bundles.extend(objects::config_map(&parse(json)?, self.file.clone())?),
-            Input::ServiceAccounts => s.service_accounts.push(objects::service_account(&parse(json)?)?),
-            Input::Bindings => s.admins.extend(objects::admin(&parse(json)?, self.file.clone())?),
-            // What is measured is filled in and not taken from objects.
-            _ => {}
+            "Revision" => {
+                let raw::Pod { metadata, spec, .. } = parse(json)?;
+                let template = raw::Template { metadata: metadata.clone(), spec };
+                let spec = raw::WorkloadSpec { template, ..raw::WorkloadSpec::default() };
+                self.workload(kind, &raw::Workload { metadata, spec })
+            }
+            "LimitRange" => {
+                self.defaults.limit_range(&parse(json)?);
+                Ok(())
+            }
+            _ => self.workload(kind, &parse(json)?),
         }
-        Ok(())
-    }
-
-    fn namespace(&mut self, raw: &raw::Bare) -> Result<(), IngestError> {
-        let name = objects::name(&raw.metadata)?;
-        let labels = &raw.metadata.labels;
-        let system = is_reserved(&name) || labels.contains_key(RUN_LABEL) || self.system.contains(&name);
-        let enforced = labels.get("pod-security.kubernetes.io/enforce").is_some_and(|l| l != "privileged");
-        self.snapshot.namespaces.insert(name, Namespace { system, enforced });
-        Ok(())
     }
 
     fn workload(&mut self, kind: &str, raw: &raw::Workload) -> Result<(), IngestError> {
-        let spec = &raw.spec;
+        let (meta, spec) = (&raw.metadata, &raw.spec);
+        let key = (kind.to_string(), objects::namespace(meta), objects::name(meta)?);
         let workload = Workload {
-            kind: kind.into(),
-            namespace: objects::namespace(&raw.metadata),
-            name: objects::name(&raw.metadata)?,
             replicas: spec.replicas.unwrap_or(1),
-            template: template::template(&spec.template.metadata, &spec.template.spec),
-            claim_templates: spec
-                .volume_claim_templates
-                .iter()
-                .map(|c| c.spec.storage_class_name.clone())
-                .collect(),
-            file: self.file.clone(),
+            template: pod::template(&key.1, &spec.template.metadata, &spec.template.spec),
+            claim_templates: pod::claim_templates(&spec.template.spec, &spec.volume_claim_templates),
+            ..self.bare(&key, &[meta, &spec.template.metadata], &spec.template.spec)
         };
+        self.scaling.declared(&key, meta, spec);
         self.snapshot.workloads.push(workload);
         Ok(())
     }
@@ -185,36 +196,71 @@ impl Builder {
         if done || raw.metadata.deletion_timestamp.is_some() {
             return Ok(());
         }
-        let key = owner_of(&raw.metadata, name);
+        let key = live::owner_of(&raw.metadata, name);
         let index = match self.owner_index.get(&key) {
             Some(index) => *index,
             None => {
                 let index = u32::try_from(self.owners.len()).unwrap_or(u32::MAX);
-                let template = template::template(&raw.metadata, &raw.spec);
-                self.owners.push(Owned { key: key.clone(), template, pods: 0 });
+                let workload = self.of_pod(&key, raw);
+                self.owners.push(Owned { workload, pods: 0, labels: BTreeSet::new() });
                 self.owner_index.insert(key, index);
                 index
             }
         };
         self.owners[index as usize].pods += 1;
+        self.owners[index as usize].see(&raw.metadata.labels);
         let statuses = raw.status.container_statuses.iter().chain(&raw.status.init_container_statuses);
-        self.refused.extend(statuses.filter_map(refused_host).map(|host| (index, host)));
+        self.refused.extend(statuses.filter_map(live::refused_host).map(|host| (index, host)));
         let requests = template::requests(&raw.spec);
         self.pods.push(LoosePod { owner: index, node: raw.spec.node_name.clone(), requests });
         Ok(())
     }
 
+    /// What pods like this one are to the checks.
+    fn of_pod(&self, key: &OwnerKey, raw: &raw::Pod) -> Workload {
+        Workload {
+            template: pod::template(&key.1, &raw.metadata, &raw.spec),
+            claim_templates: pod::claim_templates(&raw.spec, &[]),
+            ..self.bare(key, &[&raw.metadata], &raw.spec)
+        }
+    }
+
+    /// Names and what is read, without the pods.
+    fn bare(
+        &self,
+        (kind, namespace, name): &OwnerKey,
+        annotated: &[&raw::Meta],
+        pod: &raw::PodSpec,
+    ) -> Workload {
+        Workload {
+            kind: kind.clone(),
+            namespace: namespace.clone(),
+            name: name.clone(),
+            reads: pod::reads(pod),
+            annotated_keys: pod::annotated_keys(annotated),
+            file: self.file.clone(),
+            ..Workload::default()
+        }
+    }
+
     /// The snapshot, with pods linked to their workloads and nodes.
     #[must_use]
     pub fn finish(mut self) -> Snapshot {
+        self.scaling.apply(&mut self.snapshot);
         let known = self.known_workloads();
         let mut of_owner = Vec::with_capacity(self.owners.len());
+        let mut labels = BTreeMap::new();
         for owned in self.owners {
-            let known = known.get(&owned.key).copied();
+            let own = key(&owned.workload);
+            labels.insert(own.clone(), owned.all_labels());
+            let known = known.get(&own).copied();
             let index = known.unwrap_or(self.snapshot.workloads.len());
             match known {
-                Some(at) => adopt(&mut self.snapshot.workloads[at], &owned),
-                None => self.snapshot.workloads.push(orphan(owned)),
+                Some(at) => live::adopt(&mut self.snapshot.workloads[at], &owned),
+                None => {
+                    let Owned { workload, pods, .. } = owned;
+                    self.snapshot.workloads.push(Workload { replicas: pods, ..workload });
+                }
             }
             of_owner.push(u32::try_from(index).unwrap_or(u32::MAX));
         }
@@ -231,11 +277,16 @@ impl Builder {
         self.snapshot.refused_pulls.sort();
         self.snapshot.refused_pulls.dedup();
         self.snapshot.pods = pods;
+        wiring::attach(&mut self.snapshot.workloads, self.wires, labels);
+        self.snapshot.default_deny.retain(|namespace| !self.open.contains(namespace));
+        if self.snapshot.is_manifests() {
+            scaling::without_containers(&mut self.snapshot);
+            self.defaults.apply(&mut self.snapshot.workloads);
+        }
         tidy_up(self.snapshot)
     }
 
     fn known_workloads(&self) -> HashMap<OwnerKey, usize> {
-        let key = |w: &Workload| (w.kind.clone(), w.namespace.clone(), w.name.clone());
         self.snapshot.workloads.iter().enumerate().map(|(at, w)| (key(w), at)).collect()
     }
 }
@@ -250,79 +301,12 @@ fn tidy_up(mut snapshot: Snapshot) -> Snapshot {
     snapshot
 }
 
+fn key(workload: &Workload) -> OwnerKey {
+    (workload.kind.clone(), workload.namespace.clone(), workload.name.clone())
+}
+
 fn parse<T: DeserializeOwned>(json: &str) -> Result<T, IngestError> {
     Ok(serde_json::from_str(json)?)
-}
-
-/// The controller behind a pod, as far as its name tells: a ReplicaSet of a Deployment carries its name, and a Job
-/// of a CronJob, too.
-fn owner_of(meta: &raw::Meta, name: String) -> OwnerKey {
-    let namespace = objects::namespace(meta);
-    let Some(owner) = meta.owner_references.iter().find(|o| o.controller) else {
-        return ("Pod".into(), namespace, name);
-    };
-    // Static pods belong to their node and carry its name.
-    if owner.kind == "Node" {
-        let base = name.strip_suffix(&owner.name).and_then(|n| n.strip_suffix('-')).unwrap_or(&name);
-        return ("Pod".into(), namespace, base.into());
-    }
-    let base = || owner.name.rsplit_once('-').map(|(base, end)| (base.to_string(), end));
-    match (owner.kind.as_str(), base()) {
-        ("ReplicaSet", Some((base, hash)))
-            if meta.labels.get("pod-template-hash").is_some_and(|h| h == hash) =>
-        {
-            ("Deployment".into(), namespace, base)
-        }
-        ("Job", Some((base, time))) if !time.is_empty() && time.bytes().all(|b| b.is_ascii_digit()) => {
-            ("CronJob".into(), namespace, base)
-        }
-        (kind, _) => (kind.into(), namespace, owner.name.clone()),
-    }
-}
-
-/// The image's host, where a registry wants other credentials.
-fn refused_host(status: &raw::ContainerStatus) -> Option<String> {
-    const PULL: [&str; 2] = ["ErrImagePull", "ImagePullBackOff"];
-    const REFUSED: [&str; 6] = [
-        "401 Unauthorized",
-        "403 Forbidden",
-        "unauthorized",
-        "authentication required",
-        "no basic auth",
-        "denied",
-    ];
-    let waiting = &status.state.waiting;
-    let refused =
-        PULL.contains(&waiting.reason.as_str()) && REFUSED.iter().any(|r| waiting.message.contains(r));
-    refused.then(|| status.image.split('/').next().unwrap_or_default().to_string())
-}
-
-/// What only real pods show: requests that a LimitRange gave them, an identity that a webhook gave them.
-fn adopt(workload: &mut Workload, owned: &Owned) {
-    workload.template.identity |= owned.template.identity;
-    let given: BTreeMap<&str, _> = owned.template.containers.iter().map(|c| (c.name.as_str(), c)).collect();
-    for container in &mut workload.template.containers {
-        let Some(real) = given.get(container.name.as_str()) else { continue };
-        container.cpu_request = container.cpu_request.or(real.cpu_request);
-        container.memory_request = container.memory_request.or(real.memory_request);
-        container.cpu_limit = container.cpu_limit.or(real.cpu_limit);
-        container.memory_limit = container.memory_limit.or(real.memory_limit);
-    }
-    workload.template.requests = workload.template.requests.max(owned.template.requests);
-}
-
-/// Pods of a controller that was not read are a workload of their own.
-fn orphan(owned: Owned) -> Workload {
-    let (kind, namespace, name) = owned.key;
-    Workload {
-        kind,
-        namespace,
-        name,
-        replicas: owned.pods,
-        template: owned.template,
-        claim_templates: Vec::new(),
-        file: None,
-    }
 }
 
 #[cfg(test)]

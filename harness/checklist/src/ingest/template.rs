@@ -1,14 +1,20 @@
 //! From a pod's specification to the fields that checks look at.
 
-use super::{keys, raw};
-use crate::snapshot::{
-    Amount, Container, Peer, Port, ProjectedToken, Requirement, Selector, Spread, Template, Toleration,
+use super::{
+    keys,
+    peers::{self, Own},
+    raw,
 };
-use loopdrill_model::quantity::{millis, units};
+use crate::snapshot::{Container, Port, ProjectedToken, Template};
+use loopdrill_kubernetes::{
+    Amounts, ContainerAmounts, LabelSelector, NodeTerm, PodAmounts, Requirement, Resources, Toleration,
+    TolerationOperator,
+    quantity::{millis, units},
+};
 use std::collections::BTreeMap;
 
 /// Variables by which programs find a cloud.
-const CLOUD: [&str; 9] = [
+pub(super) const CLOUD: [&str; 9] = [
     "AWS_REGION",
     "AWS_DEFAULT_REGION",
     "AWS_PROFILE",
@@ -25,7 +31,8 @@ const IDENTITY: [&str; 3] =
 /// How long a projected token lives where nothing is said.
 const TOKEN_SECONDS: u64 = 3600;
 
-pub(super) fn template(meta: &raw::Meta, spec: &raw::PodSpec) -> Template {
+pub(super) fn template(namespace: &str, meta: &raw::Meta, spec: &raw::PodSpec) -> Template {
+    let own = Own { namespace, labels: &meta.labels };
     let every = || spec.containers.iter().chain(&spec.init_containers);
     let variables = || every().flat_map(|c| &c.env).map(|e| e.name.as_str());
     let mut cloud: Vec<String> = variables().filter(|v| CLOUD.contains(v)).map(Into::into).collect();
@@ -34,19 +41,15 @@ pub(super) fn template(meta: &raw::Meta, spec: &raw::PodSpec) -> Template {
     let affinity = &spec.affinity;
     Template {
         labels: meta.labels.clone(),
-        service_account: if spec.service_account_name.is_empty() {
-            "default".into()
-        } else {
-            spec.service_account_name.clone()
-        },
+        service_account: service_account(spec),
         priority_class: given(&spec.priority_class_name),
         containers: spec.containers.iter().chain(sidecars(spec)).map(container).collect(),
         requests: requests(spec),
         node_selector: spec.node_selector.clone(),
         node_terms: node_terms(&affinity.node_affinity.required),
-        affinity: affinity.pod_affinity.required.iter().map(peer).collect(),
-        anti_affinity: affinity.pod_anti_affinity.required.iter().map(peer).collect(),
-        spread: spec.topology_spread_constraints.iter().map(spread).collect(),
+        affinity: affinity.pod_affinity.required.iter().map(|t| own.peer(t)).collect(),
+        anti_affinity: affinity.pod_anti_affinity.required.iter().map(|t| own.peer(t)).collect(),
+        spread: spec.topology_spread_constraints.iter().map(peers::spread).collect(),
         tolerations: spec.tolerations.iter().map(toleration).collect(),
         claims: spec.volumes.iter().filter_map(|v| given(&v.persistent_volume_claim.claim_name)).collect(),
         pull_secrets: spec.image_pull_secrets.iter().map(|s| s.name.clone()).collect(),
@@ -82,7 +85,7 @@ fn sidecars(spec: &raw::PodSpec) -> impl Iterator<Item = &raw::Container> {
     spec.init_containers.iter().filter(|c| c.restart_policy == "Always")
 }
 
-fn container(raw: &raw::Container) -> Container {
+pub(super) fn container(raw: &raw::Container) -> Container {
     let (requests, limits) = (&raw.resources.requests, &raw.resources.limits);
     // The API server takes a limit for the request where there is none.
     let or_limit = |name: &str, read: fn(&str) -> Option<u64>| {
@@ -94,81 +97,79 @@ fn container(raw: &raw::Container) -> Container {
         memory_request: or_limit("memory", units),
         cpu_limit: limits.get("cpu").and_then(|q| millis(&q.0)),
         memory_limit: limits.get("memory").and_then(|q| units(&q.0)),
-        readiness: raw.readiness_probe.is_some(),
+        readiness: raw.readiness_probe.has_handler(),
         ports: raw.ports.iter().map(|p| Port { name: p.name.clone(), number: p.container_port }).collect(),
         keys: raw
             .env
             .iter()
             .filter_map(|e| Some((e.name.clone(), keys::kind_of(&e.name, &e.value)?)))
             .collect(),
+        ..Container::default()
     }
 }
 
-/// What the scheduler counts: containers and sidecars together, or the largest init container with the sidecars
-/// before it, or what is given for the whole pod; and the overhead.
-pub(super) fn requests(spec: &raw::PodSpec) -> Amount {
-    let of = |c: &raw::Container| {
-        let read = container(c);
-        Amount { cpu_millis: read.cpu_request.unwrap_or(0), memory_bytes: read.memory_request.unwrap_or(0) }
+/// What the scheduler counts.
+pub(super) fn requests(spec: &raw::PodSpec) -> Resources {
+    let pod = PodAmounts {
+        containers: spec.containers.iter().map(container_amounts).collect(),
+        init: spec.init_containers.iter().map(container_amounts).collect(),
+        level: declared(&spec.resources),
+        overhead: amounts(&spec.overhead),
+        infeasible_resize: false,
     };
-    let main = spec.containers.iter().map(of).fold(Amount::default(), Amount::plus);
-    let (mut beside, mut start) = (Amount::default(), Amount::default());
-    for init in &spec.init_containers {
-        if init.restart_policy == "Always" {
-            beside = beside.plus(of(init));
-            start = start.max(beside);
-        } else {
-            start = start.max(beside.plus(of(init)));
-        }
-    }
-    let mut sum = main.plus(beside).max(start);
-    let whole = &spec.resources.requests;
-    if let Some(cpu) = whole.get("cpu").and_then(|q| millis(&q.0)) {
-        sum.cpu_millis = cpu;
-    }
-    if let Some(memory) = whole.get("memory").and_then(|q| units(&q.0)) {
-        sum.memory_bytes = memory;
-    }
-    let overhead = Amount {
-        cpu_millis: spec.overhead.get("cpu").and_then(|q| millis(&q.0)).unwrap_or(0),
-        memory_bytes: spec.overhead.get("memory").and_then(|q| units(&q.0)).unwrap_or(0),
-    };
-    sum.plus(overhead)
+    pod.requests()
 }
 
-pub(super) fn selector(raw: &raw::Selector) -> Selector {
-    Selector {
+fn container_amounts(raw: &raw::Container) -> ContainerAmounts<'_> {
+    ContainerAmounts { sidecar: raw.restart_policy == "Always", ..declared(&raw.resources) }
+}
+
+fn declared(raw: &raw::Resources) -> ContainerAmounts<'_> {
+    ContainerAmounts {
+        requests: amounts(&raw.requests),
+        limits: amounts(&raw.limits),
+        ..ContainerAmounts::default()
+    }
+}
+
+/// Amounts of resources by name, as a list.
+pub(super) fn amounts(raw: &BTreeMap<String, raw::Text>) -> Amounts<'_> {
+    raw.iter().map(|(name, amount)| (name.as_str(), amount.0.as_str())).collect()
+}
+
+pub(super) fn selector(raw: &raw::Selector) -> LabelSelector {
+    LabelSelector {
         labels: raw.match_labels.clone(),
         expressions: raw.match_expressions.iter().map(requirement).collect(),
     }
 }
 
 fn requirement(raw: &raw::Expression) -> Requirement {
-    Requirement { key: raw.key.clone(), operator: raw.operator.clone(), values: raw.values.clone() }
+    Requirement::new(raw.key.clone(), &raw.operator, raw.values.iter().cloned())
 }
 
-pub(super) fn node_terms(raw: &raw::NodeTerms) -> Vec<Selector> {
-    raw.node_selector_terms
-        .iter()
-        .filter(|t| !t.match_expressions.is_empty())
-        .map(|t| Selector {
-            labels: BTreeMap::new(),
-            expressions: t.match_expressions.iter().map(requirement).collect(),
-        })
-        .collect()
+pub(super) fn node_terms(raw: &raw::NodeTerms) -> Vec<NodeTerm> {
+    let all = |raw: &[raw::Expression]| raw.iter().map(requirement).collect();
+    let term = |raw: &raw::NodeTerm| NodeTerm {
+        expressions: all(&raw.match_expressions),
+        fields: all(&raw.match_fields),
+    };
+    raw.node_selector_terms.iter().map(term).collect()
 }
 
-fn peer(raw: &raw::PodTerm) -> Peer {
-    Peer { topology: raw.topology_key.clone(), selector: selector(&raw.label_selector) }
-}
-
-fn spread(raw: &raw::Spread) -> Spread {
-    Spread { topology: raw.topology_key.clone(), hard: raw.when_unsatisfiable != "ScheduleAnyway" }
+/// The account, by the field of today or by the older one, which the API server copies.
+fn service_account(spec: &raw::PodSpec) -> String {
+    let named = given(&spec.service_account_name).or_else(|| given(&spec.service_account));
+    named.unwrap_or_else(|| "default".into())
 }
 
 fn toleration(raw: &raw::Toleration) -> Toleration {
-    let value = (raw.operator != "Exists").then(|| raw.value.clone());
-    Toleration { key: raw.key.clone(), value, effect: raw.effect.clone() }
+    Toleration {
+        key: raw.key.clone(),
+        operator: TolerationOperator::named(&raw.operator),
+        value: raw.value.clone(),
+        effect: raw.effect.clone(),
+    }
 }
 
 #[cfg(test)]
@@ -193,7 +194,7 @@ mod tests {
             "overhead": {"cpu": "10m"},
         }));
         assert_eq!(requests(&all).cpu_millis, 460);
-        assert_eq!(template(&raw::Meta::default(), &all).containers.len(), 3);
+        assert_eq!(template("default", &raw::Meta::default(), &all).containers.len(), 3);
     }
 
     #[test]
@@ -201,7 +202,7 @@ mod tests {
         let read = spec(
             json!({"containers": null, "nodeSelector": null, "affinity": {"podAffinity": null}, "new": {"x": 1}}),
         );
-        assert_eq!(template(&raw::Meta::default(), &read).service_account, "default");
+        assert_eq!(template("default", &raw::Meta::default(), &read).service_account, "default");
         assert!(serde_json::from_value::<raw::PodSpec>(json!({"containers": "{{ x }}"})).is_err());
     }
 }

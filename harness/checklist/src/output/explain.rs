@@ -1,6 +1,6 @@
 //! What is to be said about the checks themselves.
 
-use crate::{check::Check, checks, ladder};
+use crate::{check::Check, checks};
 use std::fmt::Write as _;
 
 /// All that is known about a check.
@@ -10,7 +10,7 @@ pub fn explain(check: &Check) -> String {
     let _ = writeln!(text, "loop:      {}", check.area);
     let _ = writeln!(text, "severity:  {}", check.severity);
     let _ = writeln!(text, "predicts:  {}", check.predicts.join(", "));
-    let _ = writeln!(text, "stage:     {}", ladder::stage_of(check.id));
+    let _ = writeln!(text, "stage:     {}", check.stage);
     let needs = check.needs.iter().map(|n| n.name()).collect::<Vec<_>>().join(", ");
     let _ = writeln!(text, "needs:     {needs}");
     let manifests = if check.manifests { "can answer it, too" } else { "cannot answer it" };
@@ -26,6 +26,7 @@ fn indented(text: &str) -> String {
 /// All checks, one a line.
 #[must_use]
 pub fn list() -> String {
-    let line = |c: &Check| format!("{}  {:<13} {:<8}  {}\n", c.id, c.area, c.severity, c.title);
+    let line =
+        |c: &Check| format!("{}  {:<13} {:<8}  {:<13}  {}\n", c.id, c.area, c.severity, c.stage, c.title);
     checks::all().map(line).collect()
 }

@@ -1,12 +1,14 @@
 //! JUnit, for CI systems: a check is a test.
 
-use super::table::words;
+use super::{OutputError, words};
 use crate::check::{Area, CheckResult, Results, Status};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 /// The results as JUnit's XML, a suite for each loop.
-#[must_use]
-pub fn junit(results: &Results) -> String {
+///
+/// # Errors
+/// [`OutputError`] when they cannot be serialised.
+pub fn junit(results: &Results) -> Result<String, OutputError> {
     let mut report = Report::new("loopdrill-check");
     for area in Area::ALL {
         let mut suite = TestSuite::new(area.name());
@@ -15,7 +17,7 @@ pub fn junit(results: &Results) -> String {
             report.add_test_suite(suite);
         }
     }
-    report.to_string().unwrap_or_default()
+    Ok(report.to_string()?)
 }
 
 fn case(check: &CheckResult) -> TestCase {

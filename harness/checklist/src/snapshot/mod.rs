@@ -5,140 +5,44 @@
 //! - Whatever could not be read is known as missing with its reason, so no check takes silence for health.
 //! - It is plain data with a serialised form, so it can be saved and checked elsewhere.
 
+mod bundle;
+mod input;
 mod measured;
 mod objects;
-mod selector;
+mod source;
 mod template;
+mod unjudged;
+mod wiring;
 
+pub use bundle::{Bundle, PullCredential};
+pub(crate) use input::Kinds;
+pub use input::{Availability, Input};
 pub use measured::{
     ApiLatency, Certificate, Etcd, EtcdMember, LogSample, NodeUsage, OverlayLink, PairProbe, Prometheus,
     Rule, Surface,
 };
-pub use objects::{
-    Binding, Budget, Bundle, Claim, Disruptions, Ingress, Namespace, Node, PriorityClass, PullCredential,
-    Service, ServiceAccount, StorageClass, Volume,
-};
-pub use selector::{Requirement, Selector};
-pub use template::{
-    Amount, Container, KeyKind, Peer, Port, ProjectedToken, Spread, Taint, Template, Toleration, Workload,
+pub use objects::*;
+pub use source::{Lines, Scan, Source, Told};
+pub use template::{Container, KeyKind, Peer, Port, ProjectedToken, Reads, Spread, Template, Workload};
+pub use unjudged::Unjudged;
+pub use wiring::{
+    Autoscaler, Backend, Deadlines, LostProbe, PolicyWires, Role, ServiceWires, Want, WildcardRule, Wires,
+    Wiring,
 };
 
+use loopdrill_kubernetes::Resources;
 use loopdrill_model::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fmt};
-
-macro_rules! inputs {
-    ($($(#[$doc:meta])* $variant:ident => $name:literal;)+) => {
-        /// One thing that a snapshot may hold, and that a check may need.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(rename_all = "kebab-case")]
-        pub enum Input {
-            $($(#[$doc])* $variant,)+
-        }
-
-        impl Input {
-            /// Every input.
-            pub const ALL: &'static [Input] = &[$(Input::$variant,)+];
-
-            /// What people call it.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Input::$variant => $name,)+ }
-            }
-        }
-    };
-}
-
-inputs! {
-    /// `namespaces`.
-    Namespaces => "namespaces";
-    /// `nodes`.
-    Nodes => "nodes";
-    /// `pods`.
-    Pods => "pods";
-    /// `deployments.apps`.
-    Deployments => "deployments.apps";
-    /// `statefulsets.apps`.
-    StatefulSets => "statefulsets.apps";
-    /// `daemonsets.apps`.
-    DaemonSets => "daemonsets.apps";
-    /// `cronjobs.batch`.
-    CronJobs => "cronjobs.batch";
-    /// `services`.
-    Services => "services";
-    /// `ingresses.networking.k8s.io`.
-    Ingresses => "ingresses.networking.k8s.io";
-    /// `networkpolicies.networking.k8s.io`.
-    NetworkPolicies => "networkpolicies.networking.k8s.io";
-    /// `poddisruptionbudgets.policy`.
-    Budgets => "poddisruptionbudgets.policy";
-    /// `priorityclasses.scheduling.k8s.io`.
-    PriorityClasses => "priorityclasses.scheduling.k8s.io";
-    /// `storageclasses.storage.k8s.io`.
-    StorageClasses => "storageclasses.storage.k8s.io";
-    /// `persistentvolumes`.
-    Volumes => "persistentvolumes";
-    /// `persistentvolumeclaims`.
-    Claims => "persistentvolumeclaims";
-    /// `csinodes.storage.k8s.io`.
-    CsiNodes => "csinodes.storage.k8s.io";
-    /// `secrets`.
-    Secrets => "secrets";
-    /// `configmaps`.
-    ConfigMaps => "configmaps";
-    /// `serviceaccounts`.
-    ServiceAccounts => "serviceaccounts";
-    /// `clusterrolebindings.rbac.authorization.k8s.io`.
-    Bindings => "clusterrolebindings.rbac.authorization.k8s.io";
-    /// Latency and rejections that the API server measures.
-    ApiLatency => "the API server's metrics";
-    /// etcd's own metrics and health.
-    Etcd => "etcd's metrics";
-    /// When the control plane's certificates end.
-    Certificates => "the control plane's certificates";
-    /// What nodes really use.
-    Usage => "the nodes' usage";
-    /// Overlay and underlay devices on the nodes.
-    Links => "the nodes' network devices";
-    /// Payloads sent between nodes.
-    Probes => "active probes between nodes";
-    /// What a Prometheus in the cluster scrapes, and its rules.
-    Prometheus => "Prometheus' targets and rules";
-    /// What applications and nodes expose to be scraped.
-    Surfaces => "metrics that pods and nodes expose";
-    /// Samples of application logs, reduced to their shape.
-    Logs => "samples of application logs";
-}
-
-impl fmt::Display for Input {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
 
 /// Where a snapshot is from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
     /// A cluster, by name.
     Cluster(String),
     /// Manifests that are not applied yet.
+    #[default]
     Manifests,
-}
-
-/// What is known about an input.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Availability {
-    /// It was read, but for so many objects that were not understood.
-    Read {
-        /// Objects that were read.
-        objects: u64,
-        /// Objects that were not understood.
-        unreadable: u64,
-    },
-    /// It was not read; why, and what would help.
-    Missing(String),
 }
 
 /// A running or waiting pod, reduced to what it takes and where it is.
@@ -151,154 +55,35 @@ pub struct Pod {
     #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
     pub node: Option<u32>,
     /// What it requests.
-    #[serde(rename = "r", default, skip_serializing_if = "Amount::is_zero")]
-    pub requests: Amount,
-}
-
-/// The snapshot.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Snapshot {
-    /// Version of this format.
-    pub format: u32,
-    /// Where it is from.
-    pub origin: Origin,
-    /// When it was taken.
-    pub taken_at: Timestamp,
-    /// The API server's version.
-    #[serde(default)]
-    pub kubernetes: Option<String>,
-    /// Only objects of these namespaces are judged; empty for all.
-    #[serde(default)]
-    pub only: Vec<String>,
-    /// What was read, and why not what was not.
-    pub inputs: BTreeMap<Input, Availability>,
-    /// Namespaces by name.
-    #[serde(default)]
-    pub namespaces: BTreeMap<String, Namespace>,
-    /// Nodes.
-    #[serde(default)]
-    pub nodes: Vec<Node>,
-    /// Workloads: what controllers run, and pods that have none.
-    #[serde(default)]
-    pub workloads: Vec<Workload>,
-    /// Pods that are not finished.
-    #[serde(default)]
-    pub pods: Vec<Pod>,
-    /// Pods whose images are refused for want of credentials: workload index and image host.
-    #[serde(default)]
-    pub refused_pulls: Vec<(u32, String)>,
-    /// Services.
-    #[serde(default)]
-    pub services: Vec<Service>,
-    /// Ingresses.
-    #[serde(default)]
-    pub ingresses: Vec<Ingress>,
-    /// Namespaces that have a policy which denies incoming traffic by default.
-    #[serde(default)]
-    pub default_deny: Vec<String>,
-    /// PodDisruptionBudgets.
-    #[serde(default)]
-    pub budgets: Vec<Budget>,
-    /// PriorityClasses.
-    #[serde(default)]
-    pub priority_classes: Vec<PriorityClass>,
-    /// StorageClasses.
-    #[serde(default)]
-    pub storage_classes: Vec<StorageClass>,
-    /// Provisioners whose volumes belong to a zone, as nodes tell.
-    #[serde(default)]
-    pub zonal_provisioners: Vec<String>,
-    /// PersistentVolumes.
-    #[serde(default)]
-    pub volumes: Vec<Volume>,
-    /// PersistentVolumeClaims.
-    #[serde(default)]
-    pub claims: Vec<Claim>,
-    /// Secrets and ConfigMaps in which a long-lived key was seen, or that are of interest by their type.
-    #[serde(default)]
-    pub bundles: Vec<Bundle>,
-    /// ServiceAccounts.
-    #[serde(default)]
-    pub service_accounts: Vec<ServiceAccount>,
-    /// Bindings to `cluster-admin`.
-    #[serde(default)]
-    pub admins: Vec<Binding>,
-    /// What the API server measures of itself.
-    #[serde(default)]
-    pub api_latency: Option<ApiLatency>,
-    /// What etcd measures of itself.
-    #[serde(default)]
-    pub etcd: Option<Etcd>,
-    /// When certificates end.
-    #[serde(default)]
-    pub certificates: Vec<Certificate>,
-    /// What nodes use, by index in [`Snapshot::nodes`].
-    #[serde(default)]
-    pub usage: BTreeMap<u32, NodeUsage>,
-    /// Overlay devices.
-    #[serde(default)]
-    pub links: Vec<OverlayLink>,
-    /// Probes between nodes.
-    #[serde(default)]
-    pub probes: Vec<PairProbe>,
-    /// What scrapes metrics in the cluster; absent where nothing was found.
-    #[serde(default)]
-    pub prometheus: Option<Prometheus>,
-    /// What workloads and nodes expose.
-    #[serde(default)]
-    pub surfaces: Vec<Surface>,
-    /// Shapes of application logs.
-    #[serde(default)]
-    pub logs: Vec<LogSample>,
+    #[serde(rename = "r", default, skip_serializing_if = "Resources::is_zero")]
+    pub requests: Resources,
 }
 
 impl Snapshot {
-    /// The format version that this build writes.
-    pub const FORMAT: u32 = 1;
+    /// The format version that this build writes; it reads all before it. The second knows every resource, where the
+    /// first knew CPU and memory.
+    pub const FORMAT: u32 = 2;
 
     /// A snapshot in which nothing was read yet.
     #[must_use]
     pub fn empty(origin: Origin, taken_at: Timestamp) -> Self {
-        Self {
-            format: Self::FORMAT,
-            origin,
-            taken_at,
-            kubernetes: None,
-            only: Vec::new(),
-            inputs: BTreeMap::new(),
-            namespaces: BTreeMap::new(),
-            nodes: Vec::new(),
-            workloads: Vec::new(),
-            pods: Vec::new(),
-            refused_pulls: Vec::new(),
-            services: Vec::new(),
-            ingresses: Vec::new(),
-            default_deny: Vec::new(),
-            budgets: Vec::new(),
-            priority_classes: Vec::new(),
-            storage_classes: Vec::new(),
-            zonal_provisioners: Vec::new(),
-            volumes: Vec::new(),
-            claims: Vec::new(),
-            bundles: Vec::new(),
-            service_accounts: Vec::new(),
-            admins: Vec::new(),
-            api_latency: None,
-            etcd: None,
-            certificates: Vec::new(),
-            usage: BTreeMap::new(),
-            links: Vec::new(),
-            probes: Vec::new(),
-            prometheus: None,
-            surfaces: Vec::new(),
-            logs: Vec::new(),
-        }
+        Self { format: Self::FORMAT, origin, taken_at, ..Self::default() }
     }
 
     /// Whether this is about manifests and not about a cluster.
     #[must_use]
     pub fn is_manifests(&self) -> bool {
         self.origin == Origin::Manifests
+    }
+
+    /// Where an object is declared: in the file that is known already, or in the first that declares it.
+    #[must_use]
+    pub fn source(&self, object: &str, file: Option<&str>) -> Option<&Source> {
+        let all = self.sources.get(object)?;
+        match file {
+            Some(file) => all.iter().find(|s| s.file == file),
+            None => all.first(),
+        }
     }
 
     /// Why `input` is missing; `None` when it was read.
@@ -357,19 +142,10 @@ impl Snapshot {
         self.workloads.get(index as usize)
     }
 
-    /// The class that claims without one get.
+    /// The class of this name.
     #[must_use]
-    pub fn default_class(&self) -> Option<&StorageClass> {
-        self.storage_classes.iter().find(|c| c.default)
-    }
-
-    /// The class of this name, or the default one for `None`.
-    #[must_use]
-    pub fn class(&self, name: Option<&str>) -> Option<&StorageClass> {
-        match name {
-            Some(name) => self.storage_classes.iter().find(|c| c.name == name),
-            None => self.default_class(),
-        }
+    pub fn class(&self, name: &str) -> Option<&StorageClass> {
+        self.storage_classes.iter().find(|c| c.name == name)
     }
 }
 

@@ -1,9 +1,125 @@
-//! Objects of the API, reduced.
+//! The snapshot, and objects of the API, reduced.
 
-use super::{Amount, KeyKind, Selector, Taint};
+use super::{
+    ApiLatency, Availability, Bundle, Certificate, Etcd, Input, LogSample, NodeUsage, Origin, OverlayLink,
+    PairProbe, Pod, Prometheus, Scan, Source, Surface, Unjudged, Wiring, Workload,
+};
+use loopdrill_kubernetes::{LabelSelector, NodeView, Resources, Taint, well_known};
 use loopdrill_model::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// The snapshot.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Version of this format.
+    pub format: u32,
+    /// Where it is from.
+    pub origin: Origin,
+    /// When it was taken.
+    pub taken_at: Timestamp,
+    /// The API server's version.
+    #[serde(default)]
+    pub kubernetes: Option<String>,
+    /// Only objects of these namespaces are judged; empty for all.
+    #[serde(default)]
+    pub only: Vec<String>,
+    /// Where objects are declared, by their name in evidence.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sources: BTreeMap<String, Vec<Source>>,
+    /// What objects say in the annotation that excepts them, by their name in evidence.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ignored: BTreeMap<String, String>,
+    /// What objects refer to.
+    #[serde(default)]
+    pub wiring: Wiring,
+    /// What the files were from which this was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scan: Option<Scan>,
+    /// What was read, and why not what was not.
+    pub inputs: BTreeMap<Input, Availability>,
+    /// Namespaces by name.
+    #[serde(default)]
+    pub namespaces: BTreeMap<String, Namespace>,
+    /// Nodes.
+    #[serde(default)]
+    pub nodes: Vec<Node>,
+    /// Workloads: what controllers run, and pods that have none.
+    #[serde(default)]
+    pub workloads: Vec<Workload>,
+    /// Pods that are not finished.
+    #[serde(default)]
+    pub pods: Vec<Pod>,
+    /// Pods whose images are refused for want of credentials: workload index and image host.
+    #[serde(default)]
+    pub refused_pulls: Vec<(u32, String)>,
+    /// Services.
+    #[serde(default)]
+    pub services: Vec<Service>,
+    /// Ingresses.
+    #[serde(default)]
+    pub ingresses: Vec<Ingress>,
+    /// Namespaces that have a policy which denies incoming traffic by default.
+    #[serde(default)]
+    pub default_deny: Vec<String>,
+    /// PodDisruptionBudgets.
+    #[serde(default)]
+    pub budgets: Vec<PodDisruptionBudget>,
+    /// PriorityClasses.
+    #[serde(default)]
+    pub priority_classes: Vec<PriorityClass>,
+    /// StorageClasses.
+    #[serde(default)]
+    pub storage_classes: Vec<StorageClass>,
+    /// Provisioners whose volumes belong to a zone, as nodes tell.
+    #[serde(default)]
+    pub zonal_provisioners: Vec<String>,
+    /// PersistentVolumes.
+    #[serde(default)]
+    pub volumes: Vec<Volume>,
+    /// PersistentVolumeClaims.
+    #[serde(default)]
+    pub claims: Vec<Claim>,
+    /// Secrets and ConfigMaps in which a long-lived key was seen, or that are of interest by their type.
+    #[serde(default)]
+    pub bundles: Vec<Bundle>,
+    /// ServiceAccounts.
+    #[serde(default)]
+    pub service_accounts: Vec<ServiceAccount>,
+    /// Bindings to `cluster-admin`.
+    #[serde(default)]
+    pub admins: Vec<Binding>,
+    /// What the API server measures of itself.
+    #[serde(default)]
+    pub api_latency: Option<ApiLatency>,
+    /// What etcd measures of itself.
+    #[serde(default)]
+    pub etcd: Option<Etcd>,
+    /// When certificates end.
+    #[serde(default)]
+    pub certificates: Vec<Certificate>,
+    /// What nodes use, by index in [`Snapshot::nodes`].
+    #[serde(default)]
+    pub usage: BTreeMap<u32, NodeUsage>,
+    /// Overlay devices.
+    #[serde(default)]
+    pub links: Vec<OverlayLink>,
+    /// Probes between nodes.
+    #[serde(default)]
+    pub probes: Vec<PairProbe>,
+    /// What scrapes metrics in the cluster; absent where nothing was found.
+    #[serde(default)]
+    pub prometheus: Option<Prometheus>,
+    /// What workloads and nodes expose.
+    #[serde(default)]
+    pub surfaces: Vec<Surface>,
+    /// Shapes of application logs.
+    #[serde(default)]
+    pub logs: Vec<LogSample>,
+    /// What should have been judged and could not be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unjudged: Vec<Unjudged>,
+}
 
 /// A namespace.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,31 +146,32 @@ pub struct Node {
     /// Whether it is ready.
     pub ready: bool,
     /// What it can give to pods.
-    pub allocatable: Amount,
+    pub allocatable: Resources,
 }
-
-/// What the zone of a node is called.
-pub(crate) const ZONE: &str = "topology.kubernetes.io/zone";
-const OLD_ZONE: &str = "failure-domain.beta.kubernetes.io/zone";
 
 impl Node {
     /// Its zone.
     #[must_use]
     pub fn zone(&self) -> Option<&str> {
-        self.labels.get(ZONE).or_else(|| self.labels.get(OLD_ZONE)).map(String::as_str)
+        well_known::zone(&self.labels)
     }
 
     /// Whether it runs the control plane.
     #[must_use]
     pub fn is_control_plane(&self) -> bool {
-        self.labels.contains_key("node-role.kubernetes.io/control-plane")
-            || self.labels.contains_key("node-role.kubernetes.io/master")
+        well_known::is_control_plane(&self.labels)
     }
 
     /// Whether ordinary pods may run on it now.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.ready && !self.cordoned && !self.taints.iter().any(|t| t.effect != "PreferNoSchedule")
+        self.ready && !self.cordoned && !self.taints.iter().any(Taint::is_hard)
+    }
+
+    /// What of it decides who may run on it.
+    #[must_use]
+    pub fn view(&self) -> NodeView<'_> {
+        NodeView { name: &self.name, labels: &self.labels, taints: &self.taints, cordoned: self.cordoned }
     }
 
     /// The pool that it belongs to.
@@ -66,7 +183,7 @@ impl Node {
             "kubernetes.azure.com/agentpool",
             "karpenter.sh/nodepool",
             "agentpool",
-            "node.kubernetes.io/instance-type",
+            well_known::INSTANCE_TYPE,
         ];
         if self.is_control_plane() {
             return "control-plane";
@@ -107,13 +224,13 @@ pub struct Ingress {
 
 /// A PodDisruptionBudget.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Budget {
+pub struct PodDisruptionBudget {
     /// Its namespace.
     pub namespace: String,
     /// Its name.
     pub name: String,
-    /// Which pods.
-    pub selector: Selector,
+    /// Which pods; `None` for none.
+    pub selector: Option<LabelSelector>,
     /// What it allows.
     pub allows: Disruptions,
 }
@@ -166,6 +283,12 @@ pub struct StorageClass {
     pub waits: bool,
     /// Whether claims that name none get it.
     pub default: bool,
+    /// Whether its parameters ask for volumes that several zones hold.
+    #[serde(default)]
+    pub regional: bool,
+    /// Whether it keeps its volumes to zones that it names.
+    #[serde(default)]
+    pub zoned: bool,
     /// The file that declares it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
@@ -193,51 +316,8 @@ pub struct Claim {
     pub name: String,
     /// Its class; `None` is the default one.
     pub class: Option<String>,
-    /// Whether several nodes may write.
+    /// Whether several nodes may use it at a time.
     pub shared: bool,
-}
-
-/// A Secret or ConfigMap, without its values.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Bundle {
-    /// `Secret` or `ConfigMap`.
-    pub kind: String,
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-    /// Long-lived keys that were seen, by the name of their entry.
-    #[serde(default)]
-    pub keys: Vec<(String, KeyKind)>,
-    /// The ServiceAccount whose long-lived token it holds.
-    #[serde(default)]
-    pub token_of: Option<String>,
-    /// The credentials for registries that it holds.
-    #[serde(default)]
-    pub pull: Vec<PullCredential>,
-    /// Whether something renews it: it has an owner or a manager that does.
-    #[serde(default)]
-    pub renewed: bool,
-    /// When somebody noted that it expires.
-    #[serde(default)]
-    pub noted_expiry: Option<Timestamp>,
-    /// When it was made.
-    #[serde(default)]
-    pub created: Option<Timestamp>,
-    /// The file that declares it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub file: Option<String>,
-}
-
-/// A credential for a registry, without its secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PullCredential {
-    /// The registry.
-    pub registry: String,
-    /// How long a credential of its kind lives, where that is known, in hours.
-    pub lives_hours: Option<u32>,
-    /// When it ends, where it says so itself.
-    pub expires: Option<Timestamp>,
 }
 
 /// A ServiceAccount.

@@ -1,71 +1,9 @@
 //! Workloads and the pods that they want.
 
-use super::Selector;
+use super::Wires;
+use loopdrill_kubernetes::{LabelSelector, NodeTerm, Resources, Toleration};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
-
-/// CPU and memory.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Amount {
-    /// Thousandths of a CPU.
-    #[serde(rename = "c")]
-    pub cpu_millis: u64,
-    /// Bytes.
-    #[serde(rename = "m")]
-    pub memory_bytes: u64,
-}
-
-impl Amount {
-    /// Whether it is nothing.
-    #[must_use]
-    pub fn is_zero(&self) -> bool {
-        *self == Self::default()
-    }
-
-    /// Whether `other` is within this.
-    #[must_use]
-    pub fn covers(&self, other: &Self) -> bool {
-        self.cpu_millis >= other.cpu_millis && self.memory_bytes >= other.memory_bytes
-    }
-
-    /// The sum.
-    #[must_use]
-    pub fn plus(self, other: Self) -> Self {
-        Self {
-            cpu_millis: self.cpu_millis.saturating_add(other.cpu_millis),
-            memory_bytes: self.memory_bytes.saturating_add(other.memory_bytes),
-        }
-    }
-
-    /// What is left after taking `other`.
-    #[must_use]
-    pub fn minus(self, other: Self) -> Self {
-        Self {
-            cpu_millis: self.cpu_millis.saturating_sub(other.cpu_millis),
-            memory_bytes: self.memory_bytes.saturating_sub(other.memory_bytes),
-        }
-    }
-
-    /// The larger of each.
-    #[must_use]
-    pub fn max(self, other: Self) -> Self {
-        Self {
-            cpu_millis: self.cpu_millis.max(other.cpu_millis),
-            memory_bytes: self.memory_bytes.max(other.memory_bytes),
-        }
-    }
-}
-
-impl fmt::Display for Amount {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} CPU, {} memory",
-            crate::quantity::cpu(self.cpu_millis),
-            crate::quantity::bytes(self.memory_bytes)
-        )
-    }
-}
 
 /// A kind of long-lived key that was seen in a value. The value itself is never kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -90,9 +28,9 @@ impl fmt::Display for KeyKind {
 }
 
 /// What a controller runs, or a pod that has none.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Workload {
-    /// `Deployment`, `StatefulSet`, `DaemonSet`, `CronJob`, `Job`, `Pod`, or a controller that we do not know.
+    /// `Deployment`, `StatefulSet`, `DaemonSet`, `ReplicaSet`, `CronJob`, `Job`, `Pod`, or whatever else makes pods.
     pub kind: String,
     /// Its namespace.
     pub namespace: String,
@@ -102,12 +40,34 @@ pub struct Workload {
     pub replicas: u32,
     /// The pods that it wants.
     pub template: Template,
-    /// Classes of the claims that it makes for each pod, and whether one writer only may use them.
+    /// Classes of the claims that it makes for each pod, ephemeral volumes included.
     #[serde(default)]
     pub claim_templates: Vec<Option<String>>,
+    /// Secrets and ConfigMaps that its containers can read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reads: Vec<Reads>,
+    /// Keys that are written into its annotations.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub annotated_keys: Vec<(String, KeyKind)>,
     /// The file that declares it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// What it refers to.
+    #[serde(default)]
+    pub wires: Wires,
+}
+
+/// A Secret or ConfigMap that containers can read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Reads {
+    /// `Secret` or `ConfigMap`.
+    pub kind: String,
+    /// Its name, in the workload's namespace.
+    pub name: String,
+    /// The entry; `None` for all.
+    pub entry: Option<String>,
+    /// Whether it comes as environment, so that names of entries become those of variables.
+    pub environment: bool,
 }
 
 impl fmt::Display for Workload {
@@ -126,14 +86,14 @@ pub struct Template {
     pub service_account: String,
     /// Its PriorityClass.
     pub priority_class: Option<String>,
-    /// Its containers, without those that only initialise.
+    /// Its containers, those that run before the others included.
     pub containers: Vec<Container>,
     /// What it requests, as the scheduler counts.
-    pub requests: Amount,
+    pub requests: Resources,
     /// `nodeSelector`, and hard node affinity as alternatives.
     pub node_selector: BTreeMap<String, String>,
     /// Alternatives of hard node affinity; empty for none.
-    pub node_terms: Vec<Selector>,
+    pub node_terms: Vec<NodeTerm>,
     /// Hard affinity to other pods.
     pub affinity: Vec<Peer>,
     /// Hard anti-affinity to other pods.
@@ -178,6 +138,12 @@ pub struct Container {
     pub ports: Vec<Port>,
     /// Keys that are written into its environment.
     pub keys: Vec<(String, KeyKind)>,
+    /// Keys that are written into its command.
+    pub command_keys: Vec<KeyKind>,
+    /// Whether it runs before the others and ends.
+    pub initial: bool,
+    /// Amounts that are no quantities: which, and what is written there.
+    pub malformed: Vec<(String, String)>,
 }
 
 /// A port of a container.
@@ -195,8 +161,8 @@ pub struct Port {
 pub struct Peer {
     /// The node label that makes the topology.
     pub topology: String,
-    /// Which pods.
-    pub selector: Selector,
+    /// Which pods; `None` for none.
+    pub selector: Option<LabelSelector>,
 }
 
 /// A constraint on the spreading of pods.
@@ -206,42 +172,18 @@ pub struct Spread {
     pub topology: String,
     /// Whether pods stay pending rather than break it.
     pub hard: bool,
+    /// By how many pods a domain may be ahead of another; 0 where that is not known.
+    #[serde(default)]
+    pub max_skew: u32,
+    /// Which pods are counted; none without it.
+    #[serde(default = "all_pods")]
+    pub selector: Option<LabelSelector>,
 }
 
-/// A toleration.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Toleration {
-    /// The taint's key; empty for all.
-    #[serde(default)]
-    pub key: String,
-    /// The taint's value; `None` for all.
-    #[serde(default)]
-    pub value: Option<String>,
-    /// The taint's effect; empty for all.
-    #[serde(default)]
-    pub effect: String,
-}
-
-/// A taint.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Taint {
-    /// Its key.
-    pub key: String,
-    /// Its value.
-    #[serde(default)]
-    pub value: String,
-    /// Its effect.
-    pub effect: String,
-}
-
-impl Toleration {
-    /// Whether it tolerates the taint.
-    #[must_use]
-    pub fn covers(&self, taint: &Taint) -> bool {
-        (self.key.is_empty() || self.key == taint.key)
-            && (self.effect.is_empty() || self.effect == taint.effect)
-            && self.value.as_ref().is_none_or(|v| *v == taint.value)
-    }
+/// Snapshots that were taken before selectors were kept do not tell them.
+#[expect(clippy::unnecessary_wraps, reason = "it is a default of the field above")]
+fn all_pods() -> Option<LabelSelector> {
+    Some(LabelSelector::default())
 }
 
 /// A token that a pod has projected for itself.

@@ -1,30 +1,27 @@
 //! `loopdrill diagnose`: watches a cluster, injects nothing, and says what is wrong with it.
+//!
+//! Invariant: what was found is told before anything is cleaned up, and the clean-up is told as its own trouble.
+
+mod silence;
 
 use crate::{
     Failure, cluster, interrupt,
     names::OutputFormat,
-    show::{print_change, print_document, span},
+    show::{print_change, print_document, print_found, span},
     subject::{Subject, SubjectArgs},
 };
-use loopdrill_detect::{Builtin, Told};
-use loopdrill_model::{Diagnoses, ExitStatus, Subject as About};
-use loopdrill_observe::{ObserveOptions, record::Tape};
+use loopdrill_detect::{Builtin, DetectError, OneLook, Told};
+use loopdrill_model::{Diagnoses, ExitStatus, Source, Subject as About, signal::SourceState};
+use loopdrill_observe::{ObserveOptions, record::RecordingWriter};
 use loopdrill_report::Timeline;
 use std::{path::PathBuf, time::Duration};
 use tokio::{
     sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
     time::{Instant, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
-/// How long the API server may take to list everything; after that, what there is must do.
-const LISTING: Duration = Duration::from_secs(6);
-/// `--once`: rates need a few readings of counters.
-const COUNTERS: Duration = Duration::from_secs(4);
-/// Between two scrapes of the API server, whose metrics are megabytes: this may go on for days.
-const APISERVER: Duration = Duration::from_secs(3);
-/// `--once`: what is too young to be called wrong gets this much more time to grow up.
-const GROW_UP: Duration = Duration::from_secs(5);
 /// How long stopping may take: our pods, if any, must go.
 const STOPPING: Duration = Duration::from_secs(60);
 
@@ -40,6 +37,9 @@ pub(crate) struct Args {
     /// Stop after a few seconds: what the present state and recent events already prove
     #[arg(long)]
     once: bool,
+    /// Do not read logs: of failing containers only the status counts. What a log says is never kept or shown
+    #[arg(long)]
+    no_logs: bool,
     /// Only findings about this namespace, or about what all share: nodes, links, the control plane
     #[arg(long, value_name = "NAMESPACE")]
     namespace: Option<String>,
@@ -55,37 +55,65 @@ const EXAMPLES: &str = "\
 Examples:
   loopdrill diagnose --context prod --once            what is wrong now; nothing is changed in the cluster
   loopdrill diagnose --context prod --namespace shop  live, for one namespace; a kubeconfig with few rights will do
+  loopdrill diagnose --context prod --once --no-logs   without the right to read logs (`loopdrill rbac --diagnose`)
   loopdrill diagnose --lab dev --for 60s --record incident.gz
 
 Exit codes: 0 no finding, 1 findings, 2 usage, 3 no cluster, 130 interrupted before its time";
 
 pub(crate) async fn main(args: Args) -> Result<ExitStatus, Failure> {
     let cancel = interrupt::token().map_err(|e| Failure::new(ExitStatus::NoCluster, &e))?;
-    let tape = args.record.as_deref().map(Tape::create).transpose();
-    let tape = tape.map_err(|e| Failure::new(ExitStatus::Usage, &e))?;
+    let recording = args.record.as_deref().map(RecordingWriter::create).transpose();
+    let recording = recording.map_err(|e| Failure::new(ExitStatus::Usage, &e))?;
     let subject = Subject::of(&args.subject, cluster::new_run_id()).await?;
-    let watched = watch_it(&args, &subject, tape.clone(), &cancel).await;
-    let released = subject.release().await;
-    let recorded = tape.map_or(Ok(()), |t| t.finish()).map_err(|e| Failure::new(ExitStatus::Usage, &e));
-    let timeline = match (watched, released) {
-        (Ok(timeline), Ok(())) => timeline,
-        (Ok(_), Err(left)) => return Err(Failure::of(ExitStatus::CleanupFailed, left)),
-        (Err(failure), released) => return Err(released.err().into_iter().fold(failure, Failure::and)),
-    };
-    if args.output == OutputFormat::Json {
-        print_document(&timeline)?;
-    } else {
-        sum_up(&timeline);
+    let mut watching = Watching::start(&args, &subject, recording.clone());
+    watching.listen(&cancel).await;
+    let told = tell(&args, &watching.timeline);
+    let status = verdict(&args, &watching.timeline, cancel.is_cancelled());
+    let mut troubles = Vec::from_iter(watching.stop().await.err());
+    troubles.extend(subject.release().await.err());
+    let recorded = recording.map_or(Ok(()), |t| t.finish()).map_err(|e| Failure::new(ExitStatus::Usage, &e));
+    match (troubles.is_empty(), status) {
+        (true, status) => told.and(recorded).and(status),
+        (false, Err(failure)) => Err(troubles.into_iter().fold(failure, Failure::and)),
+        (false, Ok(_)) => Err(Failure::of(ExitStatus::CleanupFailed, troubles.join("; and then: "))),
     }
-    recorded?;
-    if cancel.is_cancelled() && timeline.as_of().is_none() {
+}
+
+/// Tells what was found, before anything that may fail.
+fn tell(args: &Args, timeline: &Timeline) -> Result<(), Failure> {
+    match (args.output, timeline.found()) {
+        (OutputFormat::Json, _) => print_document(timeline),
+        (_, true) => {
+            // Live, each was told when it came.
+            if args.once {
+                print_found(timeline);
+                lacks(timeline).iter().for_each(|line| eprintln!("{line}"));
+            }
+            Ok(())
+        }
+        (_, false) => {
+            if timeline.as_of().is_some() && sees_pods(timeline) {
+                println!("{}", silence::no_finding(timeline, &silence::Asked::of(args)));
+            }
+            Ok(())
+        }
+    }
+}
+
+fn sees_pods(timeline: &Timeline) -> bool {
+    timeline.working().any(|s| s == "api:pods" || s.starts_with("api:pods/"))
+}
+
+/// The exit code by what was found.
+fn verdict(args: &Args, timeline: &Timeline, cancelled: bool) -> Result<ExitStatus, Failure> {
+    if cancelled && timeline.as_of().is_none() {
         eprintln!("interrupted before anything was judged");
         return Ok(ExitStatus::Interrupted);
     }
-    if !timeline.found() && !timeline.working().any(|s| s == "api:pods" || s.starts_with("api:pods/")) {
-        return Err(blind(&timeline, args.namespace.as_deref()));
+    if !timeline.found() && !sees_pods(timeline) {
+        return Err(blind(timeline, args.namespace.as_deref()));
     }
-    let early = cancel.is_cancelled() && (args.once || args.duration.is_some());
+    let early = cancelled && (args.once || args.duration.is_some());
     Ok(match timeline.found() {
         true => ExitStatus::NotReady,
         false if early => ExitStatus::Interrupted,
@@ -111,105 +139,110 @@ fn blind(timeline: &Timeline, namespace: Option<&str>) -> Failure {
     Failure::of(ExitStatus::NoCluster, format!("pods could not be listed: {why}{next}"))
 }
 
-fn sum_up(timeline: &Timeline) {
-    match (timeline.found(), timeline.as_of()) {
-        (false, Some(_)) if timeline.working().any(|s| s.starts_with("api:pods")) => println!("no finding"),
-        _ => {}
-    }
-}
-
-/// Watches until it is time to stop.
-async fn watch_it(
-    args: &Args,
-    subject: &Subject,
-    tape: Option<Tape>,
-    cancel: &CancellationToken,
-) -> Result<Timeline, Failure> {
-    let options = ObserveOptions {
-        probes: subject.probes,
-        namespace: args.namespace.clone(),
-        apiserver_interval: APISERVER,
-        ..ObserveOptions::default()
-    };
-    let (tell, told) = mpsc::unbounded_channel();
-    let mut detector = Builtin::new(options).telling(tell).make_do_after(LISTING);
-    if let Some(tape) = tape {
-        detector = detector.recorded(tape);
-    }
-    let (out, _findings) = watch::channel(Diagnoses::default());
-    let (ready, _is_ready) = oneshot::channel();
-    let stop = CancellationToken::new();
-    let (target, ended) = (subject.target.clone(), stop.clone());
-    let task = tokio::spawn(async move { detector.watch(target, out, ready, &ended).await });
-    if args.output == OutputFormat::Human {
-        eprintln!("watching {}", subject.name);
-    }
-    let mut listener = Listener { args, timeline: Timeline::default(), told, lacks_told: false };
-    listener.listen(cancel).await;
-    stop.cancel();
-    let failed = |why: String| Failure::of(ExitStatus::CleanupFailed, why);
-    match timeout(STOPPING, task).await {
-        Ok(Ok(Ok(()))) => {}
-        Ok(Ok(Err(error))) => return Err(failed(error.to_string())),
-        Ok(Err(error)) => return Err(failed(error.to_string())),
-        Err(_) => return Err(failed("the observer did not stop".into())),
-    }
-    while let Ok(told) = listener.told.try_recv() {
-        listener.take(told);
-    }
-    Ok(listener.timeline)
-}
-
-struct Listener<'a> {
+/// A detector at work, and what it told so far.
+struct Watching<'a> {
     args: &'a Args,
     timeline: Timeline,
     told: mpsc::UnboundedReceiver<Told>,
     lacks_told: bool,
+    /// Where one look is all that is asked for.
+    look: Option<OneLook>,
+    stop: CancellationToken,
+    task: JoinHandle<Result<(), DetectError>>,
 }
 
-impl Listener<'_> {
+impl<'a> Watching<'a> {
+    fn start(args: &'a Args, subject: &Subject, recording: Option<RecordingWriter>) -> Self {
+        let options = ObserveOptions {
+            probes: subject.probes,
+            logs: !args.no_logs,
+            namespace: args.namespace.clone(),
+            ..OneLook::options()
+        };
+        let (tell, told) = mpsc::unbounded_channel();
+        let mut detector = Builtin::of_a_look(options).telling(tell);
+        if let Some(recording) = recording {
+            detector = detector.recorded(recording);
+        }
+        let (out, _findings) = watch::channel(Diagnoses::default());
+        let (ready, _is_ready) = oneshot::channel();
+        let stop = CancellationToken::new();
+        let (target, ended) = (subject.target.clone(), stop.clone());
+        let task = tokio::spawn(async move { detector.watch(target, out, ready, &ended).await });
+        if args.output == OutputFormat::Human {
+            eprintln!("watching {}", subject.name);
+        }
+        let look = args.once.then(OneLook::default);
+        Self { args, timeline: Timeline::default(), told, lacks_told: false, look, stop, task }
+    }
+
+    /// Stops the detector, which removes what it installed.
+    async fn stop(self) -> Result<(), String> {
+        self.stop.cancel();
+        match timeout(STOPPING, self.task).await {
+            Ok(Ok(ended)) => ended.map_err(|e| e.to_string()),
+            Ok(Err(died)) => Err(died.to_string()),
+            Err(_) => Err(format!(
+                "the observer did not stop within {} s; `loopdrill undo` removes what it may have left",
+                STOPPING.as_secs()
+            )),
+        }
+    }
+
+    /// Watches until it is time to stop.
     async fn listen(&mut self, cancel: &CancellationToken) {
         let began = Instant::now();
-        let mut end = self.args.duration.map(|d| began + d);
         let mut judged_since: Option<Instant> = None;
-        let mut unsettled = false;
         loop {
+            let end = self.look.as_ref().map_or(self.args.duration.map(|d| began + d), OneLook::end);
             tokio::select! {
-                () = cancel.cancelled() => return,
+                () = cancel.cancelled() => break,
                 () = sleep_until(end.unwrap_or(began)), if end.is_some() => {
-                    let grown_up = judged_since.is_some_and(|t| t.elapsed() >= COUNTERS + GROW_UP);
-                    if !self.args.once || !unsettled || grown_up {
-                        return;
+                    if self.look.as_mut().is_none_or(OneLook::is_over) {
+                        break;
                     }
-                    end = judged_since.map(|t| (Instant::now() + Duration::from_millis(200)).min(t + COUNTERS + GROW_UP));
                 }
                 told = self.told.recv() => {
-                    let Some(told) = told else { return };
-                    if let Told::Judged { unsettled: young, .. } = told {
-                        unsettled = young;
-                        let since = *judged_since.get_or_insert_with(Instant::now);
-                        if self.args.once && end.is_none() {
-                            end = Some(since + COUNTERS);
-                        }
+                    let Some(told) = told else { break };
+                    if matches!(told, Told::Judged { .. }) {
+                        judged_since.get_or_insert_with(Instant::now);
                     }
                     self.take(told);
                 }
             }
             self.tell_lacks(judged_since);
         }
+        while let Ok(told) = self.told.try_recv() {
+            self.take(told);
+        }
+        self.cut();
+    }
+
+    /// Says that some answers are missing.
+    fn cut(&mut self) {
+        let Some(open) = self.look.as_ref().map(OneLook::open).filter(|open| *open > 0) else { return };
+        let why = format!(
+            "{open} questions about failing containers (logs, rights) had no answer within {} s; --for 60s waits longer",
+            OneLook::PATIENCE
+        );
+        self.timeline.source(&SourceState { name: Source::other("logs"), lost: Some(why) });
     }
 
     fn take(&mut self, told: Told) {
+        if let Some(look) = &mut self.look {
+            look.told(&told);
+        }
         match told {
             Told::Source(state) => self.timeline.source(&state),
-            Told::Judged { mut document, .. } => {
+            Told::Judged { mut document, examined, .. } => {
+                self.timeline.examined(examined);
                 if let Some(namespace) = &self.args.namespace {
                     document.diagnoses.retain(|d| concerns(namespace, &d.subjects));
                 }
-                for change in self.timeline.take(&document) {
-                    if self.args.output == OutputFormat::Human {
-                        print_change(&change);
-                    }
+                let changes = self.timeline.take(&document);
+                // Once, all of it is told in the end, what is surest first.
+                if self.args.output == OutputFormat::Human && !self.args.once {
+                    changes.iter().for_each(print_change);
                 }
             }
         }
@@ -218,7 +251,8 @@ impl Listener<'_> {
     /// Once, a moment after everything had its chance: which signals there are none of.
     fn tell_lacks(&mut self, judged_since: Option<Instant>) {
         let soon = judged_since.is_some_and(|t| t.elapsed() >= Duration::from_secs(2));
-        if self.lacks_told || !soon || self.args.output != OutputFormat::Human {
+        // Once, they are told beside what was found.
+        if self.lacks_told || !soon || self.args.once || self.args.output != OutputFormat::Human {
             return;
         }
         self.lacks_told = true;
@@ -261,7 +295,6 @@ fn concerns(namespace: &str, subjects: &[About]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use loopdrill_model::{Source, signal::SourceState};
 
     #[test]
     fn what_is_lacking_takes_a_line_a_kind() {

@@ -15,7 +15,7 @@ pub(crate) enum Command {
     Down(Named),
     /// List labs and kind clusters
     List(List),
-    /// Print where a lab's kubeconfig is, or merge it into yours
+    /// Print a lab's kubeconfig, or where it is, or merge it into yours
     Kubeconfig(Kubeconfig),
     /// Build (or find) the node image that labs use here, and print its reference
     Image,
@@ -23,7 +23,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  loopdrill lab up --name dev && export KUBECONFIG=$(loopdrill lab kubeconfig --name dev)"
+    after_help = "Example:\n  loopdrill lab up --name dev && export KUBECONFIG=$(loopdrill lab kubeconfig --path --name dev)"
 )]
 pub(crate) struct Up {
     /// The lab's name
@@ -61,7 +61,10 @@ pub(crate) struct Kubeconfig {
     /// The lab's name
     #[arg(long, default_value = "loopdrill")]
     name: String,
-    /// Merge it into $KUBECONFIG or ~/.kube/config
+    /// Print the path of its file
+    #[arg(long)]
+    path: bool,
+    /// Merge it into $KUBECONFIG or ~/.kube/config, and print that file's path
     #[arg(long)]
     merge: bool,
 }
@@ -71,10 +74,7 @@ pub(crate) async fn main(command: Command) -> Result<ExitStatus, Failure> {
         Command::Up(args) => up(args).await,
         Command::Down(args) => down(&args.name).await,
         Command::List(args) => list(args.output).await,
-        Command::Kubeconfig(args) => {
-            println!("{}", loopdrill_lab::kubeconfig(&args.name, args.merge).await?.display());
-            Ok(ExitStatus::Ready)
-        }
+        Command::Kubeconfig(args) => kubeconfig(&args).await,
         Command::Image => {
             println!("{}", loopdrill_lab::node_image::build(&progress()).await?);
             Ok(ExitStatus::Ready)
@@ -96,6 +96,19 @@ async fn up(args: Up) -> Result<ExitStatus, Failure> {
         loopdrill_lab::kubeconfig(&args.name, true).await?;
     }
     println!("{}", lab.kubeconfig().display());
+    Ok(ExitStatus::Ready)
+}
+
+/// As other tools of its kind do: the kubeconfig itself, ready for a pipe.
+async fn kubeconfig(args: &Kubeconfig) -> Result<ExitStatus, Failure> {
+    let file = loopdrill_lab::kubeconfig(&args.name, args.merge).await?;
+    if args.path || args.merge {
+        println!("{}", file.display());
+    } else {
+        let unreadable =
+            |e| Failure::of(ExitStatus::NoCluster, format!("cannot read {}: {e}", file.display()));
+        print!("{}", std::fs::read_to_string(&file).map_err(unreadable)?);
+    }
     Ok(ExitStatus::Ready)
 }
 

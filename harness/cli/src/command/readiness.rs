@@ -3,14 +3,10 @@
 use crate::cluster::Cluster;
 use loopdrill_checklist::{Results, Selection, Status, output, prediction, run};
 use loopdrill_drill::EventSender;
-use loopdrill_model::DrillReport;
+use loopdrill_model::{DrillReport, RunReport};
+use loopdrill_report::{Beside, OutputDir, html};
 use loopdrill_survey::Ask;
 use std::{fs, path::Path};
-
-/// The results of the checks.
-const CHECKS: &str = "readiness.json";
-/// What became of the predictions.
-const PREDICTIONS: &str = "predictions.json";
 
 /// The checklist of a run, where it was asked for.
 pub(crate) struct Readiness<'a> {
@@ -22,7 +18,7 @@ pub(crate) struct Readiness<'a> {
 impl<'a> Readiness<'a> {
     /// Nothing is known yet; what an earlier run left in the folder is removed.
     pub(crate) fn new(wanted: bool, dir: &'a Path) -> Self {
-        for stale in [CHECKS, PREDICTIONS] {
+        for stale in [OutputDir::CHECKS, OutputDir::PREDICTIONS] {
             let _ = fs::remove_file(dir.join(stale));
         }
         Self { wanted, dir, before: None }
@@ -45,11 +41,21 @@ impl<'a> Readiness<'a> {
                 let results = run(&snapshot, &Selection::default());
                 let (failed, all) = (results.count(Status::Fail), results.checks.len());
                 events.progress(format!("{failed} of {all} readiness checks fail"));
-                self.write(CHECKS, &output::json(&results, &snapshot));
+                match output::json(&results, &snapshot) {
+                    Ok(text) => self.write(OutputDir::CHECKS, &text),
+                    Err(error) => {
+                        events.progress(format!("{} could not be written: {error}", OutputDir::CHECKS))
+                    }
+                }
                 self.before = Some(results);
             }
             Err(error) => events.progress(format!("the readiness checklist could not be run: {error}")),
         }
+    }
+
+    /// What the checks answered, where they could be run.
+    pub(crate) fn results(&self) -> Option<&Results> {
+        self.before.as_ref()
     }
 
     /// Holds the predictions against what the drills did.
@@ -59,10 +65,22 @@ impl<'a> Readiness<'a> {
         if let Ok(text) = serde_json::to_string_pretty(&serde_json::json!({
             "predictions": held, "findings": prediction::findings(&held),
         })) {
-            self.write(PREDICTIONS, &text);
+            self.write(OutputDir::PREDICTIONS, &text);
         }
         if print {
             println!("\nWere the checklist's warnings right?\n\n{}", prediction::table(&held));
+        }
+    }
+
+    /// Makes the page anew, with what the checks answered and what became of their predictions.
+    pub(crate) fn onto_the_page(&self, report: &RunReport, dir: &OutputDir) {
+        if self.before.is_none() {
+            return;
+        }
+        let beside = Beside::read(self.dir);
+        let written = beside.and_then(|beside| dir.write(OutputDir::HTML, html(report, &beside).as_bytes()));
+        if let Err(error) = written {
+            eprintln!("the page does not show the checklist: {error}");
         }
     }
 

@@ -10,7 +10,7 @@ use crate::{
 };
 use loopdrill_detect::{Player, Scored, Scorer};
 use loopdrill_model::{Diagnosis, ExitStatus, Signal};
-use loopdrill_observe::record::{self, Entry, ReplayError};
+use loopdrill_observe::record::{self, Entry, Header, ReplayError};
 use loopdrill_report::{Change, Timeline};
 use std::path::{Path, PathBuf};
 
@@ -91,7 +91,7 @@ fn say_how_it_ended(played: &Played) {
 struct Played {
     timeline: Timeline,
     scored: Vec<Scored>,
-    strays: Vec<Diagnosis>,
+    false_alarms: Vec<Diagnosis>,
     /// Judgements, and how many of them give another document than they gave then.
     judged: usize,
     differing: usize,
@@ -104,16 +104,17 @@ struct Played {
 /// Plays a recording as far as it goes.
 fn play(file: &Path, each: impl FnMut(&Change)) -> Result<Played, Failure> {
     let replay = record::open(file).map_err(|e| bad(file, &e))?;
-    let by = replay.header().loopdrill.clone();
-    Ok(play_entries(replay, by, each))
+    let header = replay.header().clone();
+    Ok(play_entries(replay, &header, each))
 }
 
 fn play_entries(
     entries: impl Iterator<Item = Result<Entry, ReplayError>>,
-    by: String,
+    header: &Header,
     mut each: impl FnMut(&Change),
 ) -> Played {
-    let (mut player, mut scorer, mut timeline) = (Player::default(), Scorer::default(), Timeline::default());
+    let (mut player, mut scorer, mut timeline) =
+        (Player::default(), Scorer::of_recording(header), Timeline::default());
     let (mut judged, mut differing, mut broke_off) = (0, 0, None);
     for entry in entries {
         let entry = match entry {
@@ -141,8 +142,9 @@ fn play_entries(
             }
         }
     }
-    let (scored, strays) = scorer.finish();
-    Played { timeline, scored, strays, judged, differing, by, broke_off }
+    let (scored, false_alarms) = scorer.finish();
+    let by = header.loopdrill.clone();
+    Played { timeline, scored, false_alarms, judged, differing, by, broke_off }
 }
 
 fn bad(file: &Path, error: &ReplayError) -> Failure {

@@ -1,24 +1,28 @@
 //! `loopdrill run`.
 
+mod asked;
+mod cold;
+
 use super::readiness::Readiness;
 use crate::{
     Failure,
     cluster::{self, Cluster, ClusterArgs},
     interrupt,
-    names::{Groups, OutputFormat, control_loop},
+    names::OutputFormat,
+    pipeline,
+    target::{self, Named},
 };
+pub(crate) use asked::{Asked, Plan, ends, one};
+use loopdrill_checklist::Results;
 use loopdrill_detect::{Builtin, Detector, DetectorOptions, ExecOptions, Mapping, PrometheusOptions};
-use loopdrill_drill::{
-    Budgets, Detectors, EventSender, EventStream, Options, Selection, Session, event_stream,
-};
-use loopdrill_faults::{Fault, catalogue, cloud_catalogue, journal};
-use loopdrill_model::{ExitStatus, Loop, RunReport};
-use loopdrill_observe::record::Tape;
+use loopdrill_drill::{Budgets, Detectors, EventSender, EventStream, Options, Session, event_stream};
+use loopdrill_faults::{Fault, journal};
+use loopdrill_model::{ExitStatus, RunReport};
+use loopdrill_observe::{ObserveOptions, record::RecordingWriter};
 use loopdrill_report::{Console, ConsoleOptions, Folds, OutputDir};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -29,24 +33,24 @@ const BUILTIN: &str = "builtin";
 /// Options of `loopdrill run`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
+pub(crate) struct Command {
+    #[command(flatten)]
+    asked: Asked,
+    #[command(flatten)]
+    args: Args,
+}
+
+/// How drills are run, whichever they are.
+#[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Only this fault; `control` is the drill that injects nothing. Repeatable
-    #[arg(long, value_name = "FAULT")]
-    fault: Vec<String>,
-    /// Only this variant. Repeatable
-    #[arg(long, value_name = "VARIANT")]
-    variant: Vec<String>,
-    /// Only this loop. Repeatable
-    #[arg(long = "loop", value_name = "LOOP", value_parser = control_loop)]
-    control_loop: Vec<Loop>,
-    /// Only drills of this group: canonical, decoys, dominoes or all. Repeatable
-    /// [default: canonical, and whatever is named]
-    #[arg(long, value_name = "GROUP", value_enum)]
-    group: Vec<Groups>,
     /// The detector under test: builtin, prometheus (firing alerts), exec:COMMAND (which prints diagnoses as `loopdrill diagnose` does), or none
-    /// (which must fail every drill). Repeatable; the first one decides, all are scored
-    #[arg(long, value_name = "DETECTOR", default_value = "builtin")]
+    /// (which must fail every drill). Repeatable; the first one decides, all are scored [default: builtin]
+    #[arg(long, value_name = "DETECTOR")]
     detector: Vec<String>,
+    /// Also call each detector in only when the symptom has shown, as an on-call engineer is: fresh, without memory, and
+    /// for --detect-within seconds. That decides; one that can watch watches beside it. `once:DETECTOR` does it for one
+    #[arg(long)]
+    cold: bool,
     /// Where `--detector prometheus` asks for alerts: http(s)://HOST:PORT, or NAMESPACE/SERVICE:PORT through the API
     /// server; also an Alertmanager [default: the lab's own]
     #[arg(long, value_name = "WHERE")]
@@ -55,9 +59,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     alert_map: Option<PathBuf>,
     #[command(flatten)]
-    cluster: ClusterArgs,
-    /// Where events.jsonl, report.json and junit.xml go, and the kubeconfig of a lab that stays
-    #[arg(long, value_name = "DIR", default_value = "report")]
+    pub(crate) cluster: ClusterArgs,
+    /// Where events.jsonl and the reports go, and the kubeconfig of a lab that stays
+    #[arg(long, value_name = "DIR", default_value = "report", env = "ARTIFACT_DIR")]
     output_dir: PathBuf,
     /// Where the recording goes; recording.gz in the output directory by default
     #[arg(long, value_name = "FILE", conflicts_with = "no_record")]
@@ -67,81 +71,92 @@ pub(crate) struct Args {
     no_record: bool,
     /// Run the readiness checklist before the first drill, and in the end hold its predictions against what happened
     #[arg(long)]
-    check: bool,
+    pub(crate) check: bool,
     /// What to print on standard output in the end
     #[arg(long, value_enum, default_value_t)]
-    output: OutputFormat,
+    pub(crate) output: OutputFormat,
     /// Skipped drills count as failures
     #[arg(long)]
     require: bool,
-    /// How long the detector may take from the symptom to the right diagnosis, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3600))]
-    detect_within: u64,
-    /// How long a fault may take to bite; a victim that is well after that has withstood it. In seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 90, value_parser = clap::value_parser!(u64).range(1..=3600))]
-    bite_within: u64,
-    /// How long the control drill watches a cluster to which nothing is done, in seconds
-    #[arg(long = "for", value_name = "SECONDS", default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    control_for: u64,
+    /// How long the detector may take from the symptom to the right diagnosis, in seconds [default: 20]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    detect_within: Option<u64>,
+    /// How long a fault may take to bite; where the victim is well after that, the cluster is resilient. In seconds
+    /// [default: 90]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    bite_within: Option<u64>,
+    /// How long the control drill watches a cluster to which nothing is done, in seconds [default: 8]
+    #[arg(long = "for", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    control_for: Option<u64>,
     /// Say what would be done and to what, and do nothing
     #[arg(long)]
-    dry_run: bool,
+    pub(crate) dry_run: bool,
     /// Ask nothing (nothing is asked anyway; for scripts that pass it on)
     #[arg(long, hide = true)]
     yes: bool,
 }
 
-/// Who watches, and what it is written to.
-struct Watch {
-    detectors: Detectors,
-    tape: Option<Tape>,
+/// A run that was asked for, as far as it is decided before there is a cluster.
+struct Run<'a> {
+    args: &'a Args,
+    id: String,
+    plan: Plan,
+    judge: Option<Judge>,
+    recording: Option<RecordingWriter>,
+    events: EventSender,
+    cancel: CancellationToken,
 }
+
+/// What a gate makes of the report, with what the checklist answered, before anybody gets to see it.
+pub(crate) type Judge = Box<dyn Fn(&mut RunReport, Option<&Results>) + Send + Sync>;
 
 const EXAMPLES: &str = "\
 Examples:
   loopdrill run                                    all drills on a fresh lab, which goes afterwards
   loopdrill run --fault overlay-mtu --variant df   one drill
+  loopdrill run suites/canonical.yaml --lab dev    a suite; it says which drills, and how each must end
   loopdrill run --group decoys                     conditions that only look like the canonical faults
   loopdrill run --fault control --for 600          ten minutes in which nothing may be found
   loopdrill run --check                            also: which warnings of the checklist were right?
   loopdrill run --lab dev                          on the lab `dev`, which is made where it is missing and stays
+  loopdrill run --context staging --target staging.yaml
+                                                   on a cluster that is not ours, within the fence of its target file
   loopdrill run --with monitoring --detector builtin,prometheus
                                                    the lab's own alerts beside our detector
   loopdrill run --group all --with cloud-identity  all that there is, with the drills of a cloud account
   loopdrill run --detector builtin --detector 'exec:./adapter'
                                                    another tool beside ours, on one scoreboard
+  loopdrill run --cold --group all                 who is called in afterwards, beside who has watched
   loopdrill run --detector none                    what a cluster without monitoring would notice: nothing";
 
-pub(crate) async fn main(args: Args) -> Result<ExitStatus, Failure> {
-    let selection = Selection {
-        faults: args.fault.clone(),
-        variants: args.variant.clone(),
-        loops: args.control_loop.clone(),
-        groups: args.group.iter().flat_map(|g| g.all()).copied().collect(),
-    };
-    let control = selection.control();
-    let mut known = catalogue();
-    // Asked for by name, a drill of a cloud is skipped with the reason rather than unknown.
-    let (has_cloud, named) = (args.cluster.has_cloud(), |v: &str| args.variant.iter().any(|n| n == v));
-    known.extend(cloud_catalogue().into_iter().filter(|f| has_cloud || named(f.spec().variant)));
-    let faults = selection.pick(known)?;
-    let listed = listed(&args)?;
+pub(crate) async fn main(command: Command) -> Result<ExitStatus, Failure> {
+    let Command { asked, mut args } = command;
+    let plan = Plan::of(&asked, &mut args)?;
     if args.dry_run {
-        return dry_run(&args, &faults).await;
+        return dry_run(&args, &plan.faults).await;
     }
+    execute(&args, plan, None).await
+}
+
+/// Runs a plan, with all reports, and says how the process ends.
+pub(crate) async fn execute(args: &Args, plan: Plan, judge: Option<Judge>) -> Result<ExitStatus, Failure> {
+    let listed = listed(args)?;
     let cancel = interrupt::token().map_err(|e| Failure::new(ExitStatus::NoCluster, &e))?;
     let dir = OutputDir::claim(&args.output_dir).map_err(|e| Failure::new(ExitStatus::Usage, &e))?;
-    let tape = tape(&args, &dir, listed.iter().any(|d| d.name() == BUILTIN))?;
-    let watch = Watch { detectors: detectors(listed, tape.as_ref())?, tape: tape.clone() };
+    let dir = Arc::new(dir);
+    let recording = recording(args, &dir, listed.iter().any(|d| d.name() == BUILTIN))?;
+    let detectors = detectors(listed, recording.as_ref(), args.cluster.context.is_none())?;
     let (events, stream) = event_stream();
-    let reports = fold(stream, &Arc::new(dir), &args);
-    let run = cluster::new_run_id();
-    loopdrill_drill::announce(&events, &run, &faults, control, &watch.detectors.names());
+    let reports = fold(stream, &dir, args);
+    let id = cluster::new_run_id();
+    loopdrill_drill::announce(&events, &id, &plan.faults, plan.control, &detectors.names());
 
     let mut readiness = Readiness::new(args.check, &args.output_dir);
-    let report = drills(&args, &run, faults, control, watch, &events, cancel, &mut readiness).await;
-    drop(events);
-    let recorded = tape.map_or(Ok(()), |tape| tape.finish()).map_err(|e| Failure::new(ExitStatus::Usage, &e));
+    let run = Run { args, id, plan, judge, recording: recording.clone(), events, cancel };
+    let report = run.drills(detectors, &mut readiness).await;
+    let recorded = recording
+        .map_or(Ok(()), |recording| recording.finish())
+        .map_err(|e| Failure::new(ExitStatus::Usage, &e));
     let errors = reports.await.map_err(|e| Failure::new(ExitStatus::CleanupFailed, &e))?;
     let report = report?;
     readiness.conclude(&report.drills, args.output == OutputFormat::Human);
@@ -151,6 +166,8 @@ pub(crate) async fn main(args: Args) -> Result<ExitStatus, Failure> {
             loopdrill_report::report_json(&report).map_err(|e| Failure::new(ExitStatus::Usage, &e))?
         );
     }
+    pipeline::tell(&report);
+    readiness.onto_the_page(&report, &dir);
     let exit = errors.iter().fold(report.exit, |exit, e| {
         eprintln!("error: {e}");
         exit.worst(e.exit())
@@ -159,9 +176,10 @@ pub(crate) async fn main(args: Args) -> Result<ExitStatus, Failure> {
 }
 
 /// The run's recording: of what the built-in detector sees, so there is none without it.
-fn tape(args: &Args, dir: &OutputDir, builtin: bool) -> Result<Option<Tape>, Failure> {
+fn recording(args: &Args, dir: &OutputDir, builtin: bool) -> Result<Option<RecordingWriter>, Failure> {
     let path = match &args.record {
         Some(path) if builtin => path.clone(),
+        Some(_) if cold::is_called_in(args, BUILTIN) => return Ok(None),
         Some(_) => {
             return Err(Failure::usage(
                 "--record writes down what the built-in detector sees; add --detector builtin",
@@ -170,7 +188,7 @@ fn tape(args: &Args, dir: &OutputDir, builtin: bool) -> Result<Option<Tape>, Fai
         None if args.no_record || !builtin => return Ok(None),
         None => dir.path().join(OutputDir::RECORDING),
     };
-    Tape::create(&path).map(Some).map_err(|e| Failure::new(ExitStatus::Usage, &e))
+    RecordingWriter::create(&path).map(Some).map_err(|e| Failure::new(ExitStatus::Usage, &e))
 }
 
 /// The detectors that are asked for.
@@ -179,53 +197,104 @@ fn listed(args: &Args) -> Result<Vec<Arc<dyn Detector>>, Failure> {
     let prometheus = PrometheusOptions {
         from: args.prometheus.clone(),
         mapping: mapping.map_err(|e| Failure::new(ExitStatus::Usage, &e))?.unwrap_or_default(),
-        budget: Duration::from_secs(args.detect_within),
+        budget: budgets(args).detect,
     };
     let options = DetectorOptions { prometheus, exec: ExecOptions::default() };
-    loopdrill_detect::by_names(&args.detector, &options).map_err(|e| Failure::new(ExitStatus::Usage, &e))
+    let builtin = [BUILTIN.to_string()];
+    let names = if args.detector.is_empty() { &builtin[..] } else { &args.detector };
+    let by_names = if args.cold { loopdrill_detect::by_names_cold } else { loopdrill_detect::by_names };
+    let listed = by_names(names, &options).map_err(|e| Failure::new(ExitStatus::Usage, &e))?;
+    target::check_detectors(&args.cluster, &listed.iter().map(|d| d.name()).collect::<Vec<_>>())?;
+    Ok(listed)
 }
 
-fn detectors(listed: Vec<Arc<dyn Detector>>, tape: Option<&Tape>) -> Result<Detectors, Failure> {
+fn detectors(
+    listed: Vec<Arc<dyn Detector>>,
+    recording: Option<&RecordingWriter>,
+    probes: bool,
+) -> Result<Detectors, Failure> {
     let mut listed = listed.into_iter().map(|detector| -> Arc<dyn Detector> {
-        match tape {
-            Some(tape) if detector.name() == BUILTIN => Arc::new(Builtin::default().recorded(tape.clone())),
-            _ => detector,
+        if detector.name() != BUILTIN {
+            return detector;
+        }
+        // A cluster that is not ours gets no pods on all its nodes.
+        let builtin = Builtin::new(ObserveOptions { probes, ..ObserveOptions::default() });
+        match recording {
+            Some(recording) => Arc::new(builtin.recorded(recording.clone())),
+            None => Arc::new(builtin),
         }
     });
     let first = listed.next().ok_or_else(|| Failure::usage("name a detector with --detector"))?;
     Ok(Detectors::new(first, listed.collect()))
 }
 
-#[expect(clippy::too_many_arguments, reason = "everything that the run was made of, once")]
-async fn drills(
-    args: &Args,
-    run: &str,
-    faults: Vec<Arc<dyn Fault>>,
-    control: bool,
-    watch: Watch,
-    events: &EventSender,
-    cancel: CancellationToken,
-    readiness: &mut Readiness<'_>,
-) -> Result<RunReport, Failure> {
-    let cluster = cluster::provide(&args.cluster, run, events, &cancel).await?;
-    tokio::select! {
-        () = readiness.before(&cluster, events) => {}
-        () = cancel.cancelled() => {}
+impl Run<'_> {
+    /// Provides the cluster, drills it and gives it back. The event stream ends with the report.
+    async fn drills(
+        mut self,
+        detectors: Detectors,
+        readiness: &mut Readiness<'_>,
+    ) -> Result<RunReport, Failure> {
+        let events = &self.events;
+        let cluster = cluster::provide(&self.args.cluster, &self.id, events, &self.cancel).await?;
+        tokio::select! {
+            () = readiness.before(&cluster, events) => {}
+            () = self.cancel.cancelled() => {}
+        }
+        let faults = std::mem::take(&mut self.plan.faults);
+        let session = self.session(&cluster, detectors, &faults).await;
+        let report = match session {
+            Ok(session) => Ok(loopdrill_drill::run(session, faults, self.plan.control).await),
+            Err(e) => Err(Failure::from(e)),
+        };
+        if let Some(kubeconfig) = cluster.kept_kubeconfig() {
+            let kept = beside_the_run(self.args, kubeconfig);
+            events.progress(format!("the lab stays; KUBECONFIG={}", kept.display()));
+        }
+        events.progress("giving the cluster back");
+        let trouble = cluster.release().await.err();
+        match report {
+            Ok(mut report) => {
+                loopdrill_drill::add_trouble(&mut report, trouble);
+                if let Some(judge) = &self.judge {
+                    judge(&mut report, readiness.results());
+                }
+                Ok(loopdrill_drill::conclude(events, report, None))
+            }
+            Err(failure) => Err(trouble.into_iter().fold(failure, Failure::and)),
+        }
     }
-    let session = session(args, &cluster, watch, events, cancel).await;
-    let report = match session {
-        Ok(session) => Ok(loopdrill_drill::run(session, faults, control).await),
-        Err(e) => Err(Failure::from(e)),
-    };
-    if let Some(kubeconfig) = cluster.kept_kubeconfig() {
-        events.progress(format!("the lab stays; KUBECONFIG={}", beside_the_run(args, kubeconfig).display()));
+
+    async fn session(
+        &self,
+        cluster: &Cluster,
+        detectors: Detectors,
+        faults: &[Arc<dyn Fault>],
+    ) -> Result<Session, loopdrill_drill::SessionError> {
+        let args = self.args;
+        let options =
+            Options { budgets: budgets(args), require: args.require, state_dir: journal::state_dir() };
+        let (target, cancel) = (Arc::clone(&cluster.target), self.cancel.clone());
+        let session =
+            Session::start(target, &cluster.handle, detectors, options, self.events.clone(), cancel).await?;
+        let mut session = session
+            .recorded(self.recording.clone())
+            .recording_looks(cold::recordings(args))
+            .held_to(self.plan.ends.clone());
+        if let Some(refused) = cluster.refused() {
+            session = session.refusing(refused.clone());
+            session.preflight(faults).await;
+        }
+        Ok(session)
     }
-    events.progress("giving the cluster back");
-    let trouble = cluster.release().await.err();
-    match report {
-        Ok(report) => Ok(loopdrill_drill::conclude(events, report, trouble)),
-        Err(failure) => Err(trouble.into_iter().fold(failure, Failure::and)),
-    }
+}
+
+fn budgets(args: &Args) -> Budgets {
+    Budgets::from(loopdrill_suite::Budgets {
+        detect: args.detect_within,
+        bite: args.bite_within,
+        control: args.control_for,
+    })
 }
 
 /// Puts the kubeconfig of a lab that stays beside the run's reports; where that fails, the lab's own serves.
@@ -238,26 +307,6 @@ fn beside_the_run(args: &Args, kubeconfig: &Path) -> PathBuf {
             kubeconfig.into()
         }
     }
-}
-
-async fn session(
-    args: &Args,
-    cluster: &Cluster,
-    watch: Watch,
-    events: &EventSender,
-    cancel: CancellationToken,
-) -> Result<Session, loopdrill_drill::SessionError> {
-    let budgets = Budgets {
-        manifest: Duration::from_secs(args.bite_within),
-        detect: Duration::from_secs(args.detect_within),
-        control: Duration::from_secs(args.control_for),
-        ..Budgets::default()
-    };
-    let options = Options { budgets, require: args.require, state_dir: journal::state_dir() };
-    let target = Arc::clone(&cluster.target);
-    let session =
-        Session::start(target, &cluster.handle, watch.detectors, options, events.clone(), cancel).await?;
-    Ok(session.recorded(watch.tape))
 }
 
 /// Feeds all reports until the stream ends; returns what could not be written.
@@ -277,7 +326,12 @@ fn fold(
     })
 }
 
-async fn dry_run(args: &Args, faults: &[Arc<dyn Fault>]) -> Result<ExitStatus, Failure> {
+pub(crate) async fn dry_run(args: &Args, faults: &[Arc<dyn Fault>]) -> Result<ExitStatus, Failure> {
+    listed(args)?;
+    if let Some(named) = Named::of(&args.cluster)? {
+        let budgets = budgets(args);
+        return target::plan(&named, faults, budgets.manifest + budgets.detect).await;
+    }
     let facts = cluster::facts(&args.cluster).await?;
     for fault in faults {
         let spec = fault.spec();

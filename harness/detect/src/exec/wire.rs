@@ -80,11 +80,9 @@ impl Finding {
                 cause.control_loop()
             ));
         }
-        let evidence = self.evidence.into_iter().map(|fact| Evidence {
-            signal: fact.signal,
-            value: fact.value,
-            at: fact.at.unwrap_or(now).min(now),
-            source: fact.source.unwrap_or_else(|| Source::other("exec")),
+        let evidence = self.evidence.into_iter().map(|fact| {
+            let source = fact.source.unwrap_or_else(|| Source::other("exec"));
+            Evidence::new(fact.signal, fact.value, fact.at.unwrap_or(now).min(now), source)
         });
         let evidence: Vec<_> = evidence.collect();
         let first = self.first_evidence_at.or_else(|| evidence.iter().map(|e| e.at).min());
@@ -121,7 +119,7 @@ impl Reader {
         loop {
             match documents.next() {
                 Some(Ok(document)) => newest = Some(document),
-                Some(Err(e)) if e.is_eof() => break,
+                Some(Err(e)) if e.is_eof() || is_cut(&e, &self.pending) => break,
                 Some(Err(e)) => return Err(format!("it printed what is no document of diagnoses: {e}")),
                 None => {
                     end = self.pending.len();
@@ -146,6 +144,14 @@ impl Reader {
     pub(super) fn is_broken_off(&self) -> bool {
         !self.pending.iter().all(u8::is_ascii_whitespace)
     }
+}
+
+/// Whether more output may mend what was read so far: where the output is cut in the middle of a number that nobody
+/// reads, the number is told to be wrong, and not to be cut.
+fn is_cut(error: &serde_json::Error, text: &[u8]) -> bool {
+    let line = text.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let column = text.iter().rev().take_while(|byte| **byte != b'\n').count();
+    error.is_syntax() && (error.line(), error.column()) == (line, column)
 }
 
 #[cfg(test)]
@@ -209,7 +215,7 @@ mod tests {
     proptest! {
         #[test]
         fn documents_are_read_however_the_output_is_cut(cuts in prop::collection::vec(1usize..40, 0..20)) {
-            let text = b"{\"diagnoses\":[]}\n{\"diagnoses\":[{\"loop\":\"compute\"}]}\n \n{\"diagnoses\":[{\"loop\":\"storage\"}]}";
+            let text = b"{\"diagnoses\":[]}\n{\"diagnoses\":[{\"loop\":\"compute\",\"score\":-0.5e-3}]}\n \n{\"diagnoses\":[{\"loop\":\"storage\"}]}";
             let mut reader = Reader::default();
             let (mut rest, mut last) = (&text[..], None);
             for cut in cuts.into_iter().chain([text.len()]) {
@@ -219,6 +225,13 @@ mod tests {
             }
             prop_assert!(!reader.is_broken_off());
             prop_assert_eq!(last.expect("a document")[0].control_loop, Loop::Storage);
+        }
+
+        #[test]
+        fn garbage_is_garbage_however_it_is_cut(cut in 1usize..16) {
+            let mut reader = Reader::default();
+            let told = b"{\"diagnoses\": -x}".chunks(cut).find_map(|part| reader.feed(part, now()).err());
+            prop_assert!(told.is_some_and(|why| why.contains("no document of diagnoses")));
         }
 
         #[test]

@@ -157,12 +157,8 @@ impl Alert {
         let meaning = mapping.meaning(&self.name, &self.labels)?;
         let since = self.since.unwrap_or(now).min(now);
         let confidence = self.annotations.get("confidence").and_then(|c| c.parse::<f64>().ok());
-        let evidence = |signal: String, value: &str| Evidence {
-            signal,
-            value: value.into(),
-            at: since,
-            source: Source::other("prometheus"),
-        };
+        let evidence =
+            |signal: String, value: &str| Evidence::new(signal, value, since, Source::other("prometheus"));
         let mut facts = vec![evidence(format!("alert {}", self.name), &self.value)];
         let said = self.annotations.get("summary").or_else(|| self.annotations.get("description"));
         facts.extend(said.map(|text| evidence("it says".into(), text)));

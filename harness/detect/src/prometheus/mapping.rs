@@ -56,9 +56,7 @@ impl Mapping {
             return Some(*meaning);
         }
         let cause = labels.get("cause").and_then(|c| Cause::ALL.iter().find(|k| k.name() == c)).copied();
-        let named = labels
-            .get("loop")
-            .and_then(|l| Loop::DRILLED.into_iter().chain([Loop::Workload]).find(|k| k.name() == l.as_str()));
+        let named = labels.get("loop").and_then(|l| Loop::ALL.into_iter().find(|k| k.name() == l.as_str()));
         let control_loop = named.or_else(|| cause.map(Cause::control_loop))?;
         // Labels that contradict each other name the loop alone.
         Some(Meaning { control_loop, cause: cause.filter(|c| c.control_loop() == control_loop) })

@@ -69,7 +69,7 @@ impl Running {
     }
 
     async fn wait_for(&mut self, what: impl FnMut(&Diagnoses) -> bool) -> Diagnoses {
-        let found = timeout(Duration::from_secs(60), self.findings.wait_for(what)).await;
+        let found = timeout(Duration::from_secs(300), self.findings.wait_for(what)).await;
         found.expect("in time").expect("the detector lives").clone()
     }
 

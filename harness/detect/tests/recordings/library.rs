@@ -2,17 +2,23 @@
 
 use loopdrill_detect::{Player, Scored, Scorer};
 use loopdrill_model::{Diagnosis, Loop, Subject};
-use loopdrill_observe::record::{Entry, read};
+use loopdrill_observe::record::{Entry, Header, read};
 use std::{collections::BTreeSet, fmt, fs, io::Cursor, path::PathBuf, sync::LazyLock};
 
 /// A recording from `tests/recordings`.
 pub(crate) struct Recording {
     pub(crate) name: String,
     pub(crate) bytes: Vec<u8>,
+    pub(crate) header: Header,
     pub(crate) entries: Vec<Entry>,
 }
 
 impl Recording {
+    /// Plays it, and scores what it is of: the detector that watched, or its one look at a drill.
+    pub(crate) fn play(&self) -> Played {
+        play_to(Scorer::of_recording(&self.header), &self.entries)
+    }
+
     /// What random choices start from; `LOOPDRILL_SEED` tries another one.
     pub(crate) fn seed(&self) -> u64 {
         static SEED: LazyLock<u64> =
@@ -32,8 +38,10 @@ pub(crate) static RECORDINGS: LazyLock<Vec<Recording>> = LazyLock::new(|| {
 fn load(file: PathBuf) -> Recording {
     let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let bytes = fs::read(&file).expect("a file that can be read");
-    let entries = read(Cursor::new(bytes.clone())).and_then(Iterator::collect);
-    Recording { entries: entries.unwrap_or_else(|e| panic!("{name}: {e}")), name, bytes }
+    let replay = read(Cursor::new(bytes.clone())).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let header = replay.header().clone();
+    let entries = replay.collect::<Result<_, _>>().unwrap_or_else(|e| panic!("{name}: {e}"));
+    Recording { name, bytes, header, entries }
 }
 
 /// A finding without what may vary: times, the words of its evidence.
@@ -81,11 +89,16 @@ pub(crate) struct Played {
     pub(crate) documents: Vec<String>,
     pub(crate) differing: usize,
     pub(crate) scored: Vec<Scored>,
-    pub(crate) strays: Vec<Diagnosis>,
+    pub(crate) false_alarms: Vec<Diagnosis>,
 }
 
+/// Plays them, whatever they are of.
 pub(crate) fn play(entries: &[Entry]) -> Played {
-    let (mut player, mut scorer) = (Player::default(), Scorer::default());
+    play_to(Scorer::new("builtin"), entries)
+}
+
+fn play_to(mut scorer: Scorer, entries: &[Entry]) -> Played {
+    let mut player = Player::default();
     let (mut moments, mut documents, mut differing) = (Vec::new(), Vec::new(), 0);
     for entry in entries {
         if let Entry::Mark(mark) = entry {
@@ -102,8 +115,8 @@ pub(crate) fn play(entries: &[Entry]) -> Played {
             scorer.document(&document, moment.at);
         }
     }
-    let (scored, strays) = scorer.finish();
-    Played { moments, documents, differing, scored, strays }
+    let (scored, false_alarms) = scorer.finish();
+    Played { moments, documents, differing, scored, false_alarms }
 }
 
 /// What is found at each moment.

@@ -5,6 +5,7 @@
 //! recordings` accepts it; read the diff.
 
 mod library;
+mod own_report;
 mod rename;
 mod twist;
 
@@ -32,7 +33,7 @@ fn each(check: impl Fn(&Recording) + Sync) {
 
 #[test]
 fn there_are_recordings_of_every_loop() {
-    let expected = RECORDINGS.iter().flat_map(|r| play(&r.entries).scored).map(|s| s.expected.control_loop());
+    let expected = RECORDINGS.iter().flat_map(|r| r.play().scored).map(|s| s.expected.control_loop());
     let loops: BTreeSet<_> = expected.collect();
     assert!(loops.len() >= 6, "{loops:?}");
 }
@@ -40,13 +41,12 @@ fn there_are_recordings_of_every_loop() {
 #[test]
 fn every_recorded_drill_gets_its_right_answer() {
     each(|recording| {
-        let played = play(&recording.entries);
+        let played = recording.play();
         assert!(!played.scored.is_empty(), "{} has no marks", recording.name);
         for scored in &played.scored {
-            let why = scored.expected.judge(&scored.found);
-            assert_eq!(scored.verdict, Verdict::Right, "{}: {why:?}", recording.name);
+            assert_eq!(scored.verdict, Verdict::Right, "{}: {:#?}", recording.name, scored.result);
         }
-        assert!(played.strays.is_empty(), "{}: {:#?}", recording.name, played.strays);
+        assert!(played.false_alarms.is_empty(), "{}: {:#?}", recording.name, played.false_alarms);
     });
 }
 
@@ -59,8 +59,8 @@ fn said(answers: &[Answer]) -> String {
 fn what_is_said_is_what_was_said() {
     let mut all = String::new();
     for recording in RECORDINGS.iter() {
-        let played = play(&recording.entries);
-        let again = play(&recording.entries);
+        let played = recording.play();
+        let again = recording.play();
         assert_eq!(played.documents, again.documents, "{}: two replays differ", recording.name);
         let _ = writeln!(
             all,
@@ -152,10 +152,9 @@ fn is_of_a_cloud(entry: &Entry) -> bool {
 fn the_diagnosis_follows_its_evidence() {
     let mut late = Vec::new();
     for recording in RECORDINGS.iter() {
-        for s in play(&recording.entries).scored {
-            let (Some(from), Some(to)) = (s.first_evidence_at, s.diagnosed_at) else { continue };
-            let lag = to.duration_since(from).as_secs_f64();
-            let most = match (s.expected.control_loop(), s.found[0].cause) {
+        for s in recording.play().scored {
+            let (Some(lag), Some(to)) = (s.result.lag, s.result.detected.at) else { continue };
+            let most = match (s.expected.control_loop(), s.result.diagnosis.and_then(|d| d.cause)) {
                 (Some(Loop::Network), _) => 2.0,
                 (Some(Loop::ControlPlane), _) | (_, Some(Cause::TokenInvalid)) => {
                     interval(recording, to) + 1.0

@@ -1,8 +1,8 @@
 //! Everything that somebody named, named otherwise.
 
 use crate::library::Answer;
-use loopdrill_model::{Signal, Subject};
-use loopdrill_observe::record::{Entry, Mark};
+use loopdrill_model::{Mark, Signal, Subject};
+use loopdrill_observe::record::Entry;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::{

@@ -1,69 +1,73 @@
 //! Watching a fault bite: the victim on one side, the detectors on the other, and afterwards both until quiet.
 
-use super::{Drill, Stop};
-use crate::{
-    panel::Seat,
-    verdict::{Facts, Verdict},
+use super::{
+    Drill, Stop,
+    victim::{self, LOOK, LOOK_EVERY, Outlasted},
 };
-use futures::future::try_join_all;
-use loopdrill_detect::{Key, key};
-use loopdrill_faults::FaultError;
-use loopdrill_model::{Diagnosis, EventKind, Evidence, Gate, Source, Timestamp};
-use loopdrill_observe::record::Did;
-use std::{collections::BTreeSet, time::Duration};
+use crate::detectors::{ColdSeat, RunningDetector, Seat};
+use futures::{FutureExt, future::try_join_all};
+use loopdrill_faults::{FaultError, Look};
+use loopdrill_model::{Diagnosis, EventKind, Evidence, Gate, GateResult, Source, Timestamp};
+use std::time::Duration;
 use tokio::{
     sync::watch,
     time::{Instant, sleep, sleep_until, timeout},
 };
 
-/// How often the victim is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// How long one look may take; a victim that cannot be looked at shows nothing.
-const LOOK: Duration = Duration::from_secs(20);
 /// How long the right diagnosis must stay on top before it counts.
 const SETTLE: Duration = Duration::from_millis(1000);
 
-/// What the victim's side has come to.
+/// For how long the victim must be well and its alarm gone: an alarm that is back in a moment had not gone.
+const CALM: Duration = Duration::from_millis(1500);
+
+/// What the detectors' side is told of the victim.
 #[derive(Debug, Clone, Copy)]
 enum Victim {
-    /// It is well, so far.
-    Well,
+    /// It is looked at, and has not shown the symptom yet.
+    Watched,
     /// It shows the symptom, since then.
     Shows(Instant),
-    /// It stayed well for the whole budget.
-    StaysWell,
+    /// It has not shown the symptom within the budget.
+    ShowsNothing,
 }
 
 impl Drill<'_> {
     /// Waits for the symptom and for the diagnoses, each within its budget, and answers three gates.
     pub(super) async fn observe(&mut self) -> Result<(), Stop> {
-        let (tell, told) = watch::channel(Victim::Well);
-        let (symptom, verdicts) = {
+        let (tell, told) = watch::channel(Victim::Watched);
+        let (outlasted, ended) = {
             let this = &*self;
-            let seats = this.session.panel.seats().zip(&this.before);
-            let diagnoses = seats.map(|(seat, before)| this.wait_for_diagnosis(seat, before, told.clone()));
+            let seats = this.session.detectors.seats();
+            let diagnoses = seats.iter().map(|seat| match seat {
+                Seat::Live(detector) => this.wait_for_diagnosis(detector, told.clone()).boxed(),
+                Seat::Cold(seat) => this.call_in(seat, told.clone()).boxed(),
+            });
             tokio::join!(this.wait_for_symptom(tell), try_join_all(diagnoses))
         };
-        let verdicts = verdicts?;
-        self.session.mark(&self.id, || Did::Conclude);
-        if verdicts[0].ended {
+        if ended?.first() == Some(&true) {
             return Err(Stop::errored("the detector has ended"));
         }
-        match symptom? {
-            Some((at, evidence)) => self.answer_at(Gate::Manifested, Some(at), true, evidence, None),
-            None => self.withstood().await,
+        let (at, outlasted) = outlasted?;
+        match outlasted {
+            Outlasted::Broken(evidence) => {
+                self.shown = true;
+                // Told when it showed.
+                self.report.gates.manifested = symptom_since(at, evidence);
+            }
+            Outlasted::Well => self.stayed_well().await,
+            Outlasted::Settling(what) => {
+                let note =
+                    format!("the fault is in force; the victim shows no symptom, but is not well: {what}");
+                self.shows_nothing(Vec::new(), note);
+            }
         }
-        self.judge_detection(verdicts);
+        self.judge_detection();
         Ok(())
     }
 
-    /// Only a victim that is well has withstood the fault; one that never got its pod back has not.
-    async fn withstood(&mut self) {
-        if let Some(what) = self.fault.on_its_way() {
-            let note = format!("the fault is in force; the victim shows no symptom, but is not well: {what}");
-            return self.answer_at(Gate::Manifested, None, false, Vec::new(), Some(note));
-        }
-        let held = timeout(LOOK, self.fault.held_by(&self.ctx)).await;
+    /// The fault was in force and the victim is well: what held goes into the report.
+    async fn stayed_well(&mut self) {
+        let held = timeout(LOOK, self.fault.absorbed_by(&self.ctx)).await;
         let evidence = match held {
             Ok(Ok(evidence)) => evidence,
             Ok(Err(e)) => {
@@ -73,164 +77,165 @@ impl Drill<'_> {
             Err(_) => Vec::new(),
         };
         self.resilient = true;
-        let note = "the fault is in force and the victim stayed well for the whole budget";
-        self.answer_at(Gate::Manifested, None, false, evidence, Some(note.into()));
+        let note = "the fault is in force, and the victim was well at the end of its budget";
+        self.shows_nothing(evidence, note.into());
     }
 
+    fn shows_nothing(&mut self, evidence: Vec<Evidence>, note: String) {
+        self.answered(Gate::Manifested, GateResult { ok: false, at: None, evidence, note: Some(note) });
+    }
+
+    /// Looks at the victim until it is broken or its budget has ended, and tells the detectors' side. That it is broken
+    /// is told at once.
     async fn wait_for_symptom(
         &self,
         tell: watch::Sender<Victim>,
-    ) -> Result<Option<(Timestamp, Vec<Evidence>)>, FaultError> {
-        let deadline = Instant::now() + self.session.options.budgets.manifest;
+    ) -> Result<(Timestamp, Outlasted), FaultError> {
         self.progress("waiting for the symptom");
-        let found = loop {
-            match self.look().await {
-                Ok(Some(evidence)) => break Ok(Some((Timestamp::now(), evidence))),
-                Ok(None) if Instant::now() >= deadline && self.is_over(deadline) => break Ok(None),
-                Err(e) if Instant::now() >= deadline || self.ctx.cancel.is_cancelled() => break Err(e),
-                Ok(None) | Err(_) => {}
-            }
-            tokio::select! {
-                () = sleep(LOOK_EVERY) => {}
-                () = self.ctx.cancel.cancelled() => break Err(FaultError::Interrupted),
-            }
-        };
-        tell.send_replace(match &found {
-            Ok(Some(_)) => {
-                self.session.mark(&self.id, || Did::Manifest);
+        let budget = self.session.options.budgets.manifest;
+        let outlasted = victim::outlast(&*self.fault, &self.ctx, budget).await;
+        let at = Timestamp::now();
+        tell.send_replace(match &outlasted {
+            Ok(Outlasted::Broken(evidence)) => {
+                let result = symptom_since(at, evidence.clone());
+                self.session.tell(&self.id, EventKind::GateAnswered { gate: Gate::Manifested, result });
                 Victim::Shows(Instant::now())
             }
-            Ok(None) | Err(_) => Victim::StaysWell,
+            Ok(Outlasted::Well | Outlasted::Settling(_)) | Err(_) => Victim::ShowsNothing,
         });
-        found
+        outlasted.map(|outlasted| (at, outlasted))
     }
 
-    /// A victim that is on its way at the deadline gets a moment to arrive.
-    fn is_over(&self, deadline: Instant) -> bool {
-        let moment = LOOK.min(self.session.options.budgets.manifest);
-        self.fault.on_its_way().is_none() || Instant::now() >= deadline + moment
-    }
-
-    async fn look(&self) -> Result<Option<Vec<Evidence>>, FaultError> {
-        timeout(LOOK, self.fault.symptom(&self.ctx)).await.unwrap_or_else(|_| {
-            Err(FaultError::TimedOut {
-                what: "a look at the victim".into(),
-                seconds: LOOK.as_secs(),
-                last: "no answer".into(),
-            })
-        })
-    }
-
+    /// Listens to a detector until its time is over. Returns whether it has ended by itself before.
     async fn wait_for_diagnosis(
         &self,
-        seat: &Seat,
-        before: &BTreeSet<Key>,
+        detector: &RunningDetector,
         mut victim: watch::Receiver<Victim>,
-    ) -> Result<Verdict, Stop> {
-        let mut findings = seat.findings.clone();
-        let mut verdict = Verdict::default();
-        let mut right_since: Option<Instant> = None;
-        loop {
-            let now = findings.borrow_and_update().clone();
-            let mine = self.in_scope(&now.diagnoses, before);
-            (verdict.as_of, verdict.trouble) = (now.as_of, now.trouble.into_iter().next());
-            let right = !self.expectation.is_silence() && self.expectation.judge(&mine).is_ok();
-            if verdict.take(mine.clone()) {
-                self.tell(seat, mine);
-            }
-            if right {
-                verdict.attributed_at.get_or_insert_with(Timestamp::now);
-                right_since.get_or_insert_with(Instant::now);
-            } else {
-                (verdict.attributed_at, right_since) = (None, None);
-            }
-            let settled = right_since.map(|since| since + SETTLE);
-            let victim_now = *victim.borrow_and_update();
-            let end = match victim_now {
-                Victim::Well => None,
-                // Silence has no moment at which it is complete: it is listened to for as long as on a healthy cluster.
-                Victim::Shows(at) if self.expectation.is_silence() => {
-                    Some(at + self.session.options.budgets.control)
-                }
-                Victim::Shows(at) => {
-                    let budget = at + self.session.options.budgets.detect;
-                    Some(settled.map_or(budget, |s| s.min(budget)))
-                }
-                Victim::StaysWell => Some(Instant::now()),
+    ) -> Result<bool, Stop> {
+        let mut scorer = detector.scorer();
+        let mut told = Vec::new();
+        // The answer is right since a time of day, and settles by the clock that deadlines go by.
+        let (mut right_since, mut settled) = (None, None);
+        let has_ended = loop {
+            let (found, right, has_ended) = {
+                let scorer = scorer.borrow_and_update();
+                (scorer.answer(&self.id).to_vec(), scorer.right_since(&self.id), scorer.has_ended())
             };
-            if end.is_some_and(|end| Instant::now() >= end) {
-                return Ok(verdict);
+            if right != right_since {
+                (right_since, settled) = (right, right.map(|_| Instant::now() + SETTLE));
+            }
+            self.tell_findings(&detector.name, &mut told, found);
+            let victim_now = *victim.borrow_and_update();
+            let end = self.end_of_time(victim_now, settled);
+            if has_ended || end.is_some_and(|end| Instant::now() >= end) {
+                break has_ended;
             }
             tokio::select! {
-                changed = findings.changed() => if changed.is_err() {
-                    (verdict.ended, verdict.trouble) = (true, Some("it has ended".into()));
-                    return Ok(verdict);
-                },
+                // The scorer is there for as long as the detector is, and says when that ends.
+                Ok(()) = scorer.changed() => {}
                 // The sender is gone only after it told its last word, which was read above.
                 Ok(()) = victim.changed() => {}
                 () = sleep_until(end.unwrap_or_else(far)) => {}
                 () = self.ctx.cancel.cancelled() => return Err(FaultError::Interrupted.into()),
             }
-        }
-    }
-
-    /// Puts what a detector finds into the event stream: as findings those of the one that decides.
-    fn tell(&self, seat: &Seat, diagnoses: Vec<Diagnosis>) {
-        if std::ptr::eq(seat, self.session.panel.first()) {
-            self.session.events.drill(&self.id, EventKind::Findings { diagnoses });
-        } else if let Some(top) = diagnoses.first() {
-            self.progress(&format!("{} blames {}", seat.name, name(top)));
-        }
-    }
-
-    /// The findings that this drill may have caused and that were not there before it.
-    fn in_scope(&self, present: &[Diagnosis], before: &BTreeSet<Key>) -> Vec<Diagnosis> {
-        let mut mine: Vec<Diagnosis> =
-            present.iter().filter(|d| self.scope.holds(d) && !before.contains(&key(d))).cloned().collect();
-        mine.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
-        mine
-    }
-
-    /// Judges all detectors alike. The results of the one that decides are the drill's own.
-    fn judge_detection(&mut self, verdicts: Vec<Verdict>) {
-        let manifested = &self.gates.manifested;
-        let facts = Facts {
-            expectation: &self.expectation,
-            injected_at: self.timings.injected_at,
-            manifested_at: manifested.at.filter(|_| manifested.ok),
         };
-        let seats = self.session.panel.seats();
-        let results: Vec<_> = seats.zip(&verdicts).map(|(s, v)| v.result(s.name.clone(), facts)).collect();
-        (self.timings.detected_at, self.timings.first_evidence_at) = verdicts[0].times(facts);
-        let first = results[0].clone();
-        for (gate, answer) in [(Gate::Detected, first.detected), (Gate::Attributed, first.attributed)] {
-            self.answer_at(gate, answer.at, answer.ok, answer.evidence, answer.note);
+        self.session.concluded(&self.id, &detector.name);
+        Ok(has_ended)
+    }
+
+    /// Calls a detector in when the symptom has shown, and listens until it has said all, or its time is over.
+    async fn call_in(&self, seat: &ColdSeat, mut victim: watch::Receiver<Victim>) -> Result<bool, Stop> {
+        let decided = victim.wait_for(|victim| !matches!(victim, Victim::Watched));
+        let decided = tokio::select! {
+            // The sender is gone only after it told its last word.
+            decided = decided => decided.map_or(Victim::ShowsNothing, |victim| *victim),
+            () = self.ctx.cancel.cancelled() => return Err(FaultError::Interrupted.into()),
+        };
+        match decided {
+            Victim::Shows(at) => {
+                let mut told = Vec::new();
+                let end = at + self.session.options.budgets.detect;
+                let each = |found| self.tell_findings(seat.name(), &mut told, found);
+                self.session.look(seat, &self.id, end, each).await.map_err(|()| FaultError::Interrupted)?;
+            }
+            Victim::Watched | Victim::ShowsNothing => self.session.concluded(&self.id, seat.name()),
         }
-        (self.diagnosis, self.others, self.detectors) = (first.diagnosis, first.other_findings, results);
+        Ok(false)
+    }
+
+    /// When a detector's time is over, as far as it is known.
+    fn end_of_time(&self, victim: Victim, settled: Option<Instant>) -> Option<Instant> {
+        let budgets = &self.session.options.budgets;
+        match victim {
+            Victim::Watched => None,
+            // Silence has no moment at which it is complete: it is listened to for as long as on a healthy cluster.
+            Victim::Shows(at) if self.report.expectation.is_silence() => Some(at + budgets.control),
+            Victim::Shows(at) => {
+                let budget = at + budgets.detect;
+                Some(settled.map_or(budget, |settled| settled.min(budget)))
+            }
+            Victim::ShowsNothing => Some(Instant::now()),
+        }
+    }
+
+    /// Puts another answer than the last one that was told into the event stream: as findings that of the detector that
+    /// decides.
+    fn tell_findings(&self, detector: &str, told: &mut Vec<Diagnosis>, found: Vec<Diagnosis>) {
+        let same = told.len() == found.len() && told.iter().zip(&found).all(|(a, b)| a.is_same_finding(b));
+        if same {
+            return;
+        }
+        told.clone_from(&found);
+        if self.session.detectors.decides(detector) {
+            self.session.tell(&self.id, EventKind::Findings { diagnoses: found });
+        } else if let Some(top) = found.first() {
+            self.progress(&format!("{detector} blames {}", name(top)));
+        }
+    }
+
+    /// Judges all detectors alike. The answers of the one that decides are the drill's own.
+    fn judge_detection(&mut self) {
+        self.report.detectors = self.session.detectors.results(&self.id);
+        for gate in [Gate::Detected, Gate::Attributed] {
+            self.answered(gate, self.report.gate(gate).clone());
+        }
     }
 
     /// After the undo: the victim must be well again, and the alarm must go.
     pub(super) async fn recover(&mut self) {
         self.progress("waiting for recovery");
-        if let Err(e) = self.fault.relieve(&self.ctx).await {
+        if let Err(e) = self.fault.after_undo(&self.ctx).await {
             self.answer(Gate::Recovered, false, Vec::new(), Some(e.to_string()));
             return;
         }
         let deadline = Instant::now() + self.session.options.budgets.recover;
+        let mut calm_since = None;
         let mut last;
         loop {
-            let present = self.session.panel.first().findings.borrow().diagnoses.clone();
-            let alarms = self.in_scope(&present, &self.before[0]);
-            last = match self.look().await {
-                Ok(None) if alarms.is_empty() => return self.recovered(),
-                Ok(None) => format!("the alarm {} is still there", name(&alarms[0])),
-                Ok(Some(evidence)) => match evidence.first() {
-                    Some(e) => format!("the victim still shows {}: {}", e.signal, e.value),
-                    None => "the victim still shows the symptom".into(),
-                },
+            let alarms = self.session.detectors.alarms(&self.id);
+            let look = victim::look(&*self.fault, &self.ctx, self.shown).await;
+            if matches!(look, Ok(Look::Well)) && alarms.is_empty() {
+                if calm_since.get_or_insert_with(Instant::now).elapsed() >= CALM {
+                    return self.recovered();
+                }
+            } else {
+                calm_since = None;
+            }
+            last = match look {
+                Ok(Look::Well) if alarms.is_empty() => "the alarm has only just gone".into(),
+                Ok(Look::Well) => format!("the alarm {} is still there", name(&alarms[0])),
+                Ok(Look::Settling(what)) => format!("the victim is not well yet: {what}"),
+                Ok(Look::Broken(evidence)) => {
+                    self.shown = true;
+                    match evidence.first() {
+                        Some(e) => format!("the victim still shows {}: {}", e.signal, e.value),
+                        None => "the victim still shows the symptom".into(),
+                    }
+                }
                 Err(e) => e.to_string(),
             };
-            if Instant::now() >= deadline || self.ctx.cancel.is_cancelled() {
+            let is_over = Instant::now() >= deadline && calm_since.is_none();
+            if is_over || self.ctx.cancel.is_cancelled() {
                 break;
             }
             sleep(LOOK_EVERY).await;
@@ -240,20 +245,18 @@ impl Drill<'_> {
 
     fn recovered(&mut self) {
         let at = Timestamp::now();
-        self.timings.recovered_at = Some(at);
-        let fact = |signal: &str, value: &str, source| Evidence {
-            signal: signal.into(),
-            value: value.into(),
-            at,
-            source,
-        };
         let evidence = vec![
-            fact("state compared with the snapshot", "no difference", Source::other("journal")),
-            fact("victim", "well", Source::victim()),
-            fact("findings", "none", Source::other("detector")),
+            Evidence::new("state compared with the snapshot", "no difference", at, Source::other("journal")),
+            Evidence::new("victim", "well", at, Source::victim()),
+            Evidence::new("findings", "none", at, Source::other("detector")),
         ];
         self.answer(Gate::Recovered, true, evidence, None);
     }
+}
+
+/// The victim shows the symptom.
+fn symptom_since(at: Timestamp, evidence: Vec<Evidence>) -> GateResult {
+    GateResult { ok: true, at: Some(at), evidence, note: None }
 }
 
 fn name(d: &Diagnosis) -> String {

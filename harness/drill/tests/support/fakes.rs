@@ -3,16 +3,23 @@
 use super::api::Api;
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::ConfigMap;
+use loopdrill_cluster::{ClusterFacts, ClusterHandle, Target};
 use loopdrill_detect::{DetectError, Detector};
 use loopdrill_drill::{Budgets, Detectors, EventStream, Options, Session, SessionError, event_stream};
 use loopdrill_faults::{
-    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Resource,
+    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Look, Resource,
     object::{Create, ObjectChange},
 };
 use loopdrill_model::{Capability, Cause, Diagnoses, Diagnosis, Evidence, Loop, Source, Subject, Timestamp};
-use loopdrill_target::{ClusterFacts, ClusterHandle, Target};
-use std::{path::Path, sync::Arc, time::Duration};
-use tokio::sync::{oneshot, watch};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::{
+    sync::{oneshot, watch},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 /// Name of the object that is the fault.
@@ -28,13 +35,36 @@ pub(crate) enum VictimIs {
     /// Ill, and stays so after the undo.
     Scarred,
     NeverReady,
+    /// Something else at each look; the last one stays.
+    Changing(&'static [Shows]),
+}
+
+/// What one look at a victim shows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Shows {
+    Well,
+    Settling,
+    Broken,
 }
 
 pub(crate) struct FakeFault {
-    pub(crate) api: Api,
-    pub(crate) victim: VictimIs,
+    api: Api,
+    victim: VictimIs,
     pub(crate) needs_storage: bool,
     pub(crate) expects: Expects,
+    /// What the engine said at each look: whether the symptom had shown.
+    told: Arc<Mutex<Vec<bool>>>,
+}
+
+impl FakeFault {
+    pub(crate) fn new(api: &Api, victim: VictimIs) -> Self {
+        Self { api: api.clone(), victim, needs_storage: false, expects: Expects::One, told: Arc::default() }
+    }
+
+    /// What the engine says at each look.
+    pub(crate) fn told(&self) -> Arc<Mutex<Vec<bool>>> {
+        self.told.clone()
+    }
 }
 
 /// What the right answer is.
@@ -97,21 +127,25 @@ impl Fault for FakeFault {
         Ok(vec![Change::Object(ObjectChange::Create(Create::new(&object, &ctx.target.run)?))])
     }
 
-    fn on_its_way(&self) -> Option<String> {
-        (self.victim == VictimIs::Limping).then(|| "its pod is Pending".into())
-    }
-
-    async fn held_by(&self, _: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
+    async fn absorbed_by(&self, _: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
         Ok(vec![evidence()])
     }
 
-    async fn symptom(&self, _: &FaultContext) -> Result<Option<Vec<Evidence>>, FaultError> {
-        let ill = match self.victim {
-            VictimIs::Immune | VictimIs::Limping | VictimIs::NeverReady => false,
-            VictimIs::Ill => self.api.has(FAULT),
-            VictimIs::Scarred => true,
+    async fn look(&self, _: &FaultContext, shown: bool) -> Result<Look, FaultError> {
+        let mut told = self.told.lock().expect("no look panics");
+        told.push(shown);
+        let shows = match self.victim {
+            VictimIs::Ill if self.api.has(FAULT) => Shows::Broken,
+            VictimIs::Ill | VictimIs::Immune | VictimIs::NeverReady => Shows::Well,
+            VictimIs::Limping => Shows::Settling,
+            VictimIs::Scarred => Shows::Broken,
+            VictimIs::Changing(looks) => looks[(told.len() - 1).min(looks.len() - 1)],
         };
-        Ok(ill.then(|| vec![evidence()]))
+        Ok(match shows {
+            Shows::Well => Look::Well,
+            Shows::Settling => Look::Settling("its pod is Pending".into()),
+            Shows::Broken => Look::Broken(vec![evidence()]),
+        })
     }
 }
 
@@ -123,12 +157,14 @@ fn evidence() -> Evidence {
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum DetectorSays {
     TheTruth,
+    /// And once more, a moment after the fault has gone.
+    TheTruthTwice,
     Nothing,
     AnotherLoop,
     /// The truth, below a wrong answer of higher confidence.
     TheTruthBelow,
     /// A finding about something that no drill touches.
-    AStray,
+    AFalseAlarm,
 }
 
 pub(crate) struct FakeDetector {
@@ -139,7 +175,7 @@ pub(crate) struct FakeDetector {
 }
 
 impl FakeDetector {
-    fn findings(&self) -> Vec<Diagnosis> {
+    pub(crate) fn findings(&self) -> Vec<Diagnosis> {
         let found = |l: Loop, cause, namespace: String, confidence| Diagnosis {
             control_loop: l,
             cause: Some(cause),
@@ -154,12 +190,12 @@ impl FakeDetector {
         let truth = || found(Loop::Identity, Cause::RbacDenied, ns(), 0.8);
         let wrong = || found(Loop::Network, Cause::OverlayMtu, ns(), 0.9);
         match self.says {
-            DetectorSays::AStray => {
+            DetectorSays::AFalseAlarm => {
                 vec![found(Loop::Storage, Cause::ProvisioningFailed, "elsewhere".into(), 0.9)]
             }
             _ if !self.api.has(FAULT) => Vec::new(),
             DetectorSays::Nothing => Vec::new(),
-            DetectorSays::TheTruth => vec![truth()],
+            DetectorSays::TheTruth | DetectorSays::TheTruthTwice => vec![truth()],
             DetectorSays::AnotherLoop => vec![wrong()],
             DetectorSays::TheTruthBelow => vec![truth(), wrong()],
         }
@@ -181,13 +217,21 @@ impl Detector for FakeDetector {
     ) -> Result<(), DetectError> {
         let _ = ready.send(());
         let mut tick = tokio::time::interval(Duration::from_millis(10));
+        let (mut last, mut gone_at) = (Vec::new(), None);
         loop {
             tokio::select! {
                 _ = tick.tick() => {}
                 () = stop.cancelled() => return Ok(()),
             }
             let as_of = (!self.blind).then(Timestamp::now);
-            out.send_replace(Diagnoses { diagnoses: self.findings(), as_of, trouble: Vec::new() });
+            let mut diagnoses = self.findings();
+            if !diagnoses.is_empty() {
+                last.clone_from(&diagnoses);
+            } else if self.says == DetectorSays::TheTruthTwice && !last.is_empty() {
+                let gone = gone_at.get_or_insert_with(Instant::now).elapsed().as_millis();
+                diagnoses = if (300..600).contains(&gone) { last.clone() } else { diagnoses };
+            }
+            out.send_replace(Diagnoses { diagnoses, as_of, trouble: Vec::new() });
         }
     }
 }

@@ -5,6 +5,33 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// Hands the table of what is measured to the macro `$then`, behind what else is to be handed to it. A line has the
+/// variant of [`Signal`](super::Signal), its data, and which fields of that may quote what somebody wrote.
+macro_rules! with_measured {
+    ($then:ident $($rest:tt)*) => { $then! { $($rest)* measured {
+        /// The API server's answer to "may this account do that?".
+        AccessReview(AccessReview), [];
+        /// A role of a cloud as it is now.
+        CloudRole(CloudRole), [];
+        /// A cloud's answer to a ServiceAccount's token.
+        CloudAnswer(CloudAnswer), [endpoint];
+        /// How much a container has written to its log.
+        Log(Log), [];
+        /// A counter or gauge of a metrics endpoint.
+        Metric(Metric), [];
+        /// A histogram of a metrics endpoint.
+        Histogram(Histogram), [];
+        /// What a node really uses.
+        Usage(Usage), [];
+        /// Counters of one network interface of a node.
+        Interface(Interface), [];
+        /// Counters of a node's IP and TCP layers.
+        IpCounters(IpCounters), [];
+        /// The answer to one active probe between nodes.
+        Probe(Probe), [result];
+    } } };
+}
+
 /// The API server's answer to a SubjectAccessReview.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "Kubernetes' own names")]
@@ -14,6 +41,9 @@ pub struct AccessReview {
     pub group: String,
     pub resource: String,
     pub namespace: String,
+    /// The one object that was asked for; empty for all of the resource.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
     pub allowed: bool,
 }
 
@@ -119,8 +149,6 @@ pub struct Usage {
     pub node: String,
     /// Thousandths of a core, averaged over the last interval.
     pub cpu_millis: u64,
-    /// Working set in bytes.
-    pub memory_bytes: u64,
 }
 
 /// What kind of link an interface is, from the kernel's own link info, never from its name.
@@ -142,27 +170,17 @@ pub struct Interface {
     pub node: String,
     pub name: String,
     pub kind: LinkKind,
-    pub mtu: u32,
-    pub up: bool,
-    /// For a vxlan: whether `df set` is in force.
-    pub df: Option<bool>,
-    pub rx_packets: u64,
-    pub tx_packets: u64,
     pub rx_dropped: u64,
     pub tx_dropped: u64,
-    pub rx_errors: u64,
     pub tx_errors: u64,
 }
 
-/// Counters of a node's IP and TCP layers (`/proc/net/snmp`, `/proc/net/netstat`) in its root namespace.
+/// Counters of a node's IP layer (`/proc/net/snmp`) in its root namespace.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the kernel's own names")]
 pub struct IpCounters {
     pub node: String,
     pub frag_fails: u64,
-    pub icmp_out_dest_unreachs: u64,
-    pub tcp_out_segs: u64,
-    pub tcp_retrans_segs: u64,
 }
 
 /// Which way a probe takes between two nodes.

@@ -1,165 +1,59 @@
 //! API objects, reduced to what attribution looks at.
 
+use super::ServicePort;
 use crate::Subject;
 use jiff::Timestamp;
+use loopdrill_kubernetes::PolicyRule;
+pub use loopdrill_kubernetes::{
+    HostPort, LabelSelector, Labels, NodeTerm, Operator, PodTerm, Requirement, Resources, Spread, Taint,
+    Toleration, TolerationOperator,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Amounts that the scheduler counts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Resources {
-    /// Thousandths of a core.
-    pub cpu_millis: u64,
-    /// Bytes of memory.
-    pub memory_bytes: u64,
+/// Hands the table of those objects that are kept as they are to the macro `$then`, behind what else is to be handed to
+/// it. A line has the variant of [`Signal`](super::Signal), its data, which fields of that may quote what somebody wrote
+/// (see [`Texts`](super::Texts)), what the world calls them, their kinds in the API, and the field with the namespace
+/// that they lie in.
+#[macro_export]
+macro_rules! with_objects {
+    ($then:ident $($rest:tt)*) => { $then! { $($rest)* objects {
+        /// A pod as it is now.
+        Pod(Box<Pod>), [given_up, unscheduled, cloud, containers], pods, ["Pod"], [namespace];
+        /// A node as it is now.
+        Node(Node), [ready_message, troubles], nodes, ["Node"], [];
+        /// A PersistentVolumeClaim as it is now.
+        Claim(Claim), [conditions], claims, ["PersistentVolumeClaim"], [namespace];
+        /// A PersistentVolume as it is now.
+        Volume(Volume), [], volumes, ["PersistentVolume"], [];
+        /// A StorageClass as it is now.
+        StorageClass(StorageClass), [], classes, ["StorageClass"], [];
+        /// A VolumeAttachment as it is now.
+        Attachment(Attachment), [], attachments, ["VolumeAttachment"], [];
+        /// A controller (Deployment, ReplicaSet, StatefulSet, DaemonSet, Job) as it is now.
+        Controller(Controller), [troubles], controllers,
+            ["Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job"], [namespace];
+        /// A Service as it is now.
+        Service(Service), [], services, ["Service"], [namespace];
+        /// A ResourceQuota as it is now.
+        Quota(Quota), [], quotas, ["ResourceQuota"], [namespace];
+        /// A NetworkPolicy as it is now.
+        NetworkPolicy(NetworkPolicy), [], policies, ["NetworkPolicy"], [namespace];
+        /// A namespace as it is now.
+        Namespace(Namespace), [], namespaces, ["Namespace"], [];
+        /// What a node's CSI drivers can take.
+        NodeDrivers(NodeDrivers), [], drivers, ["CSINode"], [];
+    } } };
 }
 
-/// One requirement on a node's labels.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NodeRequirement {
-    /// Label key, or `metadata.name`.
-    pub key: String,
-    /// How the label is compared with the values.
-    pub operator: Operator,
-    /// The values.
-    pub values: Vec<String>,
-}
-
-/// Operators of node selector terms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "Kubernetes' own names")]
-pub enum Operator {
-    In,
-    NotIn,
-    Exists,
-    DoesNotExist,
-    Gt,
-    Lt,
-}
-
-/// A taint of a node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "Kubernetes' own names")]
-pub struct Taint {
-    pub key: String,
-    pub value: String,
-    pub effect: String,
-}
-
-/// A toleration of a pod. An empty key tolerates every taint; an empty effect every effect.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "Kubernetes' own names")]
-pub struct Toleration {
-    pub key: String,
-    pub exists: bool,
-    pub value: String,
-    pub effect: String,
-}
-
-/// A pod.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the other fields are Kubernetes' own")]
-pub struct Pod {
-    pub namespace: String,
-    pub name: String,
-    pub uid: String,
-    /// Orders versions of the object.
-    pub version: u64,
-    pub created_at: Timestamp,
-    /// `deletionTimestamp` is set.
-    pub deleting: bool,
-    pub phase: String,
-    pub node: Option<String>,
-    pub ip: Option<String>,
-    pub host_network: bool,
-    pub service_account: String,
-    pub owner: Option<Subject>,
-    pub labels: BTreeMap<String, String>,
-    /// Effective requests as the scheduler counts them (init containers and overhead included).
-    pub requests: Resources,
-    pub node_selector: BTreeMap<String, String>,
-    /// Required node affinity: any of the terms, all requirements of a term.
-    pub node_affinity: Vec<Vec<NodeRequirement>>,
-    /// Has required pod (anti-)affinity or a hard topology spread.
-    pub placed_by_peers: bool,
-    pub tolerations: Vec<Toleration>,
-    /// Names of the claims it mounts.
-    pub claims: Vec<String>,
-    /// Audiences of the ServiceAccount tokens that it mounts; an empty one is the API server's own.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tokens: Vec<String>,
-    /// As whom it goes to a cloud, from the environment that clouds give to pods.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cloud: Option<CloudIdentity>,
-    /// Condition `PodScheduled` is false: reason, message and since when.
-    pub unscheduled: Option<Unscheduled>,
-    pub ready: bool,
-    pub containers: Vec<Container>,
-}
-
-/// As whom a pod goes to a cloud.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CloudIdentity {
-    /// The role that it takes on, by its ARN; empty where it has a key of its own.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub role: String,
-    /// Where it finds the cloud, when that is written in its own environment.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub endpoint: String,
-}
-
-/// Why a pod is not scheduled, in the scheduler's words.
+/// A condition that says something is wrong.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "Kubernetes' own names")]
-pub struct Unscheduled {
+pub struct Condition {
+    pub kind: String,
     pub reason: String,
     pub message: String,
     pub since: Option<Timestamp>,
-}
-
-impl Unscheduled {
-    /// Whether the scheduler says in these words that it has found a place, where pods of lower priority give way: such
-    /// a pod is late, and not stuck.
-    #[must_use]
-    pub fn makes_room(words: &str) -> bool {
-        words.contains("preemption: found a potential placement")
-    }
-}
-
-/// A container of a pod, init containers included.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the other fields are Kubernetes' own")]
-pub struct Container {
-    pub name: String,
-    pub init: bool,
-    pub image: String,
-    pub ready: bool,
-    pub restarts: u32,
-    pub state: ContainerState,
-    pub last: Option<Terminated>,
-    pub memory_limit_bytes: Option<u64>,
-    pub has_liveness_probe: bool,
-    pub has_readiness_probe: bool,
-}
-
-/// What a container does now.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "Kubernetes' own names")]
-pub enum ContainerState {
-    Waiting { reason: String, message: String },
-    Running { since: Option<Timestamp> },
-    Terminated(Terminated),
-}
-
-/// How a container ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "Kubernetes' own names")]
-pub struct Terminated {
-    pub exit_code: i32,
-    pub reason: String,
-    pub started_at: Option<Timestamp>,
-    pub finished_at: Option<Timestamp>,
 }
 
 /// A node.
@@ -174,11 +68,16 @@ pub struct Node {
     /// Status of condition `Ready`: `True`, `False` or `Unknown`.
     pub ready: String,
     pub ready_reason: String,
+    /// What is not ready, in the kubelet's words; empty when all is.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub ready_message: String,
     pub ready_since: Option<Timestamp>,
     /// Other conditions that are true, such as `MemoryPressure`.
-    pub pressures: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub troubles: Vec<Condition>,
     pub unschedulable: bool,
     pub taints: Vec<Taint>,
+    /// What it gives to pods, of every resource.
     pub allocatable: Resources,
 }
 
@@ -197,33 +96,43 @@ pub struct Claim {
     pub volume: Option<String>,
     /// The node that the scheduler chose for a `WaitForFirstConsumer` claim.
     pub selected_node: Option<String>,
+    /// Its access mode is `ReadWriteOncePod`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub once_per_pod: bool,
+    /// It asks for more than its volume has.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub grows: bool,
+    /// Its conditions that are true, such as `Resizing`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Condition>,
 }
 
 /// A PersistentVolume.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "Kubernetes' own names")]
 pub struct Volume {
     pub name: String,
     pub uid: String,
     pub version: u64,
     pub phase: String,
-    pub claim: Option<Subject>,
     pub class: Option<String>,
-    pub driver: String,
-    /// Required node affinity: any of the terms, all requirements of a term.
-    pub node_affinity: Vec<Vec<NodeRequirement>>,
+    /// Required node affinity: any of the terms.
+    pub node_affinity: Vec<NodeTerm>,
+    /// Its CSI driver.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<String>,
 }
 
 /// A StorageClass.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "Kubernetes' own names")]
 pub struct StorageClass {
     pub name: String,
     pub uid: String,
     pub version: u64,
-    pub provisioner: String,
     pub binding_mode: String,
-    pub is_default: bool,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub provisioner: String,
 }
 
 /// A VolumeAttachment.
@@ -237,11 +146,10 @@ pub struct Attachment {
     pub node: String,
     pub attached: bool,
     pub deleting: bool,
-    pub error: Option<String>,
 }
 
 /// A controller of pods.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the other fields are Kubernetes' own")]
 pub struct Controller {
     /// `Deployment`, `ReplicaSet`, `StatefulSet`, `DaemonSet` or `Job`.
@@ -255,10 +163,13 @@ pub struct Controller {
     pub ready: u32,
     /// Conditions that say something is wrong: type, reason, message (`ReplicaFailure`, …).
     pub troubles: Vec<(String, String, String)>,
+    /// The labels of the pods that it makes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub template: BTreeMap<String, String>,
 }
 
 /// A Service.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "Kubernetes' own names")]
 pub struct Service {
     pub namespace: String,
@@ -266,7 +177,25 @@ pub struct Service {
     pub uid: String,
     pub version: u64,
     pub selector: BTreeMap<String, String>,
-    pub headless: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+    /// It wants a load balancer and has none yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub awaits_load_balancer: bool,
+    /// Its cluster addresses, without `None`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<u16>,
+    /// Where its ports lead.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<ServicePort>,
+    /// `internalTrafficPolicy: Local`: pods reach only endpoints on their own node.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub local_only: bool,
+    /// It is a name for something outside.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub external: bool,
 }
 
 /// The endpoints of a Service.
@@ -287,11 +216,10 @@ pub struct Lease {
     pub name: String,
     pub version: u64,
     pub holder: String,
-    pub transitions: u32,
     pub renewed_at: Option<Timestamp>,
 }
 
-/// A ResourceQuota: `hard` and `used` by resource name, in the API's own notation.
+/// A ResourceQuota. What it allows is in the words with which it refuses.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "Kubernetes' own names")]
 pub struct Quota {
@@ -299,15 +227,14 @@ pub struct Quota {
     pub name: String,
     pub uid: String,
     pub version: u64,
-    pub hard: BTreeMap<String, String>,
-    pub used: BTreeMap<String, String>,
 }
 
 /// What one RoleBinding or ClusterRoleBinding gives to one ServiceAccount, with the role resolved. A binding
-/// that is deleted arrives as [`super::Gone`] of the binding; a role that shrinks as a new `Grant`.
+/// that is deleted arrives as [`super::Deleted`] of the binding; a role that shrinks as a new `Grant`. What a Role allows to
+/// which nobody is bound is a `Grant` to [`nobody`](Self::nobody).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Grant {
-    /// `RoleBinding` or `ClusterRoleBinding`.
+    /// `RoleBinding` or `ClusterRoleBinding`; the `Role` itself where nobody is bound to it.
     pub binding: Subject,
     /// The binding's uid.
     pub uid: String,
@@ -317,6 +244,14 @@ pub struct Grant {
     pub account: Subject,
     /// The rules; empty when the role does not exist.
     pub rules: Vec<Rule>,
+}
+
+impl Grant {
+    /// Who has what is written in a Role of this namespace to which nobody is bound.
+    #[must_use]
+    pub fn nobody(namespace: &str) -> Subject {
+        Subject::new("Nobody", namespace, "")
+    }
 }
 
 /// One rule of a role.
@@ -344,4 +279,44 @@ pub struct KubeEvent {
     pub component: String,
     pub first_at: Option<Timestamp>,
     pub last_at: Option<Timestamp>,
+}
+
+/// What a node's CSI drivers can take: its CSINode.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "Kubernetes' own names")]
+pub struct NodeDrivers {
+    /// The node's name.
+    pub name: String,
+    pub uid: String,
+    pub version: u64,
+    /// How many volumes a driver attaches; absent where it does not say.
+    pub drivers: BTreeMap<String, Option<u32>>,
+}
+
+/// A namespace.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "Kubernetes' own names")]
+pub struct Namespace {
+    pub name: String,
+    pub uid: String,
+    pub version: u64,
+    pub labels: Labels,
+}
+
+/// A NetworkPolicy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "Kubernetes' own names")]
+pub struct NetworkPolicy {
+    pub namespace: String,
+    pub name: String,
+    pub uid: String,
+    pub version: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+    /// Which pods of the namespace.
+    pub pods: LabelSelector,
+    /// What may come in; `None` when it says nothing of that.
+    pub ingress: Option<Vec<PolicyRule>>,
+    /// What may go out; `None` when it says nothing of that.
+    pub egress: Option<Vec<PolicyRule>>,
 }

@@ -74,7 +74,7 @@ mod tests {
         let task = tokio::spawn(run("here".into(), Duration::from_millis(50), Sink::new(tx)));
         let mut counted = 0;
         while counted < 2 {
-            let seen = tokio::time::timeout(Duration::from_secs(5), rx.recv())
+            let seen = tokio::time::timeout(Duration::from_secs(300), rx.recv())
                 .await
                 .expect("in time")
                 .expect("runs");

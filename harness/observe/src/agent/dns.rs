@@ -1,5 +1,6 @@
 //! A question to the cluster's DNS, small enough that only DNS itself can be the reason for no answer.
 
+use simple_dns::{CLASS, Name, Packet, PacketFlag, Question, RCODE, SimpleDnsError, TYPE, header_buffer};
 use std::net::Ipv4Addr;
 
 /// What `/etc/resolv.conf` of a pod says.
@@ -25,34 +26,32 @@ impl Resolver {
 }
 
 /// The question for the address of the API server's Service.
-pub(super) fn question(id: u16, domain: &str) -> Vec<u8> {
-    let mut packet = Vec::with_capacity(64);
-    packet.extend_from_slice(&id.to_be_bytes());
-    packet.extend_from_slice(&[1, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
-    for label in
-        format!("kubernetes.default.svc.{domain}").split('.').filter(|l| !l.is_empty() && l.len() < 64)
-    {
-        packet.push(u8::try_from(label.len()).unwrap_or(0));
-        packet.extend_from_slice(label.as_bytes());
-    }
-    packet.extend_from_slice(&[0, 0, 1, 0, 1]);
-    packet
+///
+/// # Errors
+/// [`SimpleDnsError`] when the cluster's domain is none.
+pub(super) fn question(id: u16, domain: &str) -> Result<Vec<u8>, SimpleDnsError> {
+    let name = format!("kubernetes.default.svc.{domain}");
+    let mut packet = Packet::new_query(id);
+    packet.set_flags(PacketFlag::RECURSION_DESIRED);
+    packet.questions.push(Question::new(Name::new(&name)?, TYPE::A.into(), CLASS::IN.into(), false));
+    packet.build_bytes_vec()
 }
 
 /// The result of the answer to question `id`: fine, or what the server said. `None` when it answers another.
+///
+/// The header says all of that. What the records hold is not read: it cannot be why there is no answer.
 pub(super) fn answer(id: u16, packet: &[u8]) -> Option<Result<(), &'static str>> {
-    let header: [u8; 12] = packet.get(..12)?.try_into().ok()?;
-    if u16::from_be_bytes([header[0], header[1]]) != id || header[2] & 0x80 == 0 {
+    let is_answer = header_buffer::has_flags(packet, PacketFlag::RESPONSE).ok()?;
+    if header_buffer::id(packet).ok()? != id || !is_answer {
         return None;
     }
-    let answers = u16::from_be_bytes([header[6], header[7]]);
-    Some(match header[3] & 0x0f {
-        0 if answers > 0 => Ok(()),
-        0 => Err("no address"),
-        1 => Err("FORMERR"),
-        2 => Err("SERVFAIL"),
-        3 => Err("NXDOMAIN"),
-        5 => Err("REFUSED"),
+    Some(match header_buffer::rcode(packet).ok()? {
+        RCODE::NoError if header_buffer::answers(packet).ok()? > 0 => Ok(()),
+        RCODE::NoError => Err("no address"),
+        RCODE::FormatError => Err("FORMERR"),
+        RCODE::ServerFailure => Err("SERVFAIL"),
+        RCODE::NameError => Err("NXDOMAIN"),
+        RCODE::Refused => Err("REFUSED"),
         _ => Err("another error"),
     })
 }
@@ -72,7 +71,7 @@ mod tests {
 
     #[test]
     fn a_question_and_its_answers() {
-        let asked = question(0x1234, "cluster.local");
+        let asked = question(0x1234, "cluster.local").expect("a domain");
         assert_eq!(&asked[12..23], b"\x0akubernetes");
         assert_eq!(answer(0x1234, &asked), None, "a question is no answer");
         let mut reply = asked.clone();
@@ -84,5 +83,6 @@ mod tests {
         assert_eq!(answer(0x1234, &reply), Some(Err("NXDOMAIN")));
         assert_eq!(answer(0x4321, &reply), None);
         assert_eq!(answer(0x1234, &reply[..11]), None);
+        assert!(question(1, &"x".repeat(64)).is_err(), "labels end at 63 bytes");
     }
 }

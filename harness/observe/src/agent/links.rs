@@ -2,19 +2,17 @@
 
 use loopdrill_model::signal::{Interface, LinkKind};
 use netlink_packet_route::link::{
-    InfoData, InfoKind, InfoVxlan, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, Stats64, VxlanDf,
+    InfoData, InfoKind, InfoVxlan, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, Stats64,
 };
 
 /// What one message tells.
 struct Link {
     index: u32,
     name: String,
-    mtu: u32,
     up: bool,
     kind: Option<InfoKind>,
     /// The device that a tunnel sends by.
     over: Option<u32>,
-    df: Option<bool>,
     stats: Stats64,
 }
 
@@ -22,17 +20,14 @@ fn read(message: &LinkMessage) -> Link {
     let mut link = Link {
         index: message.header.index,
         name: String::new(),
-        mtu: 0,
         up: message.header.flags.contains(LinkFlags::Up),
         kind: None,
         over: None,
-        df: None,
         stats: Stats64::default(),
     };
     for attribute in &message.attributes {
         match attribute {
             LinkAttribute::IfName(name) => link.name.clone_from(name),
-            LinkAttribute::Mtu(mtu) => link.mtu = *mtu,
             LinkAttribute::Stats64(stats) => link.stats = *stats,
             LinkAttribute::LinkInfo(infos) => infos.iter().for_each(|info| read_info(&mut link, info)),
             _ => {}
@@ -45,13 +40,10 @@ fn read_info(link: &mut Link, info: &LinkInfo) {
     match info {
         LinkInfo::Kind(kind) => link.kind = Some(kind.clone()),
         LinkInfo::Data(InfoData::Vxlan(attributes)) => {
-            for attribute in attributes {
-                match attribute {
-                    InfoVxlan::Link(index) => link.over = Some(*index),
-                    InfoVxlan::Df(df) => link.df = Some(*df == VxlanDf::Set),
-                    _ => {}
-                }
-            }
+            link.over = attributes.iter().find_map(|attribute| match attribute {
+                InfoVxlan::Link(index) => Some(*index),
+                _ => None,
+            });
         }
         _ => {}
     }
@@ -99,14 +91,8 @@ fn interface(node: &str, link: &Link, kind: LinkKind) -> Interface {
         node: node.into(),
         name: link.name.clone(),
         kind,
-        mtu: link.mtu,
-        up: link.up,
-        df: link.df,
-        rx_packets: link.stats.rx_packets,
-        tx_packets: link.stats.tx_packets,
         rx_dropped: link.stats.rx_dropped,
         tx_dropped: link.stats.tx_dropped,
-        rx_errors: link.stats.rx_errors,
         tx_errors: link.stats.tx_errors,
     }
 }
@@ -129,8 +115,7 @@ mod tests {
         message.header.flags = LinkFlags::Up;
         let mut stats = Stats64::default();
         stats.tx_dropped = u64::from(index) + (1 << 33);
-        message.attributes =
-            vec![LinkAttribute::IfName(name.into()), LinkAttribute::Mtu(1450), LinkAttribute::Stats64(stats)];
+        message.attributes = vec![LinkAttribute::IfName(name.into()), LinkAttribute::Stats64(stats)];
         if let Some(kind) = kind {
             let mut infos = vec![LinkInfo::Kind(kind)];
             if !data.is_empty() {
@@ -146,20 +131,20 @@ mod tests {
         let messages = [
             link(1, "lo", None, vec![]),
             link(2, "flannel.1", Some(InfoKind::Bridge), vec![]),
-            link(3, "cni0", Some(InfoKind::Vxlan), vec![InfoVxlan::Link(4), InfoVxlan::Df(VxlanDf::Set)]),
+            link(3, "cni0", Some(InfoKind::Vxlan), vec![InfoVxlan::Link(4)]),
             link(4, "blue", Some(InfoKind::Veth), vec![]),
             link(5, "veth1", Some(InfoKind::Veth), vec![]),
             link(6, "uplink", None, vec![]),
         ];
         let all = interfaces("n", &messages, Some("uplink"));
-        let kinds: Vec<_> = all.iter().map(|i| (i.name.as_str(), i.kind, i.df)).collect();
+        let kinds: Vec<_> = all.iter().map(|i| (i.name.as_str(), i.kind)).collect();
         assert_eq!(
             kinds,
             [
-                ("flannel.1", LinkKind::Other, None),
-                ("cni0", LinkKind::Overlay, Some(true)),
-                ("blue", LinkKind::Underlay, None),
-                ("uplink", LinkKind::Underlay, None),
+                ("flannel.1", LinkKind::Other),
+                ("cni0", LinkKind::Overlay),
+                ("blue", LinkKind::Underlay),
+                ("uplink", LinkKind::Underlay),
             ]
         );
         assert_eq!(all[1].tx_dropped, 3 + (1 << 33), "64 bits are kept");

@@ -16,53 +16,32 @@ mod wire;
 use crate::metrics::etcd::scrape_local;
 use crate::sink::Sink;
 use loopdrill_model::{Observation, Source};
-use options::{Command, Options};
-use std::process::ExitCode;
+use options::Command;
 use tokio::sync::mpsc;
+
+pub use options::Options;
 
 /// The port on which probes answer each other.
 pub(crate) const PROBE_PORT: u16 = 29_741;
 
-const USAGE: &str =
-    "usage: loopdrill observer counters|etcd|probe [--node NAME] [--interval 1s] [--until-eof]
-                       [--etcd-port PORT] [--peers FILE]";
-
-/// Runs `loopdrill observer ARGS`.
-#[must_use]
-pub fn main(args: &[String]) -> ExitCode {
-    let options = match Options::parse(args, std::env::var("NODE_NAME").ok()) {
-        Ok(options) => options,
-        Err(error) => {
-            eprintln!("loopdrill observer: {error}\n{USAGE}");
-            return ExitCode::from(2);
-        }
-    };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("loopdrill observer: cannot start: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let code = runtime.block_on(run(options));
+/// Runs the agent on a runtime of its own.
+///
+/// # Errors
+/// When the observations cannot be written.
+pub fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let ended = runtime.block_on(observe(&options));
     // Reading standard input blocks a thread that nobody can end; it is no reason to stay.
     runtime.shutdown_background();
-    code
+    Ok(ended?)
 }
 
-async fn run(options: Options) -> ExitCode {
+async fn observe(options: &Options) -> std::io::Result<()> {
     let (sender, observations) = mpsc::channel(1024);
-    let work = start(&options, sender);
     tokio::select! {
-        ended = output::print(observations) => match ended {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("loopdrill observer: cannot write observations: {error}");
-                ExitCode::FAILURE
-            }
-        },
-        () = work => ExitCode::SUCCESS,
-        () = output::told_to_stop(options.until_eof) => ExitCode::SUCCESS,
+        ended = output::print(observations) => ended,
+        () = start(options, sender) => Ok(()),
+        () = output::told_to_stop(options.until_eof) => Ok(()),
     }
 }
 

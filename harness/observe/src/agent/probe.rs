@@ -117,7 +117,13 @@ fn ask_dns(node: &str, interval: Duration, tell: &mpsc::Sender<News>) {
     loop {
         let began = Instant::now();
         id = id.wrapping_add(1);
-        let question = dns::question(id, &resolver.domain);
+        let question = match dns::question(id, &resolver.domain) {
+            Ok(question) => question,
+            Err(error) => {
+                let _ = tell.blocking_send(Err(format!("the cluster's domain cannot be asked for: {error}")));
+                return;
+            }
+        };
         let result = ask(&resolver, id, &question, began + PATIENCE);
         let probe = Probe {
             from: node.into(),

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::apps::v1::DaemonSet;
 use k8s_openapi::api::core::v1::Namespace;
-use loopdrill_target::RUN_LABEL;
+use loopdrill_cluster::RUN_LABEL;
 use serde_json::{Value, json};
 use std::time::Duration;
 

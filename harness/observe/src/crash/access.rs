@@ -1,12 +1,13 @@
 //! What accounts may do, by the API server's own word.
 
+use super::open::Question;
 use crate::reason::reason;
 use crate::sink::Sink;
 use jiff::Timestamp;
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
 use kube::api::PostParams;
 use kube::{Api, Client};
-use loopdrill_model::signal::{AccessReview, Grant};
+use loopdrill_model::signal::{AccessReview, ClueKind, Grant};
 use loopdrill_model::{Signal, Source, Subject};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -24,12 +25,22 @@ const CRASHING: jiff::SignedDuration = jiff::SignedDuration::from_mins(6);
 
 /// One thing that can be done.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Right {
+pub(super) struct Right {
     namespace: String,
     group: String,
     resource: String,
     verb: String,
     name: String,
+}
+
+impl Right {
+    /// What somebody says that it was denied, and who.
+    pub(super) fn denied(kind: &ClueKind) -> Option<(Option<Subject>, Self)> {
+        let ClueKind::ApiForbidden { account, verb, group, resource, namespace, name } = kind.clone() else {
+            return None;
+        };
+        Some((account, Self { namespace, group, resource, verb, name }))
+    }
 }
 
 /// A right, and the bindings that give it now.
@@ -40,6 +51,8 @@ pub(super) struct Accounts {
     rights: HashMap<Subject, Rights>,
     crashed: HashMap<Subject, Timestamp>,
     due: VecDeque<Subject>,
+    /// Accounts of which somebody waits for the answer.
+    open: HashMap<Subject, Question>,
     gate: Option<Arc<Semaphore>>,
 }
 
@@ -56,7 +69,11 @@ impl Accounts {
                 rights.entry(right.clone()).or_default().push(grant.binding.clone());
             }
         }
-        if was_unknown || lost.iter().any(|right| !now.contains(right)) {
+        if grant.account.kind == "Nobody" {
+            let here = |a: &&Subject| a.namespace == grant.account.namespace;
+            let crashing: Vec<_> = self.crashed.keys().filter(here).cloned().collect();
+            crashing.iter().for_each(|account| self.ask_soon(account));
+        } else if was_unknown || lost.iter().any(|right| !now.contains(right)) {
             self.ask_soon(&grant.account);
         }
     }
@@ -75,10 +92,27 @@ impl Accounts {
 
     /// A container of this account ended with an error at `when`.
     pub(super) fn crashed(&mut self, account: Subject, when: Timestamp) {
-        let before = self.crashed.insert(account.clone(), when);
-        if before != Some(when) {
+        let before = self.crashed.get(&account).copied();
+        let last = before.map_or(when, |before| before.max(when));
+        self.crashed.insert(account.clone(), last);
+        if before != Some(last) {
             self.ask_soon(&account);
         }
+    }
+
+    /// A container of this account says that it was denied `rights`: they are asked for like lost ones, before those
+    /// that it has, until it fails no more.
+    pub(super) fn denied(&mut self, account: Subject, rights: Vec<Right>, open: Option<Question>) {
+        let known = self.rights.entry(account.clone()).or_default();
+        for right in rights {
+            if known.len() < MOST_RIGHTS {
+                known.entry(right).or_default();
+            }
+        }
+        if let Some(open) = open {
+            self.open.insert(account.clone(), open);
+        }
+        self.crashed(account, Timestamp::now());
     }
 
     fn ask_soon(&mut self, account: &Subject) {
@@ -98,9 +132,12 @@ impl Accounts {
         }
     }
 
-    /// What to ask for `account`: lost rights first, then those it has.
+    /// What to ask for `account`: lost rights first, then those it has. Of one that never had any it is asked whether it
+    /// may what the Roles of its namespace allow to which nobody is bound.
     fn questions(&self, account: &Subject) -> Vec<Right> {
-        let Some(rights) = self.rights.get(account) else { return Vec::new() };
+        let held_by_nobody = |rights: &&Rights| rights.values().any(|by| !by.is_empty());
+        let of_nobody = || self.rights.get(&Grant::nobody(&account.namespace)).filter(held_by_nobody);
+        let Some(rights) = self.rights.get(account).or_else(of_nobody) else { return Vec::new() };
         let (held, lost): (Vec<_>, Vec<_>) = rights.iter().partition(|(_, by)| !by.is_empty());
         lost.into_iter().chain(held).map(|(right, _)| right.clone()).take(MOST_QUESTIONS).collect()
     }
@@ -112,9 +149,10 @@ impl Accounts {
             let Ok(place) = gate.clone().try_acquire_owned() else { return };
             let Some(account) = self.due.pop_front() else { return };
             let questions = self.questions(&account);
+            let open = self.open.remove(&account);
             let (client, sink) = (client.clone(), sink.clone());
             tokio::spawn(async move {
-                let _place = place;
+                let _answered = (place, open);
                 for right in questions {
                     if review(&client, &sink, &account, right).await.is_none() {
                         return;
@@ -213,6 +251,7 @@ async fn review(client: &Client, sink: &Sink, account: &Subject, right: Right) -
         group: right.group,
         resource: right.resource,
         namespace: right.namespace,
+        name: right.name,
         allowed: status.allowed,
     };
     sink.send(&source, Signal::AccessReview(review)).await.ok()

@@ -1,10 +1,10 @@
 //! The API server's own metrics.
 
-use super::families::API_SERVER;
 use super::scrape::{tell, through_api, within};
 use crate::backoff::every;
 use crate::sink::{NobodyListens, Sink};
 use loopdrill_model::Source;
+use loopdrill_model::metrics::{Endpoint, Reader, asked};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -22,11 +22,12 @@ pub(crate) async fn scrape_apiserver(
     sink: Sink,
 ) -> Result<(), NobodyListens> {
     let source = Source::metrics("apiserver");
+    let wanted = asked(Endpoint::ApiServer, &[Reader::Rules]);
     let mut clock = every(period);
     loop {
         clock.tick().await;
         let began = Instant::now();
-        let answer = within(LIMIT, through_api(&client, "/metrics", API_SERVER)).await;
+        let answer = within(LIMIT, through_api(&client, "/metrics", wanted.clone())).await;
         let pause = answer.as_ref().ok().map(|answer| pause(began.elapsed(), answer.bytes));
         tell(&sink, &source, answer.map(|answer| answer.samples)).await?;
         if let Some(pause) = pause

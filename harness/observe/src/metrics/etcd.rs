@@ -3,13 +3,13 @@
 //! Where nodes are within reach, the observer's own process on the node asks there and goes on when the API
 //! server is down. Elsewhere the kubelet forwards the port: etcd's pod lives in its node's network.
 
-use super::families::ETCD;
 use super::scrape::{Connection, ScrapeError, tell, within};
 use crate::backoff::every;
 use crate::sink::{NobodyListens, Sink};
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use loopdrill_model::Source;
+use loopdrill_model::metrics::{Endpoint, Reader, asked};
 use std::time::Duration;
 use tokio::net::TcpStream;
 
@@ -63,7 +63,7 @@ where
                 Some(connection) => connection,
                 None => connect().await?,
             };
-            let samples = connection.get("/metrics", ETCD).await?;
+            let samples = connection.get("/metrics", asked(Endpoint::Etcd, &[Reader::Rules])).await?;
             Ok((connection, samples))
         });
         let result = result.await.map(|(connection, samples)| {

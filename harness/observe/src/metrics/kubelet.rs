@@ -1,70 +1,47 @@
-//! Kubelets' metrics through the API server's proxy: what nodes use, what kubelets are refused.
+//! Kubelets' metrics through the API server's proxy: how much CPU their nodes use.
 
-use super::families::{CONTROL_PLANE_CONTAINERS, Family, KUBELET, KUBELET_RESOURCE};
 use super::parse::Sample;
-use super::scrape::{ScrapeError, tell, through_api, within};
+use super::scrape::{tell, through_api, within};
 use crate::backoff::every;
 use crate::sink::{NobodyListens, Sink};
 use jiff::Timestamp;
+use loopdrill_model::metrics::{self, Endpoint, Reader, asked};
 use loopdrill_model::signal::Usage;
 use loopdrill_model::{Signal, Source};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 const LIMIT: Duration = Duration::from_secs(4);
 
-/// CPU seconds and memory of a node at a time.
+/// CPU seconds that a node has used up to a time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Reading {
     millis: i64,
     cpu_seconds: f64,
-    memory_bytes: u64,
 }
 
-/// Scrapes the kubelet of `node` every `period`; that of a control plane tells of its containers, too.
+/// Scrapes the kubelet of `node` every `period`, when it has a turn.
 pub(crate) async fn scrape_kubelet(
     client: kube::Client,
     node: String,
-    control_plane: bool,
     period: Duration,
+    turns: Arc<Semaphore>,
     sink: Sink,
 ) -> Result<(), NobodyListens> {
     let source = Source::metrics(&format!("kubelet/{node}"));
-    let path = |tail: &str| format!("/api/v1/nodes/{node}/proxy/{tail}");
-    let (general, resource, containers) =
-        (path("metrics"), path("metrics/resource"), path("metrics/cadvisor"));
+    let path = format!("/api/v1/nodes/{node}/proxy/metrics/resource");
+    let wanted = asked(Endpoint::KubeletResource, &[Reader::Usage]);
     let mut clock = every(period);
-    let (mut before, mut wait_containers) = (None, 0u32);
+    let mut before = None;
     loop {
         clock.tick().await;
-        let used = ask(&client, &resource, KUBELET_RESOURCE).await;
-        let result = used.map(|samples| usage(&node, &samples, &mut before));
-        let works = result.is_ok();
-        tell(&sink, &source, result).await?;
-        if !works {
-            continue;
-        }
-        tell(&sink, &source, ask(&client, &general, KUBELET).await).await?;
-        // A kubelet looks at every container for this: it is asked rarely, and hardly again when it has no answer.
-        wait_containers = if control_plane { wait_containers.saturating_sub(1) } else { 1 };
-        if wait_containers == 0 {
-            let samples = optional(ask(&client, &containers, CONTROL_PLANE_CONTAINERS).await);
-            wait_containers = if samples.is_empty() { 60 } else { 3 };
-            tell(&sink, &source, Ok(samples)).await?;
-        }
+        // They are never closed.
+        let Ok(turn) = turns.acquire().await else { return Ok(()) };
+        let answer = within(LIMIT, through_api(&client, &path, wanted.clone())).await;
+        drop(turn);
+        tell(&sink, &source, answer.map(|answer| usage(&node, &answer.samples, &mut before))).await?;
     }
-}
-
-async fn ask(
-    client: &kube::Client,
-    path: &str,
-    families: &'static [Family],
-) -> Result<Vec<Sample>, ScrapeError> {
-    within(LIMIT, through_api(client, path, families)).await.map(|answer| answer.samples)
-}
-
-/// Not every kubelet tells of its containers; that is no fault.
-fn optional(samples: Result<Vec<Sample>, ScrapeError>) -> Vec<Sample> {
-    samples.inspect_err(|error| tracing::debug!(%error, "no container metrics")).unwrap_or_default()
 }
 
 /// What the node used between the reading before and this one. Kubelets take readings at their own pace: the
@@ -83,29 +60,17 @@ fn usage(node: &str, samples: &[Sample], before: &mut Option<Reading>) -> Vec<Sa
         reason = "the cast saturates, as wanted"
     )]
     let cpu_millis = ((now.cpu_seconds - last.cpu_seconds) / elapsed * 1000.0).round() as u64;
-    let usage = Usage { node: node.into(), cpu_millis, memory_bytes: now.memory_bytes };
+    let usage = Usage { node: node.into(), cpu_millis };
     vec![Sample { signal: Signal::Usage(usage), millis: Some(now.millis) }]
 }
 
 fn reading(samples: &[Sample]) -> Option<Reading> {
-    let find = |name: &str| {
-        samples.iter().find_map(|s| match &s.signal {
-            Signal::Metric(m) if m.name == name => Some((m.value, s.millis)),
-            _ => None,
-        })
-    };
-    let (cpu_seconds, millis) = find("node_cpu_usage_seconds_total")?;
-    let (memory, _) = find("node_memory_working_set_bytes")?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "the cast saturates, as wanted"
-    )]
-    let memory_bytes = memory as u64;
-    Some(Reading {
-        millis: millis.unwrap_or_else(|| Timestamp::now().as_millisecond()),
-        cpu_seconds,
-        memory_bytes,
+    samples.iter().find_map(|s| match &s.signal {
+        Signal::Metric(m) if m.name == metrics::NODE_CPU.name => Some(Reading {
+            millis: s.millis.unwrap_or_else(|| Timestamp::now().as_millisecond()),
+            cpu_seconds: m.value,
+        }),
+        _ => None,
     })
 }
 
@@ -115,10 +80,8 @@ mod tests {
     use crate::metrics::parse::Parser;
 
     fn at(millis: i64, cpu: f64) -> Vec<Sample> {
-        let mut parser = Parser::new(KUBELET_RESOURCE);
-        let text = format!(
-            "node_cpu_usage_seconds_total {cpu} {millis}\nnode_memory_working_set_bytes 1.5e+09 {millis}\n"
-        );
+        let mut parser = Parser::new(asked(Endpoint::KubeletResource, &[Reader::Usage]));
+        let text = format!("node_cpu_usage_seconds_total {cpu} {millis}\n");
         parser.feed(text.as_bytes()).expect("small");
         parser.finish().expect("well-formed")
     }
@@ -138,5 +101,15 @@ mod tests {
         assert_eq!(cpu(&usage("n", &at(11_000, 12.5), &mut before)), Some(250));
         assert_eq!(cpu(&usage("n", &at(21_000, 1.0), &mut before)), None, "the kubelet's node restarted");
         assert_eq!(cpu(&usage("n", &at(31_000, 2.0), &mut before)), Some(100));
+    }
+
+    #[test]
+    fn each_metric_that_is_asked_for_is_read() {
+        let all = at(1000, 10.0);
+        for family in asked(Endpoint::KubeletResource, &[Reader::Usage]) {
+            let other = |s: &&Sample| !matches!(&s.signal, Signal::Metric(m) if m.name == family.name);
+            let rest: Vec<_> = all.iter().filter(other).cloned().collect();
+            assert_ne!(reading(&rest), reading(&all), "nothing is made of {}", family.name);
+        }
     }
 }

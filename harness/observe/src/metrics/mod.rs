@@ -2,12 +2,10 @@
 
 mod apiserver;
 pub(crate) mod etcd;
-mod families;
 mod kubelet;
 mod parse;
 mod scrape;
 
-pub use families::{API_SERVER, CONTROL_PLANE_CONTAINERS, ETCD, Family, KUBELET, KUBELET_RESOURCE, Kind};
 pub use parse::{ParseError, Parser, Sample};
 
 pub(crate) use apiserver::scrape_apiserver;

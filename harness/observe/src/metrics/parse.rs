@@ -4,8 +4,8 @@
 //! their end and a comparison of their name. Nothing in here trusts the input: a line that is not understood
 //! is counted, and limits bound what a hostile endpoint can make us keep.
 
-use super::families::{Family, Kind};
 use loopdrill_model::Signal;
+use loopdrill_model::metrics::{Family, Kind};
 use loopdrill_model::signal::{Histogram, Metric};
 use std::collections::HashMap;
 
@@ -55,7 +55,7 @@ enum Part {
 
 /// Reads one answer of a metrics endpoint.
 pub struct Parser {
-    families: &'static [Family],
+    families: Vec<&'static Family>,
     carry: Vec<u8>,
     series: HashMap<Vec<u8>, Series>,
     last: (Vec<u8>, Option<(usize, Part)>),
@@ -85,7 +85,7 @@ pub struct Sample {
 impl Parser {
     /// A parser that keeps `families` only.
     #[must_use]
-    pub fn new(families: &'static [Family]) -> Self {
+    pub fn new(families: Vec<&'static Family>) -> Self {
         Self {
             families,
             carry: Vec::new(),
@@ -152,7 +152,7 @@ impl Parser {
         }
         let mut all: Vec<_> = self.series.into_iter().collect();
         all.sort_by(|a, b| a.0.cmp(&b.0));
-        Ok(all.into_iter().filter_map(|(key, series)| sample(self.families, &key, series)).collect())
+        Ok(all.into_iter().filter_map(|(key, series)| sample(&self.families, &key, series)).collect())
     }
 
     fn line(&mut self, line: &[u8]) -> Result<(), ParseError> {
@@ -165,7 +165,7 @@ impl Parser {
         if self.last.0 != name {
             self.last.0.clear();
             self.last.0.extend_from_slice(name);
-            self.last.1 = find(self.families, name);
+            self.last.1 = find(&self.families, name);
         }
         let understood = match self.last.1 {
             None => is_name(name) && !rest.is_empty(),
@@ -181,7 +181,7 @@ impl Parser {
 
     /// Takes one sample of a wanted family; `None` when the line is malformed.
     fn sample(&mut self, index: usize, part: Part, rest: &[u8]) -> Result<Option<()>, ParseError> {
-        let family = &self.families[index];
+        let family = self.families[index];
         let Some(read) = read_labels(family, rest, &mut self.scratch) else { return Ok(None) };
         let Some(value) = read_value(read.rest) else { return Ok(None) };
         if read.skip {
@@ -236,7 +236,7 @@ impl Series {
     }
 }
 
-fn find(families: &[Family], name: &[u8]) -> Option<(usize, Part)> {
+fn find(families: &[&Family], name: &[u8]) -> Option<(usize, Part)> {
     families.iter().enumerate().find_map(|(index, family)| {
         let rest = name.strip_prefix(family.name.as_bytes())?;
         let part = match (family.kind, rest) {
@@ -269,7 +269,6 @@ fn read_labels<'a>(family: &Family, line: &'a [u8], scratch: &mut Scratch) -> Op
     scratch.kept.resize_with(family.keep.len().max(scratch.kept.len()), Vec::new);
     scratch.kept.iter_mut().for_each(Vec::clear);
     let mut labels = Labels { rest: line, skip: false, bound: None };
-    let mut only_seen = 0;
     if line.first() == Some(&b'{') {
         let mut rest = line[1..].trim_ascii_start();
         while rest.first() != Some(&b'}') {
@@ -279,7 +278,6 @@ fn read_labels<'a>(family: &Family, line: &'a [u8], scratch: &mut Scratch) -> Op
             rest = rest.strip_prefix(b",").unwrap_or(rest).trim_ascii_start();
             let is = |(label, _): &&(&str, &str)| label.as_bytes() == name;
             labels.skip |= family.skip.iter().filter(is).any(|(_, v)| v.as_bytes() == scratch.label);
-            only_seen += family.only.iter().filter(is).filter(|(_, v)| v.as_bytes() == scratch.label).count();
             if let Some(at) = family.keep.iter().position(|k| k.as_bytes() == name) {
                 scratch.kept[at].extend_from_slice(&scratch.label);
             }
@@ -289,7 +287,6 @@ fn read_labels<'a>(family: &Family, line: &'a [u8], scratch: &mut Scratch) -> Op
         }
         labels.rest = &rest[1..];
     }
-    labels.skip |= only_seen < family.only.len();
     Some(labels)
 }
 
@@ -329,7 +326,7 @@ fn whole(count: f64) -> u64 {
     count as u64
 }
 
-fn sample(families: &[Family], key: &[u8], series: Series) -> Option<Sample> {
+fn sample(families: &[&Family], key: &[u8], series: Series) -> Option<Sample> {
     let (index, values) = key.split_first()?;
     let family = families.get(usize::from(*index))?;
     let values = values.split(|b| *b == 0xff).map(|v| String::from_utf8_lossy(v).into_owned());

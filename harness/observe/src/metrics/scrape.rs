@@ -1,6 +1,5 @@
 //! One answer of a metrics endpoint, through the API server or over a connection of its own.
 
-use super::families::Family;
 use super::parse::{ParseError, Parser, Sample};
 use crate::reason::reason;
 use crate::sink::{NobodyListens, Sink};
@@ -10,6 +9,7 @@ use hyper::body::Bytes;
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use loopdrill_model::Source;
+use loopdrill_model::metrics::Family;
 use std::future::Future;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -57,7 +57,7 @@ pub(crate) struct Answer {
 pub(crate) async fn through_api(
     client: &kube::Client,
     path: &str,
-    families: &'static [Family],
+    families: Vec<&'static Family>,
 ) -> Result<Answer, ScrapeError> {
     let request = http::Request::get(path).header(http::header::ACCEPT, "text/plain").body(Vec::new())?;
     let body = client.request_stream(request).await?;
@@ -93,7 +93,7 @@ impl Connection {
     pub(crate) async fn get(
         &mut self,
         path: &str,
-        families: &'static [Family],
+        families: Vec<&'static Family>,
     ) -> Result<Vec<Sample>, ScrapeError> {
         self.0.ready().await?;
         let request = http::Request::get(path).header(http::header::HOST, "localhost").body(Empty::new())?;

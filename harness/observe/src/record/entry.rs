@@ -1,6 +1,6 @@
 //! The lines of a recording: what was seen, when it was judged, and what really happened.
 
-use loopdrill_model::{DrillReport, Expectation, FaultId, Observation, Timestamp};
+use loopdrill_model::{Mark, Observation, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::io::{self, Write};
 
@@ -26,63 +26,6 @@ pub struct Judged {
     /// It judged although not everything that it needs had been listed, and some may never be.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub partial: bool,
-}
-
-/// Something that a drill did, so that a recording can score itself.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Mark {
-    /// When.
-    pub at: Timestamp,
-    /// Which drill.
-    pub drill: FaultId,
-    /// What.
-    #[serde(flatten)]
-    pub what: Did,
-}
-
-/// What a drill did.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "did", rename_all = "kebab-case")]
-pub enum Did {
-    /// It began.
-    Start {
-        /// The right answer to it.
-        expected: Expectation,
-        /// Where its effects may show.
-        scope: Reach,
-    },
-    /// Its victim is well, and what was found before has faded: from here on findings count. Since version 3.
-    Ready,
-    /// The fault is in force.
-    Inject,
-    /// The victim showed the symptom, at this time.
-    Manifest,
-    /// The detector's time is over.
-    Conclude,
-    /// The fault is out of force.
-    Undo,
-    /// It is over.
-    End {
-        /// How it went, by the live detector.
-        report: Box<DrillReport>,
-    },
-}
-
-/// Where a drill's effects may show.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reach {
-    /// Its namespace.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub namespace: String,
-    /// The nodes that it breaks.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub nodes: Vec<String>,
-    /// The cloud roles that it breaks. Since version 3.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub roles: Vec<String>,
-    /// Anywhere.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub everything: bool,
 }
 
 const JUDGED: &[u8] = b"{\"judged\":";

@@ -1,20 +1,20 @@
 use super::*;
 use jiff::Timestamp;
 use loopdrill_model::signal::{Metric, Usage};
-use loopdrill_model::{Expectation, FaultId, Signal, Source};
+use loopdrill_model::{DrillMark, Expectation, FaultId, Mark, Scope, Signal, Source};
 
 fn entries() -> Vec<Entry> {
     let at = Timestamp::UNIX_EPOCH;
-    let usage = Signal::Usage(Usage { node: "n".into(), cpu_millis: 1, memory_bytes: 2 });
+    let usage = Signal::Usage(Usage { node: "n".into(), cpu_millis: 1 });
     let metric = Metric { name: "m".into(), labels: Default::default(), value: 0.1 + 0.2 };
     let seen = |signal| Entry::Seen(Observation { at, source: Source::node("n"), signal });
     let mark = |what| Entry::Mark(Mark { at, drill: FaultId::new("f", "v"), what });
-    let scope = Reach { namespace: "ns".into(), ..Reach::default() };
+    let scope = Scope { namespace: "ns".into(), ..Scope::default() };
     vec![
-        mark(Did::Start { expected: Expectation::default(), scope }),
+        mark(DrillMark::Start { expected: Expectation::default(), scope }),
         seen(Signal::Tick),
         seen(usage),
-        mark(Did::Inject),
+        mark(DrillMark::Inject),
         seen(Signal::Metric(metric)),
         Entry::Judged(Judged { at, document: Some(7), partial: false }),
         Entry::Judged(Judged { at, document: None, partial: true }),
@@ -35,11 +35,11 @@ fn all(bytes: Vec<u8>) -> Vec<Result<Entry, ReplayError>> {
 
 fn on_tape() -> Vec<u8> {
     let dir = tempfile::tempdir().expect("a directory");
-    let tape = Tape::create(&dir.path().join("r.gz")).expect("a file");
-    entries().into_iter().for_each(|e| tape.say(e));
-    tape.finish().expect("room on the disk");
-    tape.finish().expect("finished is finished");
-    std::fs::read(tape.path()).expect("a file")
+    let recording = RecordingWriter::create(&dir.path().join("r.gz")).expect("a file");
+    entries().into_iter().for_each(|e| recording.say(e));
+    recording.finish().expect("room on the disk");
+    recording.finish().expect("finished is finished");
+    std::fs::read(recording.path()).expect("a file")
 }
 
 #[test]

@@ -1,26 +1,33 @@
 //! API objects reduced to the words of [`loopdrill_model::signal`]. Pure; objects may be half filled.
 
+mod constraints;
 mod event;
 mod node;
 mod pod;
+pub(crate) mod policy;
 mod rbac;
-mod service;
-mod storage;
+pub(crate) mod service;
+pub(crate) mod storage;
 #[cfg(test)]
 mod tests;
-mod workload;
+mod ways;
+pub(crate) mod workload;
 
 pub(crate) use event::event;
 pub(crate) use node::node;
 pub(crate) use pod::pod;
 pub(crate) use rbac::{BoundTo, Role, bound_accounts, role_key, rules};
-pub(crate) use service::{lease, quota, service, slice_counts};
-pub(crate) use storage::{attachment, claim, class, volume};
-pub(crate) use workload::{daemon_set, deployment, job, replica_set, stateful_set};
+pub(crate) use service::slice_counts;
 
+use crate::watch::Watched;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use loopdrill_model::Subject;
+
+/// What is watched and told as it is: one signal an object.
+pub(crate) fn watched() -> impl Iterator<Item = Watched> {
+    [storage::watched(), workload::watched(), service::watched(), policy::watched()].into_iter().flatten()
+}
 
 /// Orders versions of an object. Resource versions are numbers on every API server that stores in etcd.
 fn version(meta: &ObjectMeta) -> u64 {

@@ -1,18 +1,17 @@
 //! Pods: placement, effective requests, containers.
 
+use super::constraints::constraints;
+use super::ways::{ports, ways};
 use super::{created_at, name, namespace, owner, time, uid, version};
-use crate::reduce::node::requirements;
 use k8s_openapi::api::core::v1::{
-    Affinity, Container as ApiContainer, ContainerState as ApiState, ContainerStateTerminated,
-    ContainerStatus, Pod as ApiPod, PodSpec, PodStatus, ResourceRequirements, Toleration as ApiToleration,
+    Affinity, Container as ApiContainer, ContainerState as ApiState, ContainerStateTerminated, Pod as ApiPod,
+    PodSpec, PodStatus,
 };
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use loopdrill_model::quantity;
+use loopdrill_cluster::objects;
+use loopdrill_kubernetes::{READY, quantity};
 use loopdrill_model::signal::{
-    CloudIdentity, Container, ContainerState, NodeRequirement, Operator, Pod, Resources, Terminated,
-    Toleration, Unscheduled,
+    CloudIdentity, Container, ContainerState, GivenUp, NodeTerm, Pod, Terminated, Unscheduled,
 };
-use std::collections::BTreeMap;
 
 /// A pod as attribution sees it.
 pub(crate) fn pod(object: &ApiPod) -> Pod {
@@ -28,22 +27,25 @@ pub(crate) fn pod(object: &ApiPod) -> Pod {
         deleting: meta.deletion_timestamp.is_some(),
         phase: status.phase.clone().unwrap_or_default(),
         node: spec.node_name.clone().filter(|n| !n.is_empty()),
-        ip: status.pod_ip.clone().filter(|ip| !ip.is_empty()),
         host_network: spec.host_network == Some(true),
         service_account: spec.service_account_name.clone().unwrap_or_else(|| "default".into()),
         owner: owner(meta),
-        labels: meta.labels.clone().unwrap_or_default(),
-        requests: requests(&spec, &status),
-        node_selector: spec.node_selector.clone().unwrap_or_default(),
-        node_affinity: node_affinity(spec.affinity.as_ref()),
+        labels: meta.labels.clone().unwrap_or_default().into(),
+        requests: objects::pod_requests(object),
+        node_selector: spec.node_selector.clone().unwrap_or_default().into(),
+        node_affinity: node_affinity(spec.affinity.as_ref()).into(),
         placed_by_peers: placed_by_peers(&spec),
-        tolerations: spec.tolerations.iter().flatten().map(toleration).collect(),
+        tolerations: spec.tolerations.iter().flatten().map(objects::toleration).collect::<Vec<_>>().into(),
         claims: claims(meta.name.as_deref().unwrap_or_default(), &spec),
         tokens: tokens(&spec),
         cloud: cloud(&spec),
         unscheduled: unscheduled(&status),
-        ready: condition(&status, "Ready").is_some_and(|c| c.status == "True"),
+        ready: objects::pod_is_ready(object),
+        unready_since: unready_since(&status),
+        given_up: given_up(&status),
         containers: containers(&spec, &status),
+        constraints: constraints(object),
+        ways: ways(&spec),
     }
 }
 
@@ -60,25 +62,24 @@ fn unscheduled(status: &PodStatus) -> Option<Unscheduled> {
     })
 }
 
-fn toleration(t: &ApiToleration) -> Toleration {
-    Toleration {
-        key: t.key.clone().unwrap_or_default(),
-        exists: t.operator.as_deref() == Some("Exists"),
-        value: t.value.clone().unwrap_or_default(),
-        effect: t.effect.clone().unwrap_or_default(),
-    }
+fn unready_since(status: &PodStatus) -> Option<jiff::Timestamp> {
+    let unready = condition(status, READY).filter(|c| c.status == "False")?;
+    time(unready.last_transition_time.as_ref())
 }
 
-/// Required node affinity. A term without requirements matches no node, which an `In` of nothing says.
-fn node_affinity(affinity: Option<&Affinity>) -> Vec<Vec<NodeRequirement>> {
+/// Only a pod that is over is given up; other reasons are of its deletion.
+fn given_up(status: &PodStatus) -> Option<GivenUp> {
+    let reason = status.reason.clone().filter(|r| !r.is_empty())?;
+    let over = status.phase.as_deref() == Some("Failed");
+    over.then(|| GivenUp { reason, message: status.message.clone().unwrap_or_default() })
+}
+
+/// Required node affinity.
+fn node_affinity(affinity: Option<&Affinity>) -> Vec<NodeTerm> {
     let required = affinity
         .and_then(|a| a.node_affinity.as_ref())
         .and_then(|a| a.required_during_scheduling_ignored_during_execution.as_ref());
-    required.map(requirements).unwrap_or_default()
-}
-
-pub(crate) fn matches_nothing() -> Vec<NodeRequirement> {
-    vec![NodeRequirement { key: "metadata.name".into(), operator: Operator::In, values: Vec::new() }]
+    required.map(objects::node_terms).unwrap_or_default()
 }
 
 fn placed_by_peers(spec: &PodSpec) -> bool {
@@ -100,7 +101,7 @@ fn claims(pod: &str, spec: &PodSpec) -> Vec<String> {
     spec.volumes.iter().flatten().filter_map(claim).collect()
 }
 
-/// For whom the tokens are that the pod mounts.
+/// The audiences of the ServiceAccount tokens that the pod mounts.
 fn tokens(spec: &PodSpec) -> Vec<String> {
     let sources =
         spec.volumes.iter().flatten().filter_map(|v| v.projected.as_ref()?.sources.as_ref()).flatten();
@@ -108,76 +109,13 @@ fn tokens(spec: &PodSpec) -> Vec<String> {
     tokens.map(|t| t.audience.clone().unwrap_or_default()).collect()
 }
 
-/// As whom the pod goes to AWS: what EKS, or somebody in its manner, writes into the environment.
+/// The AWS role that the pod takes on, from the environment variables that EKS (or a webhook like its) adds to pods.
 fn cloud(spec: &PodSpec) -> Option<CloudIdentity> {
     let env = || spec.containers.iter().flat_map(|c| c.env.iter().flatten());
     let value = |name: &str| env().find(|e| e.name == name).and_then(|e| e.value.clone()).unwrap_or_default();
     let role = value("AWS_ROLE_ARN");
     let has_key = env().any(|e| e.name == "AWS_ACCESS_KEY_ID");
     (!role.is_empty() || has_key).then(|| CloudIdentity { role, endpoint: value("AWS_ENDPOINT_URL") })
-}
-
-fn amounts(of: Option<&BTreeMap<String, Quantity>>) -> Resources {
-    let get = |key: &str| of.and_then(|m| m.get(key));
-    Resources {
-        cpu_millis: get("cpu").and_then(|q| quantity::millis(&q.0)).unwrap_or(0),
-        memory_bytes: get("memory").and_then(|q| quantity::units(&q.0)).unwrap_or(0),
-    }
-}
-
-fn plus(a: Resources, b: Resources) -> Resources {
-    Resources {
-        cpu_millis: a.cpu_millis.saturating_add(b.cpu_millis),
-        memory_bytes: a.memory_bytes.saturating_add(b.memory_bytes),
-    }
-}
-
-fn max(a: Resources, b: Resources) -> Resources {
-    Resources { cpu_millis: a.cpu_millis.max(b.cpu_millis), memory_bytes: a.memory_bytes.max(b.memory_bytes) }
-}
-
-/// What one container counts: during a resize the larger of what it asks for, was promised and has.
-fn container_requests(container: &ApiContainer, statuses: &[&ContainerStatus]) -> Resources {
-    let of = |r: Option<&ResourceRequirements>| amounts(r.and_then(|r| r.requests.as_ref()));
-    let asked = of(container.resources.as_ref());
-    let Some(status) = statuses.iter().find(|s| s.name == container.name) else { return asked };
-    max(asked, max(of(status.resources.as_ref()), amounts(status.allocated_resources.as_ref())))
-}
-
-/// Effective requests as the scheduler counts them: containers and sidecars together, or the largest init
-/// container (with the sidecars that run beside it), whichever is more; pod-level requests win; plus overhead.
-fn requests(spec: &PodSpec, status: &PodStatus) -> Resources {
-    let statuses: Vec<_> = status
-        .container_statuses
-        .iter()
-        .flatten()
-        .chain(status.init_container_statuses.iter().flatten())
-        .collect();
-    let mut running = Resources::default();
-    for container in &spec.containers {
-        running = plus(running, container_requests(container, &statuses));
-    }
-    let (mut sidecars, mut starting) = (Resources::default(), Resources::default());
-    for container in spec.init_containers.iter().flatten() {
-        let wanted = container_requests(container, &statuses);
-        if container.restart_policy.as_deref() == Some("Always") {
-            sidecars = plus(sidecars, wanted);
-            starting = max(starting, sidecars);
-        } else {
-            starting = max(starting, plus(sidecars, wanted));
-        }
-    }
-    let mut total = max(plus(running, sidecars), starting);
-    if let Some(pod_level) = spec.resources.as_ref().and_then(|r| r.requests.as_ref()) {
-        let level = amounts(Some(pod_level));
-        if pod_level.contains_key("cpu") {
-            total.cpu_millis = level.cpu_millis;
-        }
-        if pod_level.contains_key("memory") {
-            total.memory_bytes = level.memory_bytes;
-        }
-    }
-    plus(total, amounts(spec.overhead.as_ref()))
 }
 
 fn containers(spec: &PodSpec, status: &PodStatus) -> Vec<Container> {
@@ -201,6 +139,7 @@ fn container(container: &ApiContainer, init: bool, status: &PodStatus) -> Contai
         memory_limit_bytes: limits.and_then(|l| l.get("memory")).and_then(|q| quantity::units(&q.0)),
         has_liveness_probe: container.liveness_probe.is_some(),
         has_readiness_probe: container.readiness_probe.is_some(),
+        ports: ports(container),
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn role_key(role: &RoleRef, namespace: &str) -> Role {
     (cluster, if cluster { String::new() } else { namespace.into() }, role.name.clone())
 }
 
-/// Rules about resources. Those about URLs are nothing that a workload's fault would hang on.
+/// The rules about resources. Rules about URLs outside of resources are left out: no cause is about them.
 pub(crate) fn rules(rules: Option<&Vec<PolicyRule>>) -> Vec<Rule> {
     let reduce = |r: &PolicyRule| Rule {
         verbs: r.verbs.clone(),

@@ -1,5 +1,5 @@
-use super::*;
-use loopdrill_model::signal::{ContainerState, Operator, Resources};
+use super::{service::*, storage::*, workload::*, *};
+use loopdrill_model::signal::{ContainerState, Operator, Resources, TolerationOperator};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -18,14 +18,20 @@ fn half_filled_objects_are_reduced_too() {
     assert_eq!(class(&object(json!({"metadata": {}, "provisioner": "p"}))).binding_mode, "Immediate");
     assert_eq!(deployment(&object(bare.clone())).desired, 1);
     assert_eq!(job(&object(bare.clone())).ready, 0);
-    assert!(!service(&object(bare.clone())).headless);
-    assert_eq!(lease(&object(bare.clone())).transitions, 0);
-    assert!(quota(&object(bare.clone())).hard.is_empty());
+    assert!(service(&object(bare.clone())).selector.is_empty());
+    assert_eq!(lease(&object(bare.clone())).renewed_at, None);
+    assert_eq!(quota(&object(bare.clone())).version, 0);
     assert_eq!(event(&object(json!({"metadata": {}, "involvedObject": {}}))).count, 1);
 }
 
 fn requests(spec: Value) -> Resources {
-    pod(&object(json!({"metadata": {}, "spec": spec}))).requests
+    let mut requests = pod(&object(json!({"metadata": {}, "spec": spec}))).requests;
+    assert_eq!(std::mem::take(&mut requests.pods), 1, "every pod takes one place");
+    requests
+}
+
+fn amount(cpu_millis: u64, memory_bytes: u64) -> Resources {
+    Resources { cpu_millis, memory_bytes, ..Resources::default() }
 }
 
 fn wants(cpu: &str, memory: &str) -> Value {
@@ -35,11 +41,11 @@ fn wants(cpu: &str, memory: &str) -> Value {
 #[test]
 fn requests_as_the_scheduler_counts_them() {
     let two = requests(json!({"containers": [wants("100m", "64Mi"), wants("1", "1Gi")]}));
-    assert_eq!(two, Resources { cpu_millis: 1100, memory_bytes: (64 << 20) + (1 << 30) });
+    assert_eq!(two, amount(1100, (64 << 20) + (1 << 30)));
 
     let init =
         requests(json!({"containers": [wants("100m", "64Mi")], "initContainers": [wants("2", "1Mi")]}));
-    assert_eq!(init, Resources { cpu_millis: 2000, memory_bytes: 64 << 20 });
+    assert_eq!(init, amount(2000, 64 << 20));
 
     let mut sidecar = wants("300m", "10Mi");
     sidecar["restartPolicy"] = "Always".into();
@@ -53,7 +59,11 @@ fn requests_as_the_scheduler_counts_them() {
 
     let level =
         requests(json!({"containers": [wants("100m", "1Mi")], "resources": {"requests": {"cpu": "700m"}}}));
-    assert_eq!(level, Resources { cpu_millis: 700, memory_bytes: 1 << 20 });
+    assert_eq!(level, amount(700, 1 << 20));
+
+    let mut gpu = wants("100m", "0");
+    gpu["resources"]["limits"] = json!({"nvidia.com/gpu": "2"});
+    assert_eq!(requests(json!({"containers": [gpu]})).get("nvidia.com/gpu"), 2);
 
     assert_eq!(requests(json!({"containers": [{"name": "c"}]})), Resources::default());
     assert_eq!(requests(json!({"containers": [wants("nonsense", "-1")]})), Resources::default());
@@ -68,7 +78,7 @@ fn a_resize_counts_the_larger_of_what_is_asked_and_what_is_held() {
             "allocatedResources": {"cpu": "400m"},
         }]},
     })));
-    assert_eq!(pod.requests, Resources { cpu_millis: 400, memory_bytes: 1 << 20 });
+    assert_eq!(pod.requests, Resources { pods: 1, ..amount(400, 1 << 20) });
 }
 
 #[test]
@@ -115,15 +125,12 @@ fn an_unscheduled_pod_and_its_constraints() {
     })));
     assert!(p.deleting && p.placed_by_peers);
     assert_eq!(p.unscheduled.expect("unscheduled").reason, "Unschedulable");
-    assert!(p.tolerations[0].exists && p.tolerations[0].key.is_empty());
+    assert_eq!((p.tolerations[0].operator, p.tolerations[0].key.as_str()), (TolerationOperator::Exists, ""));
     assert_eq!(p.node_affinity.len(), 3);
-    assert_eq!(p.node_affinity[0].len(), 2);
-    for nothing in &p.node_affinity[1..] {
-        assert!(
-            matches!(&nothing[..], [r] if r.operator == Operator::In && r.values.is_empty()),
-            "{nothing:?}"
-        );
-    }
+    let [both, empty, fancy] = &p.node_affinity[..] else { panic!("three terms") };
+    assert_eq!((both.expressions.len(), both.fields.len()), (1, 1));
+    assert_eq!(empty.requirements().count(), 0);
+    assert_eq!(fancy.expressions[0].operator, Operator::Unknown);
 }
 
 #[test]
@@ -131,15 +138,17 @@ fn nodes_and_volumes() {
     let n = node(&object(json!({
         "metadata": {"name": "n"},
         "spec": {"unschedulable": true, "taints": [{"key": "k", "effect": "NoSchedule"}]},
-        "status": {"allocatable": {"cpu": "1900m", "memory": "1Gi"}, "conditions": [
+        "status": {"allocatable": {"cpu": "1900m", "memory": "1Gi", "pods": "110", "nvidia.com/gpu": "4",
+            "ephemeral-storage": "10Gi"}, "conditions": [
             {"type": "Ready", "status": "Unknown", "reason": "NodeStatusUnknown"},
             {"type": "MemoryPressure", "status": "True"}, {"type": "DiskPressure", "status": "False"}]},
     })));
-    assert_eq!(
-        (n.ready.as_str(), n.pressures, n.unschedulable),
-        ("Unknown", vec!["MemoryPressure".to_owned()], true)
-    );
-    assert_eq!(n.allocatable, Resources { cpu_millis: 1900, memory_bytes: 1 << 30 });
+    let troubles: Vec<_> = n.troubles.iter().map(|t| t.kind.as_str()).collect();
+    assert_eq!((n.ready.as_str(), troubles, n.unschedulable), ("Unknown", vec!["MemoryPressure"], true));
+    let mut gives = Resources { pods: 110, ..amount(1900, 1 << 30) };
+    gives.set("nvidia.com/gpu", 4);
+    gives.set("ephemeral-storage", 10 << 30);
+    assert_eq!(n.allocatable, gives);
     let v = volume(&object(json!({
         "metadata": {"name": "v"},
         "spec": {"csi": {"driver": "d", "volumeHandle": "h"}, "claimRef": {"namespace": "shop", "name": "data"},
@@ -147,8 +156,7 @@ fn nodes_and_volumes() {
                 {"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["a"]}]}]}}},
         "status": {"phase": "Bound"},
     })));
-    assert_eq!((v.driver.as_str(), v.node_affinity[0][0].values[0].as_str()), ("d", "a"));
-    assert_eq!(v.claim, Some(Subject::new("PersistentVolumeClaim", "shop", "data")));
+    assert_eq!((v.phase.as_str(), v.node_affinity[0].expressions[0].values[0].as_str()), ("Bound", "a"));
 }
 
 #[test]
@@ -203,4 +211,52 @@ fn who_a_binding_is_for() {
             Subject::new("ServiceAccount", "shop", "app"),
         ]
     );
+}
+
+#[test]
+fn why_a_pod_was_given_up_and_since_when_it_is_not_ready() {
+    let since = "2026-01-02T03:04:05Z";
+    let status = |phase: &str| {
+        json!({"metadata": {}, "status": {"phase": phase, "reason": "Evicted", "message": "The node was low",
+            "conditions": [{"type": "Ready", "status": "False", "lastTransitionTime": since}]}})
+    };
+    let failed = pod(&object(status("Failed")));
+    assert_eq!(failed.given_up.expect("it is over").reason, "Evicted");
+    assert_eq!(failed.unready_since.expect("it is not ready").to_string(), since);
+    assert_eq!(pod(&object(status("Running"))).given_up, None);
+}
+
+#[test]
+fn what_a_node_says_is_wrong_with_it() {
+    let reduced = node(&object(json!({"metadata": {}, "status": {"conditions": [
+        {"type": "Ready", "status": "False", "reason": "KubeletNotReady", "message": "PLEG is not healthy"},
+        {"type": "DiskPressure", "status": "True", "reason": "KubeletHasDiskPressure", "message": "full",
+            "lastTransitionTime": "2026-01-02T03:04:05Z"},
+        {"type": "MemoryPressure", "status": "False", "message": "kubelet has sufficient memory available"},
+    ]}})));
+    assert_eq!(reduced.ready_message, "PLEG is not healthy");
+    let kinds: Vec<_> = reduced.troubles.iter().map(|t| (t.kind.as_str(), t.since.is_some())).collect();
+    assert_eq!(kinds, [("DiskPressure", true)]);
+    let well = node(&object(json!({"metadata": {}, "status": {"conditions": [
+        {"type": "Ready", "status": "True", "message": "kubelet is posting ready status"}]}})));
+    assert_eq!(well.ready_message, "");
+}
+
+#[test]
+fn a_claim_that_wants_to_grow_and_a_service_that_wants_a_balancer() {
+    let of_size = |asked: &str, has: &str| {
+        claim(&object(json!({"metadata": {}, "spec": {"resources": {"requests": {"storage": asked}}},
+            "status": {"capacity": {"storage": has}, "conditions": [
+                {"type": "Resizing", "status": "True"}, {"type": "FileSystemResizePending", "status": "False"}]}})))
+    };
+    assert!(of_size("200Gi", "100Gi").grows && !of_size("100Gi", "100Gi").grows);
+    assert_eq!(of_size("2Gi", "1Gi").conditions.len(), 1);
+    assert!(!claim(&object(json!({"metadata": {}}))).grows);
+    let of_kind = |kind: &str, ingress: Value| {
+        let spec = json!({"type": kind});
+        let status = json!({"loadBalancer": {"ingress": ingress}});
+        service(&object(json!({"metadata": {}, "spec": spec, "status": status}))).awaits_load_balancer
+    };
+    assert!(of_kind("LoadBalancer", json!([])) && of_kind("LoadBalancer", Value::Null));
+    assert!(!of_kind("LoadBalancer", json!([{"ip": "10.0.0.1"}])) && !of_kind("ClusterIP", Value::Null));
 }

@@ -1,10 +1,25 @@
 //! Controllers of pods.
 
 use super::{count, name, namespace, owner, uid, version};
+use crate::watch::{Reduce, Watched, in_namespaces};
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::batch::v1::{Job, JobSpec, JobStatus};
+use k8s_openapi::api::core::v1::PodTemplateSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use loopdrill_model::signal::Controller;
+use std::collections::BTreeMap;
+
+/// What is watched of controllers.
+pub(super) fn watched() -> Vec<Watched> {
+    const MAKERS: &str = "who makes pods";
+    vec![
+        in_namespaces(MAKERS, Reduce(deployment)),
+        in_namespaces(MAKERS, Reduce(replica_set)),
+        in_namespaces(MAKERS, Reduce(stateful_set)),
+        in_namespaces(MAKERS, Reduce(daemon_set)),
+        in_namespaces(MAKERS, Reduce(job)),
+    ]
+}
 
 type Trouble = (String, String, String);
 
@@ -19,7 +34,13 @@ fn controller(kind: &str, meta: &ObjectMeta, desired: u32, ready: u32, troubles:
         desired,
         ready,
         troubles,
+        template: BTreeMap::new(),
     }
+}
+
+/// The labels of a controller's pods.
+fn labels(template: Option<&PodTemplateSpec>) -> BTreeMap<String, String> {
+    template.and_then(|t| t.metadata.as_ref()?.labels.clone()).unwrap_or_default()
 }
 
 /// What is left of conditions: those whose type and status mean that something is wrong.
@@ -52,43 +73,33 @@ fn replicas(n: Option<i32>) -> u32 {
 pub(crate) fn deployment(object: &Deployment) -> Controller {
     let status = object.status.clone().unwrap_or_default();
     let desired = replicas(object.spec.replicas);
-    controller(
-        "Deployment",
-        &object.metadata,
-        desired,
-        count(status.ready_replicas),
-        troubles!(status.conditions),
-    )
+    let (ready, troubles) = (count(status.ready_replicas), troubles!(status.conditions));
+    let template = labels(Some(&object.spec.template));
+    Controller { template, ..controller("Deployment", &object.metadata, desired, ready, troubles) }
 }
 
 pub(crate) fn replica_set(object: &ReplicaSet) -> Controller {
     let status = object.status.clone().unwrap_or_default();
     let desired = replicas(object.spec.replicas);
-    controller(
-        "ReplicaSet",
-        &object.metadata,
-        desired,
-        count(status.ready_replicas),
-        troubles!(status.conditions),
-    )
+    let (ready, troubles) = (count(status.ready_replicas), troubles!(status.conditions));
+    let template = labels(object.spec.template.as_ref());
+    Controller { template, ..controller("ReplicaSet", &object.metadata, desired, ready, troubles) }
 }
 
 pub(crate) fn stateful_set(object: &StatefulSet) -> Controller {
     let status = object.status.clone().unwrap_or_default();
     let desired = replicas(object.spec.replicas);
-    controller(
-        "StatefulSet",
-        &object.metadata,
-        desired,
-        count(status.ready_replicas),
-        troubles!(status.conditions),
-    )
+    let (ready, troubles) = (count(status.ready_replicas), troubles!(status.conditions));
+    let template = labels(Some(&object.spec.template));
+    Controller { template, ..controller("StatefulSet", &object.metadata, desired, ready, troubles) }
 }
 
 pub(crate) fn daemon_set(object: &DaemonSet) -> Controller {
     let status = object.status.clone().unwrap_or_default();
     let (desired, ready) = (count(Some(status.desired_number_scheduled)), count(Some(status.number_ready)));
-    controller("DaemonSet", &object.metadata, desired, ready, troubles!(status.conditions))
+    let troubles = troubles!(status.conditions);
+    let template = labels(Some(&object.spec.template));
+    Controller { template, ..controller("DaemonSet", &object.metadata, desired, ready, troubles) }
 }
 
 pub(crate) fn job(object: &Job) -> Controller {

@@ -7,7 +7,7 @@ mod roster;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use plan::watch_all;
+pub(crate) use plan::{WHAT_THERE_IS, Watched, everywhere, in_namespaces, watch_all, watched};
 pub(crate) use roster::{NodeEntry, Roster};
 
 use crate::backoff::Backoff;
@@ -17,7 +17,7 @@ use futures::{StreamExt, stream::BoxStream};
 use kube::api::ListParams;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Resource, ResourceExt};
-use loopdrill_model::signal::Gone;
+use loopdrill_model::signal::Deleted;
 use loopdrill_model::{Signal, Source, Subject};
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
@@ -59,24 +59,26 @@ pub(crate) trait Handler<K>: Send + 'static {
 }
 
 /// A handler without memory: one signal an object.
-pub(crate) struct Reduce<F> {
-    pub(crate) kind: &'static str,
-    pub(crate) reduce: F,
-}
+pub(crate) struct Reduce<F>(pub(crate) F);
 
-impl<K, F: Fn(&K) -> Signal + Send + 'static> Handler<K> for Reduce<F> {
+impl<K, F, S> Handler<K> for Reduce<F>
+where
+    K: Resource<DynamicType = ()>,
+    F: Fn(&K) -> S + Send + 'static,
+    S: Into<Signal>,
+{
     fn applied(&mut self, object: &K, signals: &mut Vec<Signal>) {
-        signals.push((self.reduce)(object));
+        signals.push((self.0)(object).into());
     }
 
     fn gone(&mut self, key: &Key, uid: &str, signals: &mut Vec<Signal>) {
-        signals.push(gone(self.kind, key, uid));
+        signals.push(gone(&K::kind(&()), key, uid));
     }
 }
 
 /// The signal that an object is gone.
 pub(crate) fn gone(kind: &str, key: &Key, uid: &str) -> Signal {
-    Signal::Gone(Gone { object: Subject::new(kind, &key.namespace, &key.name), uid: uid.into() })
+    Signal::Deleted(Deleted { object: Subject::new(kind, &key.namespace, &key.name), uid: uid.into() })
 }
 
 /// What is known of the watched set, so that a relist tells what vanished in between.
@@ -137,82 +139,137 @@ impl Known {
 /// What to watch.
 pub(crate) struct Watch<K> {
     pub(crate) api: Api<K>,
-    /// A namespace, and the resource in it alone, for when the account may not watch all of it.
+    /// What to watch when the account may not watch the resource in all namespaces: it in one namespace.
     pub(crate) instead: Option<(String, Api<K>)>,
-    pub(crate) resource: &'static str,
+    pub(crate) resource: String,
     /// Field selector; empty for everything.
     pub(crate) fields: &'static str,
 }
 
 /// Watches until nobody listens any more.
 pub(crate) async fn watch<K>(
-    mut what: Watch<K>,
-    mut handler: impl Handler<K>,
+    what: Watch<K>,
+    handler: impl Handler<K>,
     sink: Sink,
 ) -> Result<(), NobodyListens>
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {
-    let mut source = Source::api(what.resource);
-    let mut events = events(&what);
-    let (mut known, mut backoff, mut signals) = (Known::default(), Backoff::default(), Vec::new());
-    let (mut lost, mut allowed) = (false, false);
+    let large = is_large(&what.api).await;
+    let mut events = events(&what, large);
+    let mut progress = Progress::new(what, handler, sink);
     loop {
         let event = tokio::select! {
             event = events.next() => event,
-            () = readable(&what.api), if lost => {
-                lost = false;
-                sink.works(&source).await?;
+            () = readable(&progress.what.api), if progress.lost => {
+                progress.works().await?;
                 continue;
             }
         };
         match event {
-            Some(Ok(event)) => {
-                let proof = matches!(event, Event::InitDone | Event::Apply(_) | Event::Delete(_));
-                known.take(event, &mut handler, &mut signals);
-                for signal in signals.drain(..) {
-                    sink.send(&source, signal).await?;
-                }
-                if proof {
-                    (lost, allowed, backoff) = (false, true, Backoff::default());
-                    sink.works(&source).await?;
-                }
+            Some(Ok(event)) => progress.take(event).await?,
+            Some(Err(error)) if progress.narrows(&error).await? => {
+                events = self::events(&progress.what, large);
             }
-            Some(Err(error)) => {
-                tracing::debug!(resource = what.resource, %error, "watch failed, trying again");
-                if !allowed
-                    && refused(&error)
-                    && let Some((namespace, api)) = what.instead.take()
-                {
-                    sink.lost(&source, reason(&error)).await?;
-                    source = Source::api(&format!("{}/{namespace}", what.resource));
-                    what.api = api;
-                    events = self::events(&what);
-                    continue;
-                }
-                if !expired(&error) {
-                    lost = true;
-                    sink.lost(&source, reason(&error)).await?;
-                }
-                // An API server that starts refuses everybody for a moment.
-                if !allowed && refused(&error) {
-                    tokio::time::sleep(REFUSED).await;
-                } else {
-                    backoff.wait().await;
-                }
-            }
+            Some(Err(error)) => progress.failed(&error).await?,
             // Never so today: after an error the stream resumes, and after a 410 it lists again.
             None => return Ok(()),
         }
     }
 }
 
-/// The changes of what is watched.
-fn events<K>(what: &Watch<K>) -> BoxStream<'static, watcher::Result<Event<K>>>
+/// How far a watch is.
+struct Progress<K, H> {
+    what: Watch<K>,
+    handler: H,
+    sink: Sink,
+    source: Source,
+    known: Known,
+    backoff: Backoff,
+    /// It failed, and nothing was heard since.
+    lost: bool,
+    /// It worked once, so the account may watch.
+    allowed: bool,
+}
+
+impl<K: Resource, H: Handler<K>> Progress<K, H> {
+    fn new(what: Watch<K>, handler: H, sink: Sink) -> Self {
+        let source = Source::api(&what.resource);
+        let (known, backoff) = (Known::default(), Backoff::default());
+        Self { what, handler, sink, source, known, backoff, lost: false, allowed: false }
+    }
+
+    async fn works(&mut self) -> Result<(), NobodyListens> {
+        self.lost = false;
+        self.sink.works(&self.source).await
+    }
+
+    async fn take(&mut self, event: Event<K>) -> Result<(), NobodyListens> {
+        let proof = matches!(event, Event::InitDone | Event::Apply(_) | Event::Delete(_));
+        let mut signals = Vec::new();
+        self.known.take(event, &mut self.handler, &mut signals);
+        for signal in signals {
+            self.sink.send(&self.source, signal).await?;
+        }
+        if proof {
+            (self.allowed, self.backoff) = (true, Backoff::default());
+            self.works().await?;
+        }
+        Ok(())
+    }
+
+    /// Goes on with one namespace where the account may not watch all of them.
+    async fn narrows(&mut self, error: &watcher::Error) -> Result<bool, NobodyListens> {
+        if self.allowed || !refused(error) {
+            return Ok(false);
+        }
+        let Some((namespace, api)) = self.what.instead.take() else { return Ok(false) };
+        self.sink.lost(&self.source, reason(error)).await?;
+        self.source = Source::api(&format!("{}/{namespace}", self.what.resource));
+        self.what.api = api;
+        Ok(true)
+    }
+
+    async fn failed(&mut self, error: &watcher::Error) -> Result<(), NobodyListens> {
+        tracing::debug!(resource = %self.what.resource, %error, "watch failed, trying again");
+        if !expired(error) {
+            self.lost = true;
+            self.sink.lost(&self.source, reason(error)).await?;
+        }
+        // An API server that starts refuses everybody for a moment.
+        if !self.allowed && refused(error) {
+            tokio::time::sleep(REFUSED).await;
+        } else {
+            self.backoff.wait().await;
+        }
+        Ok(())
+    }
+}
+
+/// Objects from which on there are too many to be listed at once.
+const MANY: i64 = 5_000;
+
+/// Whether there are too many of them for one list: asked for its cache's, an API server gives all at once, and a hundred
+/// thousand pods are a gigabyte.
+async fn is_large<K>(api: &Api<K>) -> bool
+where
+    K: Clone + DeserializeOwned + Debug,
+{
+    let one = ListParams::default().limit(1);
+    let asked = tokio::time::timeout(Duration::from_secs(1), api.list_metadata(&one)).await;
+    matches!(asked, Ok(Ok(list)) if list.metadata.remaining_item_count.is_some_and(|n| n > MANY))
+}
+
+/// The changes of what is watched; of a `large` set the beginning comes in pages, which etcd has to give.
+fn events<K>(what: &Watch<K>, large: bool) -> BoxStream<'static, watcher::Result<Event<K>>>
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {
-    let mut config = watcher::Config::default().any_semantic().timeout(RENEW);
+    let mut config = watcher::Config::default().timeout(RENEW);
+    if !large {
+        // With a limit the client leaves out that any version will do, and etcd has to answer.
+        config = watcher::Config { page_size: None, ..config.any_semantic() };
+    }
     if !what.fields.is_empty() {
         config = config.fields(what.fields);
     }

@@ -1,17 +1,62 @@
-//! Everything that is watched.
+//! Everything that is watched: values of which the rights are printed and the watches started.
 
 use super::endpoints::Slices;
 use super::rbac::Rbac;
 use super::roster::{Nodes, Pods};
-use super::{Handler, Reduce, Roster, Watch, watch};
+use super::{Handler, Roster, Watch, watch};
 use crate::reduce;
 use crate::sink::Sink;
 use crate::tasks::Tasks;
+use k8s_openapi::api::core::v1::Event;
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource};
+use loopdrill_cluster::Right;
 use loopdrill_model::Signal;
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
+
+/// What one does who watches.
+const WATCH: &[&str] = &["get", "list", "watch"];
+/// Why most is watched.
+pub(crate) const WHAT_THERE_IS: &str = "what there is";
+
+/// Begins a watch of the objects that a field selector selects.
+type Start = Box<dyn FnOnce(&Starter<'_>, &'static str)>;
+
+/// A resource that is watched.
+pub(crate) struct Watched {
+    /// What that takes.
+    pub(crate) right: Right,
+    /// Field selector; empty for everything.
+    fields: &'static str,
+    start: Start,
+}
+
+impl Watched {
+    /// Only those objects that this field selector selects.
+    pub(crate) fn of(self, fields: &'static str) -> Self {
+        Self { fields, ..self }
+    }
+}
+
+/// Everything that is watched. What is told as it is stands with its reduction.
+pub(crate) fn watched(roster: &Roster) -> Vec<Watched> {
+    const ACCOUNTS: &str = "what accounts may do";
+    let rbac = Rbac::default();
+    let mut all = vec![
+        in_namespaces(WHAT_THERE_IS, Pods::new(roster.clone())),
+        everywhere(WHAT_THERE_IS, Nodes(roster.clone())),
+        in_namespaces(WHAT_THERE_IS, Events),
+        in_namespaces("who is behind a Service", Slices::default()),
+        in_namespaces::<Role>(ACCOUNTS, rbac.clone()),
+        everywhere::<ClusterRole>(ACCOUNTS, rbac.clone()),
+        in_namespaces::<RoleBinding>(ACCOUNTS, rbac.clone()),
+        everywhere::<ClusterRoleBinding>(ACCOUNTS, rbac),
+    ];
+    all.extend(reduce::watched());
+    all
+}
 
 /// Starts one task a resource.
 pub(crate) fn watch_all(
@@ -22,85 +67,55 @@ pub(crate) fn watch_all(
     namespace: Option<&str>,
 ) {
     let starter = Starter { tasks, client, sink, namespace };
-    starter.start_in("pods", "", Pods(roster.clone()));
-    starter.start("nodes", "", Nodes(roster.clone()));
-    starter.start_in(
-        "persistentvolumeclaims",
-        "",
-        Reduce { kind: "PersistentVolumeClaim", reduce: |c: &_| Signal::Claim(reduce::claim(c)) },
-    );
-    starter.start(
-        "persistentvolumes",
-        "",
-        Reduce { kind: "PersistentVolume", reduce: |v: &_| Signal::Volume(reduce::volume(v)) },
-    );
-    starter.start(
-        "storageclasses",
-        "",
-        Reduce { kind: "StorageClass", reduce: |c: &_| Signal::StorageClass(reduce::class(c)) },
-    );
-    starter.start(
-        "volumeattachments",
-        "",
-        Reduce { kind: "VolumeAttachment", reduce: |a: &_| Signal::Attachment(reduce::attachment(a)) },
-    );
-    starter.start_in(
-        "deployments",
-        "",
-        Reduce { kind: "Deployment", reduce: |c: &_| Signal::Controller(reduce::deployment(c)) },
-    );
-    starter.start_in(
-        "replicasets",
-        "",
-        Reduce { kind: "ReplicaSet", reduce: |c: &_| Signal::Controller(reduce::replica_set(c)) },
-    );
-    starter.start_in(
-        "statefulsets",
-        "",
-        Reduce { kind: "StatefulSet", reduce: |c: &_| Signal::Controller(reduce::stateful_set(c)) },
-    );
-    starter.start_in(
-        "daemonsets",
-        "",
-        Reduce { kind: "DaemonSet", reduce: |c: &_| Signal::Controller(reduce::daemon_set(c)) },
-    );
-    starter.start_in("jobs", "", Reduce { kind: "Job", reduce: |c: &_| Signal::Controller(reduce::job(c)) });
-    starter.start_in(
-        "services",
-        "",
-        Reduce { kind: "Service", reduce: |s: &_| Signal::Service(reduce::service(s)) },
-    );
-    starter.start_in("endpointslices", "", Slices::default());
-    // Kubelets renew a lease each in a namespace of their own; leader election happens everywhere else.
-    starter.start_in(
-        "leases",
-        "metadata.namespace!=kube-node-lease",
-        Reduce { kind: "Lease", reduce: |l: &_| Signal::Lease(reduce::lease(l)) },
-    );
-    starter.start_in(
-        "resourcequotas",
-        "",
-        Reduce { kind: "ResourceQuota", reduce: |q: &_| Signal::Quota(reduce::quota(q)) },
-    );
-    starter.start_in("events", "", Events);
-    let rbac = Rbac::default();
-    starter.start_in::<k8s_openapi::api::rbac::v1::Role>("roles", "", rbac.clone());
-    starter.start::<k8s_openapi::api::rbac::v1::ClusterRole>("clusterroles", "", rbac.clone());
-    starter.start_in::<k8s_openapi::api::rbac::v1::RoleBinding>("rolebindings", "", rbac.clone());
-    starter.start::<k8s_openapi::api::rbac::v1::ClusterRoleBinding>("clusterrolebindings", "", rbac);
+    watched(roster).into_iter().for_each(|w| (w.start)(&starter, w.fields));
 }
 
 /// Events expire after an hour; that one is gone says nothing.
 struct Events;
 
-impl Handler<k8s_openapi::api::core::v1::Event> for Events {
-    fn applied(&mut self, object: &k8s_openapi::api::core::v1::Event, signals: &mut Vec<Signal>) {
+impl Handler<Event> for Events {
+    fn applied(&mut self, object: &Event, signals: &mut Vec<Signal>) {
         signals.push(Signal::Event(reduce::event(object)));
     }
 
     fn gone(&mut self, _: &super::Key, _: &str, _: &mut Vec<Signal>) {}
 }
 
+/// A type of the API's objects.
+pub(crate) trait Kind:
+    Resource<DynamicType = ()> + k8s_openapi::Resource + Clone + DeserializeOwned + Debug + Send + 'static
+{
+}
+
+impl<K> Kind for K where
+    K: Resource<DynamicType = ()> + k8s_openapi::Resource + Clone + DeserializeOwned + Debug + Send + 'static
+{
+}
+
+/// Watches what lies in no namespace.
+pub(crate) fn everywhere<K: Kind>(why: &'static str, handler: impl Handler<K>) -> Watched {
+    resource::<K>(why, |starter, fields| starter.spawn(None, fields, handler))
+}
+
+/// Watches what lies in namespaces: in one of them, where the account may not watch all.
+pub(crate) fn in_namespaces<K>(why: &'static str, handler: impl Handler<K>) -> Watched
+where
+    K: Kind + Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+{
+    resource::<K>(why, |starter, fields| {
+        let alone =
+            |namespace: &str| (namespace.to_owned(), Api::namespaced(starter.client.clone(), namespace));
+        starter.spawn(starter.namespace.map(alone), fields, handler);
+    })
+}
+
+fn resource<K: Kind>(why: &'static str, start: impl FnOnce(&Starter<'_>, &'static str) + 'static) -> Watched {
+    let resources = const { &[K::URL_PATH_SEGMENT] };
+    let right = Right { group: K::GROUP, resources, verbs: WATCH, why };
+    Watched { right, fields: "", start: Box::new(start) }
+}
+
+/// What watches are started with.
 struct Starter<'a> {
     tasks: &'a Tasks,
     client: &'a Client,
@@ -109,33 +124,13 @@ struct Starter<'a> {
 }
 
 impl Starter<'_> {
-    /// Watches what lies in no namespace.
-    fn start<K>(&self, resource: &'static str, fields: &'static str, handler: impl Handler<K>)
-    where
-        K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static,
-    {
-        self.spawn(Watch { api: Api::all(self.client.clone()), instead: None, resource, fields }, handler);
-    }
-
-    /// Watches what lies in namespaces.
-    fn start_in<K>(&self, resource: &'static str, fields: &'static str, handler: impl Handler<K>)
-    where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-            + Clone
-            + DeserializeOwned
-            + Debug
-            + Send
-            + 'static,
-    {
-        let alone = |namespace: &str| (namespace.to_owned(), Api::namespaced(self.client.clone(), namespace));
-        let instead = self.namespace.map(alone);
-        self.spawn(Watch { api: Api::all(self.client.clone()), instead, resource, fields }, handler);
-    }
-
-    fn spawn<K>(&self, what: Watch<K>, handler: impl Handler<K>)
-    where
-        K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static,
-    {
-        self.tasks.spawn(watch(what, handler, self.sink.clone()));
+    fn spawn<K: Kind>(
+        &self,
+        instead: Option<(String, Api<K>)>,
+        fields: &'static str,
+        handler: impl Handler<K>,
+    ) {
+        let (api, resource) = (Api::all(self.client.clone()), K::plural(&()).into_owned());
+        self.tasks.spawn(watch(Watch { api, instead, resource, fields }, handler, self.sink.clone()));
     }
 }

@@ -1,4 +1,5 @@
-//! Roles and bindings joined: what each binding gives to each ServiceAccount, told whenever that changes.
+//! Roles and bindings joined: what each binding gives to each ServiceAccount, and what Roles allow to which nobody is
+//! bound; told whenever that changes.
 
 use super::{Handler, Key, gone};
 use crate::reduce::{self, BoundTo, Role};
@@ -16,6 +17,10 @@ type BindingKey = (&'static str, Key);
 struct State {
     roles: HashMap<Role, (u64, Vec<Rule>)>,
     bindings: HashMap<BindingKey, Binding>,
+    /// How many bindings refer to a role.
+    bound: HashMap<Role, usize>,
+    /// Roles of which it was told that nobody is bound to them, with the rules last told.
+    unbound: HashMap<Role, Vec<Rule>>,
 }
 
 struct Binding {
@@ -40,6 +45,7 @@ impl State {
             Some(known) => drop(self.roles.insert(role.clone(), known)),
             None => drop(self.roles.remove(&role)),
         }
+        self.tell_unbound(&role, signals);
         let bound: Vec<_> =
             self.bindings.iter().filter(|(_, b)| b.to.role == role).map(|(k, _)| k.clone()).collect();
         for key in bound {
@@ -55,10 +61,47 @@ impl State {
         to: BoundTo,
         signals: &mut Vec<Signal>,
     ) {
-        let before = self.bindings.remove(&key);
+        // A binding that changes is never gone in between.
+        *self.bound.entry(to.role.clone()).or_default() += 1;
+        let before = self.remove_binding(&key, signals);
+        self.tell_unbound(&to.role, signals);
         let told = before.filter(|b| b.uid == uid).map(|b| b.told).unwrap_or_default();
         self.bindings.insert(key.clone(), Binding { uid, version, to, told });
         self.tell(&key, signals);
+    }
+
+    fn remove_binding(&mut self, key: &BindingKey, signals: &mut Vec<Signal>) -> Option<Binding> {
+        let gone = self.bindings.remove(key)?;
+        let left = self.bound.remove(&gone.to.role).unwrap_or_default().saturating_sub(1);
+        if left > 0 {
+            self.bound.insert(gone.to.role.clone(), left);
+        }
+        self.tell_unbound(&gone.to.role, signals);
+        Some(gone)
+    }
+
+    /// Tells what a Role allows while nobody is bound to it. ClusterRoles are many that nobody needs.
+    fn tell_unbound(&mut self, role: &Role, signals: &mut Vec<Signal>) {
+        let (cluster, namespace, name) = role;
+        if *cluster {
+            return;
+        }
+        let known = self.roles.get(role).filter(|_| !self.bound.contains_key(role));
+        let (version, now) = known.cloned().unwrap_or_default();
+        if self.unbound.get(role).map_or(&[][..], Vec::as_slice) == now.as_slice() {
+            return;
+        }
+        signals.push(Signal::Grant(Grant {
+            binding: Subject::new("Role", namespace, name),
+            uid: format!("role/{namespace}/{name}"),
+            version,
+            account: Grant::nobody(namespace),
+            rules: now.clone(),
+        }));
+        match now.is_empty() {
+            true => drop(self.unbound.remove(role)),
+            false => drop(self.unbound.insert(role.clone(), now)),
+        }
     }
 
     /// Tells the grants of a binding that differ from what was told last. An account that fell out of the
@@ -120,7 +163,7 @@ macro_rules! handles_binding {
             }
 
             fn gone(&mut self, key: &Key, uid: &str, signals: &mut Vec<Signal>) {
-                self.with(|state| drop(state.bindings.remove(&($kind, key.clone()))));
+                self.with(|state| drop(state.remove_binding(&($kind, key.clone()), signals)));
                 signals.push(gone($kind, key, uid));
             }
         }
@@ -160,6 +203,7 @@ mod tests {
     }
 
     fn grants(signals: &mut Vec<Signal>) -> Vec<(String, u64, Vec<String>)> {
+        signals.retain(|s| !matches!(s, Signal::Grant(g) if g.account.kind == "Nobody"));
         let grant = |s| match s {
             Signal::Grant(g) => {
                 (g.account.name, g.version, g.rules.into_iter().flat_map(|r| r.verbs).collect::<Vec<_>>())
@@ -199,6 +243,37 @@ mod tests {
         assert_eq!(grants(&mut out), [("app".into(), 2, vec![])]);
         let key = Key { namespace: "shop".into(), name: "b".into() };
         Handler::<RoleBinding>::gone(&mut rbac, &key, "u1", &mut out);
-        assert!(matches!(&out[..], [Signal::Gone(g)] if g.uid == "u1" && g.object.kind == "RoleBinding"));
+        assert!(matches!(&out[..], [Signal::Deleted(g)] if g.uid == "u1" && g.object.kind == "RoleBinding"));
+    }
+
+    #[test]
+    fn a_role_that_nobody_is_bound_to_is_told_until_somebody_is() {
+        let unbound = |signals: &mut Vec<Signal>| {
+            let of_nobody = |s| match s {
+                Signal::Grant(g) if g.account == Grant::nobody("shop") => {
+                    Some((g.binding.to_string(), g.rules.len()))
+                }
+                _ => None,
+            };
+            signals.drain(..).filter_map(of_nobody).collect::<Vec<_>>()
+        };
+        let (mut rbac, mut out) = (Rbac::default(), Vec::new());
+        let key = Key { namespace: "shop".into(), name: "b".into() };
+        rbac.applied(&role(1, &["get"]), &mut out);
+        let told = |rules| (Subject::new("Role", "shop", "reader").to_string(), rules);
+        assert_eq!(unbound(&mut out), [told(1)]);
+        rbac.applied(&binding(2, &["app"]), &mut out);
+        assert_eq!(unbound(&mut out), [told(0)]);
+        rbac.applied(&role(3, &["get", "list"]), &mut out);
+        assert_eq!(unbound(&mut out), [], "it is bound");
+        Handler::<RoleBinding>::gone(&mut rbac, &key, "u1", &mut out);
+        assert_eq!(unbound(&mut out), [told(1)]);
+        rbac.applied(&binding(4, &["app"]), &mut out);
+        rbac.applied(&binding(5, &["other"]), &mut out);
+        Handler::<RoleBinding>::gone(&mut rbac, &key, "u1", &mut out);
+        assert_eq!(unbound(&mut out), [told(0), told(1)], "a binding that changed counts once");
+        let key = Key { namespace: "shop".into(), name: "reader".into() };
+        Handler::<ApiRole>::gone(&mut rbac, &key, "", &mut out);
+        assert_eq!(unbound(&mut out), [told(0)]);
     }
 }

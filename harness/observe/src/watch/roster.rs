@@ -1,10 +1,12 @@
 //! Who is there to be asked: the nodes, and etcd's pods.
 
 use super::{Handler, Key, gone};
+use crate::clue::termination_clues;
 use crate::reduce;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use loopdrill_model::Signal;
-use std::collections::BTreeMap;
+use loopdrill_model::signal::Clue;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -13,8 +15,6 @@ use tokio::sync::watch;
 pub(crate) struct NodeEntry {
     /// Whether the node is there, and not only a pod that names it.
     pub(crate) exists: bool,
-    /// Whether it runs the control plane.
-    pub(crate) control_plane: bool,
     /// Namespace and name of the etcd pod on it.
     pub(crate) etcd_pod: Option<(String, String)>,
 }
@@ -55,37 +55,66 @@ pub(super) struct Nodes(pub(super) Roster);
 impl Handler<Node> for Nodes {
     fn applied(&mut self, object: &Node, signals: &mut Vec<Signal>) {
         let node = reduce::node(object);
-        let control_plane = node.labels.contains_key("node-role.kubernetes.io/control-plane");
-        self.0.change(&node.name, |entry| (entry.exists, entry.control_plane) = (true, control_plane));
+        self.0.change(&node.name, |entry| entry.exists = true);
         signals.push(Signal::Node(node));
     }
 
     fn gone(&mut self, key: &Key, uid: &str, signals: &mut Vec<Signal>) {
-        self.0.change(&key.name, |entry| (entry.exists, entry.control_plane) = (false, false));
+        self.0.change(&key.name, |entry| entry.exists = false);
         signals.push(gone("Node", key, uid));
     }
 }
 
 /// Pods into signals, and etcd's static pods (as kubeadm labels them) into the roster.
-pub(super) struct Pods(pub(super) Roster);
+pub(super) struct Pods {
+    roster: Roster,
+    /// Lives whose termination messages were told: pod's uid, container, restarts.
+    told: HashSet<(String, String, u32)>,
+}
+
+impl Pods {
+    pub(super) fn new(roster: Roster) -> Self {
+        Self { roster, told: HashSet::new() }
+    }
+
+    /// What the containers said that ended since.
+    fn last_words(&mut self, object: &Pod, signals: &mut Vec<Signal>) {
+        let clues = termination_clues(object);
+        let life = |c: &Clue| (c.uid.clone(), c.container.clone(), c.restarts);
+        let fresh: Vec<_> = clues.into_iter().filter(|c| !self.told.contains(&life(c))).collect();
+        for clue in &fresh {
+            self.told.retain(|(uid, container, _)| (uid, container) != (&clue.uid, &clue.container));
+        }
+        self.told.extend(fresh.iter().map(life));
+        signals.extend(fresh.into_iter().map(Signal::Clue));
+    }
+}
 
 impl Handler<Pod> for Pods {
     fn applied(&mut self, object: &Pod, signals: &mut Vec<Signal>) {
         let pod = reduce::pod(object);
         let is_etcd = pod.host_network && pod.labels.get("component").is_some_and(|c| c == "etcd");
         if let Some(node) = pod.node.as_ref().filter(|_| is_etcd) {
-            self.0.change(node, |entry| entry.etcd_pod = Some((pod.namespace.clone(), pod.name.clone())));
+            self.roster
+                .change(node, |entry| entry.etcd_pod = Some((pod.namespace.clone(), pod.name.clone())));
         }
+        self.last_words(object, signals);
         signals.push(Signal::Pod(Box::new(pod)));
     }
 
     fn gone(&mut self, key: &Key, uid: &str, signals: &mut Vec<Signal>) {
         let pod = (key.namespace.clone(), key.name.clone());
-        let on =
-            self.0.0.borrow().iter().find(|(_, e)| e.etcd_pod.as_ref() == Some(&pod)).map(|(n, _)| n.clone());
+        let on = self
+            .roster
+            .0
+            .borrow()
+            .iter()
+            .find(|(_, e)| e.etcd_pod.as_ref() == Some(&pod))
+            .map(|(n, _)| n.clone());
         if let Some(node) = on {
-            self.0.change(&node, |entry| entry.etcd_pod = None);
+            self.roster.change(&node, |entry| entry.etcd_pod = None);
         }
+        self.told.retain(|(known, ..)| known != uid);
         signals.push(gone("Pod", key, uid));
     }
 }

@@ -39,13 +39,41 @@ fn status(code: u16) -> Value {
 
 /// Runs a watch of Services against the script until `enough` signals came.
 async fn play(script: Vec<(&'static str, StatusCode, String)>, enough: usize) -> Vec<Signal> {
+    play_with(script, enough, 0).await
+}
+
+/// Whether the question is only how many there are.
+fn is_count(query: &str) -> bool {
+    query.split('&').any(|p| p.ends_with("limit=1")) && !query.contains("resourceVersion")
+}
+
+/// How many there are, and one of them.
+fn count(remaining: i64) -> Response<Body> {
+    let list = json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadataList",
+        "metadata": {"remainingItemCount": remaining}, "items": []});
+    Response::new(Body::from(list.to_string().into_bytes()))
+}
+
+/// The same where so many Services remain after the first.
+async fn play_with(
+    script: Vec<(&'static str, StatusCode, String)>,
+    enough: usize,
+    remaining: i64,
+) -> Vec<Signal> {
     let script: Script = Arc::new(Mutex::new(script.into()));
     let client = Client::new(
         tower::service_fn(move |request: Request<Body>| {
             let script = script.clone();
             async move {
                 let query = request.uri().query().unwrap_or_default().to_owned();
-                let asked = if query.contains("watch=") { "watch" } else { "list" };
+                if is_count(&query) {
+                    return Ok(count(remaining));
+                }
+                let asked = match (query.contains("watch="), query.contains("resourceVersion=0")) {
+                    (true, _) => "watch",
+                    (false, true) => "list",
+                    (false, false) => "pages",
+                };
                 let next = script.lock().expect("no panic").pop_front();
                 let Some((expected, status, body)) = next else { return std::future::pending().await };
                 assert_eq!(asked, expected, "{query}");
@@ -61,8 +89,8 @@ async fn play(script: Vec<(&'static str, StatusCode, String)>, enough: usize) ->
     let (tx, mut rx) = mpsc::channel(64);
     let alone = Api::namespaced(client.clone(), "shop");
     let instead = Some(("shop".to_owned(), alone));
-    let what = Watch { api: Api::<Service>::all(client), instead, resource: "services", fields: "" };
-    let handler = Reduce { kind: "Service", reduce: |s: &Service| Signal::Service(reduce::service(s)) };
+    let what = Watch { api: Api::<Service>::all(client), instead, resource: "services".into(), fields: "" };
+    let handler = Reduce(reduce::service::service);
     let task = tokio::spawn(watch(what, handler, Sink::new(tx)));
     let mut signals = Vec::new();
     while signals.len() < enough {
@@ -77,7 +105,7 @@ async fn play(script: Vec<(&'static str, StatusCode, String)>, enough: usize) ->
 fn words(signal: &Signal) -> String {
     match signal {
         Signal::Service(s) => format!("{} at {}", s.name, s.version),
-        Signal::Gone(g) => format!("{} {} gone", g.object.name, g.uid),
+        Signal::Deleted(g) => format!("{} {} gone", g.object.name, g.uid),
         Signal::SourceState(state) => {
             if state.lost.is_some() {
                 "lost".into()
@@ -104,6 +132,22 @@ async fn a_relist_tells_what_vanished_in_between() {
         ["a at 1", "b at 2", "c at 3", "works", "a at 11", "a at 11", "c u3 gone", "c at 15", "b u2 gone"],
         "an expired version is no loss, and a successor of the same name is another object"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn very_many_come_page_by_page() {
+    let page = |version, more: &str, item| {
+        let list = json!({"apiVersion": "v1", "kind": "ServiceList",
+            "metadata": {"resourceVersion": version, "continue": more}, "items": [item]});
+        ("pages", StatusCode::OK, list.to_string())
+    };
+    let script = vec![
+        page("10", "more", service("a", "u1", 1)),
+        page("10", "", service("b", "u2", 2)),
+        events(&[("MODIFIED", service("a", "u1", 11))]),
+    ];
+    let told: Vec<_> = play_with(script, 4, MANY + 1).await.iter().map(words).collect();
+    assert_eq!(told, ["a at 1", "b at 2", "works", "a at 11"]);
 }
 
 #[tokio::test(start_paused = true)]

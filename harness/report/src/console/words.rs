@@ -59,6 +59,8 @@ impl Teller {
                 format!("{} {gate}{}", Mark::of(result).sign(), why(result))
             }
             EventKind::Findings { diagnoses } => return self.findings(event.drill.as_ref(), diagnoses),
+            // What follows is told by progress, and by the answers of the gates.
+            EventKind::InjectionStarted | EventKind::DetectorConcluded { .. } => return None,
             EventKind::UndoStarted => "undoing the fault".into(),
             EventKind::UndoFinished { error: None } => "undone and verified".into(),
             EventKind::UndoFinished { error: Some(e) } => {

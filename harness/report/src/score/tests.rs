@@ -1,7 +1,8 @@
 use super::*;
 use crate::{Screen, Style, sample};
-use loopdrill_model::Cause;
+use loopdrill_model::{Cause, LookMode};
 use proptest::prelude::*;
+use serde_json::json;
 
 fn screen(width: usize) -> Screen {
     Screen { width, style: Style::plain() }
@@ -24,6 +25,25 @@ fn as_json() {
 }
 
 #[test]
+fn who_is_called_in_stands_beside_who_watched_with_the_time_of_the_look() {
+    let mut report = sample::with_rival();
+    report.detector = "once:builtin".into();
+    for drill in &mut report.drills {
+        let [cold, _] = &mut drill.detectors[..] else { panic!("two detectors") };
+        cold.name.clone_from(&report.detector);
+        (cold.look, cold.lag, cold.lead, cold.took) = (LookMode::Once, None, None, Some(7.25));
+    }
+    let text = Score::from(&report).text(screen(90));
+    assert!(text.contains("✓ identity, looked 7.3 s"), "{text}");
+    assert!(text.contains("a look 7.3 s (worst 7.3 s)"), "{text}");
+    let json = serde_json::to_value(&report).expect("plain data");
+    let results = &json["drills"][0]["detectors"];
+    assert_eq!((&results[0]["look"], &results[0]["took"]), (&json!("once"), &json!(7.25)));
+    assert!(results[1].get("look").is_none() && results[1].get("took").is_none(), "as before: {results}");
+    assert_eq!(serde_json::from_value::<RunReport>(json).expect("a report"), report);
+}
+
+#[test]
 fn nobody_was_asked_anything() {
     let score = Score::from(&sample::with_outcomes(&[], false));
     assert_eq!((score.text(screen(80)), score.detectors.len()), (String::new(), 0));
@@ -42,11 +62,11 @@ fn only_what_showed_its_symptom_is_a_question() {
 #[test]
 fn the_right_loop_with_a_wrong_cause_is_on_the_diagonal_and_not_right() {
     let mut report = sample::with_rival();
-    let drill = report.drills.iter_mut().find(|d| d.expected_loop == Some(Loop::Identity)).expect("one");
+    let drill = report.drills.iter_mut().find(|d| d.expected_loop() == Some(Loop::Identity)).expect("one");
     let result = &mut drill.detectors[0];
     result.diagnosis.as_mut().expect("found").cause = Some(Cause::TokenInvalid);
     result.attributed.ok = false;
-    let case = Case::of(drill, &drill.detectors[0]);
+    let case = Case::of(drill.id(), &drill.expectation, &drill.detectors[0]);
     assert_eq!((case.blamed, case.right), (Some(Loop::Identity), false));
 }
 
@@ -62,6 +82,7 @@ fn any_case() -> impl Strategy<Value = Case> {
             lag: time,
             lead: time,
             since_injection: time,
+            took: None,
         },
     )
 }

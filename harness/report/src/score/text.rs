@@ -41,7 +41,8 @@ impl Score {
             let times = [case.lag, case.lead, case.since_injection].map(|t| pad(&time(t), TIME, true));
             let row = format!("  {}  {}", pad(&cut(&case.detector, name), name, false), times.join(" "));
             let room = screen.width.saturating_sub(console::measure_text_width(&row) + 2);
-            let blamed = cut(&format!("{} {}", sign(case), answer_name(case.blamed)), room);
+            let looked = case.took.map(|took| format!(", looked {}", seconds(took))).unwrap_or_default();
+            let blamed = cut(&format!("{} {}{looked}", sign(case), answer_name(case.blamed)), room);
             let blamed = if case.right { s.good(&blamed) } else { s.bad(&blamed) };
             out += &format!("{row}  {blamed}\n");
         }
@@ -64,9 +65,12 @@ impl DetectorScore {
             said += &format!("; silent in {} of {quiet} where nothing was wrong", self.silent);
         }
         said += &format!("; {}", count(self.false_alarms, "false alarm"));
-        for (what, spread) in
-            [("lag", self.lag), ("lead", self.lead), ("since the fault", self.since_injection)]
-        {
+        for (what, spread) in [
+            ("lag", self.lag),
+            ("lead", self.lead),
+            ("since the fault", self.since_injection),
+            ("a look", self.took),
+        ] {
             said += &spread.map(|s| format!("; {what} {}", spread_text(s))).unwrap_or_default();
         }
         if let Some(error) = &self.error {

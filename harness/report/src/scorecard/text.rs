@@ -2,11 +2,11 @@
 
 use super::{Mark, Row, Scorecard, advice, verdict};
 use crate::{
-    Score, Screen, Style, diagnosis,
+    Score, Screen, Style, diagnosis, gate,
     say::{self, clean, count, cut, pad, percent, wrap},
 };
 use jiff::{SignedDuration, Timestamp};
-use loopdrill_model::{Diagnosis, Evidence, ExitStatus, Gate, Outcome, RunReport};
+use loopdrill_model::{Capability, Diagnosis, Evidence, ExitStatus, Gate, Outcome, RunReport};
 
 /// Columns of a label in front of a detail.
 const LABEL: usize = 12;
@@ -22,14 +22,16 @@ impl Scorecard<'_> {
         out += &self.table(screen);
         for row in &self.rows {
             // A row of the table says all about these.
-            if !matches!(row.outcome, Outcome::Passed | Outcome::Skipped(_)) {
+            let is_accepted = row.drill.acceptance.is_some() && !row.is_red(self.report.require);
+            if !matches!(row.outcome, Outcome::Passed | Outcome::Skipped(_)) && !is_accepted {
                 out += &format!("\n{}", row.details(screen));
             }
         }
-        out += &self.strays(screen);
+        out += &self.false_alarms(screen);
         out += &Score::from(self.report).text(screen);
         out += &self.trouble(screen);
         out.push('\n');
+        out += &self.report.gate.as_ref().map(|g| gate::render_gate(g, screen) + "\n").unwrap_or_default();
         out += &self.summary(screen);
         out
     }
@@ -50,7 +52,7 @@ impl Scorecard<'_> {
         out
     }
 
-    fn strays(&self, screen: Screen) -> String {
+    fn false_alarms(&self, screen: Screen) -> String {
         let mut out = String::new();
         if !self.stray.is_empty() {
             let head = format!("✗ {} outside of every drill's scope", count(self.stray.len(), "false alarm"));
@@ -80,7 +82,10 @@ impl Scorecard<'_> {
             line += &format!(": {}", parts.join(", "));
         }
         line += &format!("; {}", count(self.totals.false_alarms, "false alarm"));
-        let verdict = format!("{} (exit code {})", verdict(self), self.report.exit_code);
+        let code = format!(" (exit code {})", self.report.exit_code);
+        // A gate has said its code.
+        let code = if self.report.gate.is_some() { "" } else { &code };
+        let verdict = format!("{}{code}", verdict(self));
         let paint = match self.exit {
             ExitStatus::Ready if self.totals.skipped == 0 => Style::good,
             ExitStatus::Ready | ExitStatus::Interrupted => Style::warn,
@@ -203,6 +208,10 @@ impl Columns {
         }
         out = out.trim_end().to_owned();
         out.push('\n');
+        if let Some(told) = row.accepted() {
+            let paint = if row.is_red(true) { Style::bad } else { Style::warn };
+            out += &format!("    {}\n", paint(s, &cut(&told, screen.width - 4)));
+        }
         if let Some(below) = below(row) {
             out += &format!("    {}\n", s.dim(&cut(&below, screen.width - 4)));
         }
@@ -213,6 +222,9 @@ impl Columns {
 /// The one line below a row: what it needs, or the decisive evidence.
 fn below(row: &Row<'_>) -> Option<String> {
     match row.outcome {
+        Outcome::Skipped(Capability::Admission) => {
+            Some(format!("not admitted: {}", row.drill.error.as_deref().unwrap_or("for no reason told")))
+        }
         Outcome::Skipped(what) => {
             let why = row.drill.error.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
             Some(format!("needs {what}{why}"))
@@ -235,7 +247,9 @@ impl Row<'_> {
     pub fn details(&self, screen: Screen) -> String {
         let (sign, told) = match self.outcome {
             Outcome::Passed => ("✓", "passed".into()),
-            Outcome::Resilient => ("✓", "resilient: the cluster absorbed the fault".into()),
+            Outcome::Resilient => {
+                ("✓", "resilient: the fault was in force, and the victim stayed well".into())
+            }
             Outcome::Failed(gate) => ("✗", format!("failed at the gate `{gate}`")),
             Outcome::Interrupted | Outcome::Skipped(_) => ("–", self.outcome.to_string()),
             other => ("✗", other.to_string()),
@@ -258,14 +272,15 @@ fn facts(row: &Row<'_>) -> Vec<(String, String)> {
     if !matches!(row.outcome, Outcome::Resilient) {
         let expected = row.expected_loop.map_or("no finding".into(), |l| format!("the {l} loop is blamed"));
         facts.push(("expected".into(), expected));
-        facts.push(("found".into(), drill.diagnosis.as_ref().map_or("no finding".into(), blame)));
+        facts.push(("found".into(), drill.diagnosis().map_or("no finding".into(), blame)));
     }
-    facts.extend(drill.other_findings.iter().take(3).map(|d| ("also found".into(), blame(d))));
+    facts.extend(row.accepted().map(|told| ("suite".into(), told)));
+    facts.extend(drill.other_findings().iter().take(3).map(|d| ("also found".into(), blame(d))));
     facts.extend(drill.error.iter().map(|e| ("error".into(), e.clone())));
     for gate in Gate::ALL {
-        facts.extend(drill.gates.get(gate).note.iter().map(|note| (gate.to_string(), note.clone())));
+        facts.extend(drill.gate(gate).note.iter().map(|note| (gate.to_string(), note.clone())));
     }
-    let zero = drill.timings.injected_at;
+    let zero = drill.injected_at();
     facts.extend(telling(row).into_iter().take(EVIDENCE).map(|e| ("evidence".into(), fact(e, zero))));
     if let Some(next) = advice(row) {
         facts.push(("next".into(), next.text));
@@ -277,10 +292,9 @@ fn facts(row: &Row<'_>) -> Vec<(String, String)> {
 /// The evidence that explains the outcome: of the gate that did not hold, else of the last one that did, and
 /// of the diagnosis.
 fn telling<'a>(row: &'a Row<'_>) -> Vec<&'a Evidence> {
-    let gates = &row.drill.gates;
     let missed = row.marks.iter().find(|(_, mark)| *mark == Mark::Missed).map(|(gate, _)| *gate);
     let held = row.marks.iter().rev().find(|(_, mark)| *mark == Mark::Held).map(|(gate, _)| *gate);
-    let of = |gate: Option<Gate>| gate.map(|g| gates.get(g).evidence.iter()).into_iter().flatten();
+    let of = |gate: Option<Gate>| gate.map(|g| row.drill.gate(g).evidence.iter()).into_iter().flatten();
     let mut all: Vec<_> = of(missed).collect();
     if all.is_empty() {
         all.extend(of(held));

@@ -3,8 +3,8 @@
 use super::Controller;
 use crate::{
     proto::csi,
-    shelf::{Disk, ShelfError, check_name},
     status::{required, unsupported},
+    volume_store::{Disk, VolumeStoreError, check_name},
 };
 use tonic::Status;
 
@@ -22,9 +22,9 @@ impl Controller {
         let capacity = capacity(&size)?;
         let place = request.accessibility_requirements.unwrap_or_default();
         let zone = choose_zone(&place)?;
-        self.with(move |shelf| match shelf.find(&name) {
+        self.with(move |store| match store.find(&name) {
             Ok(disk) => same(disk, &size, &place),
-            Err(ShelfError::Unknown(_)) => shelf.create(&name, &zone, capacity),
+            Err(VolumeStoreError::Unknown(_)) => store.create(&name, &zone, capacity),
             Err(other) => Err(other),
         })
         .await
@@ -88,8 +88,13 @@ fn zone_of(topology: &csi::Topology) -> Option<&str> {
 }
 
 /// The existing disk of that name, when it is what was asked for.
-fn same(disk: Disk, size: &csi::CapacityRange, place: &csi::TopologyRequirement) -> Result<Disk, ShelfError> {
-    let differs = |have: String, want: String| Err(ShelfError::Differs { id: disk.id.clone(), have, want });
+fn same(
+    disk: Disk,
+    size: &csi::CapacityRange,
+    place: &csi::TopologyRequirement,
+) -> Result<Disk, VolumeStoreError> {
+    let differs =
+        |have: String, want: String| Err(VolumeStoreError::Differs { id: disk.id.clone(), have, want });
     let too_small = disk.capacity_bytes < size.required_bytes;
     let too_large = size.limit_bytes != 0 && disk.capacity_bytes > size.limit_bytes;
     if too_small || too_large {

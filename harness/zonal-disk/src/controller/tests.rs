@@ -11,7 +11,7 @@ use crate::{
         services::{controller_client::ControllerClient, controller_server::ControllerServer},
     },
     server::{connect, listen},
-    shelf::Shelf,
+    volume_store::VolumeStore,
 };
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 use tempfile::TempDir;
@@ -35,7 +35,7 @@ impl Nodes for FourNodes {
     }
 }
 
-/// A controller with a shelf of its own, and a client of it.
+/// A controller with a store of its own, and a client of it.
 struct Cloud {
     client: ControllerClient<Channel>,
     server: tokio::task::JoinHandle<()>,
@@ -56,7 +56,7 @@ impl Cloud {
         Self { client, server, dir: self.dir }
     }
 
-    fn shelf(&self) -> PathBuf {
+    fn store(&self) -> PathBuf {
         self.dir.path().join("shelf")
     }
 
@@ -98,7 +98,7 @@ impl Cloud {
 
 async fn serve(dir: &TempDir) -> (ControllerClient<Channel>, tokio::task::JoinHandle<()>) {
     let socket = dir.path().join("csi.sock");
-    let controller = Controller::new(Shelf::new(dir.path().join("shelf")), Arc::new(FourNodes));
+    let controller = Controller::new(VolumeStore::new(dir.path().join("shelf")), Arc::new(FourNodes));
     let server = Server::builder().add_service(ControllerServer::new(controller));
     let incoming = listen(&socket).expect("a socket");
     let server = tokio::spawn(async move { server.serve_with_incoming(incoming).await.expect("served") });

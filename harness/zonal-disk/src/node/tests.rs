@@ -9,7 +9,7 @@ use crate::{
         services::{node_client::NodeClient, node_server::NodeServer},
     },
     server::{connect, listen},
-    shelf::{Shelf, Zone},
+    volume_store::{VolumeStore, Zone},
 };
 use std::{
     io,
@@ -85,11 +85,11 @@ impl Mounts for Table {
     }
 }
 
-/// Node `a1` in zone `a`, and the shelf of all zones.
+/// Node `a1` in zone `a`, and the store of all zones.
 struct Machine {
     client: NodeClient<Channel>,
     table: Arc<Table>,
-    shelf: Shelf,
+    store: VolumeStore,
     dir: TempDir,
 }
 
@@ -103,13 +103,13 @@ impl Machine {
         let server = Server::builder().add_service(NodeServer::new(node));
         tokio::spawn(server.serve_with_incoming(listen(&socket).expect("a socket")));
         let client = NodeClient::new(connect(&socket).await.expect("a connection"));
-        Self { client, table, shelf: Shelf::new(root), dir }
+        Self { client, table, store: VolumeStore::new(root), dir }
     }
 
     /// A disk of zone `a`, attached to `node`.
     fn attached(&self, id: &str, node: &str) -> PathBuf {
-        self.shelf.create(id, "a", 1).expect("created");
-        self.shelf.attach(id, node, "a").expect("attached");
+        self.store.create(id, "a", 1).expect("created");
+        self.store.attach(id, node, "a").expect("attached");
         self.dir.path().join("shelf/a").join(id).join("data")
     }
 
@@ -207,10 +207,10 @@ async fn a_disk_that_is_not_attached_here_is_refused() {
     let mut machine = Machine::new().await;
     machine.attached("other", "a2");
     assert_refused(machine.stage("other").await, Code::FailedPrecondition, "not attached to node a1");
-    machine.shelf.create("loose", "a", 1).expect("created");
+    machine.store.create("loose", "a", 1).expect("created");
     assert_refused(machine.stage("loose").await, Code::FailedPrecondition, "not attached to node a1");
-    machine.shelf.create("far", "b", 1).expect("created");
-    machine.shelf.attach("far", "a1", "b").expect("attached by mistake");
+    machine.store.create("far", "b", 1).expect("created");
+    machine.store.attach("far", "a1", "b").expect("attached by mistake");
     assert_refused(machine.stage("far").await, Code::NotFound, "cannot be reached from zone a");
     assert_refused(machine.stage("../b/far").await, Code::NotFound, "cannot be reached");
     assert_eq!(machine.table.list(), []);
@@ -221,7 +221,7 @@ async fn a_disk_that_was_detached_behind_the_node_is_not_published() {
     let mut machine = Machine::new().await;
     machine.attached("disk", "a1");
     machine.stage("disk").await.expect("staged");
-    machine.shelf.detach("disk", Some("a1")).expect("detached");
+    machine.store.detach("disk", Some("a1")).expect("detached");
     assert_refused(machine.publish("disk", "pod", false).await, Code::FailedPrecondition, "not attached");
     machine.unstage().await.expect("taking away always works");
 }

@@ -1,39 +1,26 @@
 //! The kubelet's `pluginregistration` service, by which a plugin makes itself known.
 
-use prost::Message;
-
-/// The kubelet asks who is there.
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct InfoRequest {}
-
-/// Who is there.
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct PluginInfo {
-    /// `CSIPlugin`.
-    #[prost(string, tag = "1")]
-    pub(crate) r#type: String,
-    /// The driver's name.
-    #[prost(string, tag = "2")]
-    pub(crate) name: String,
-    /// The socket of the driver itself, as the kubelet sees it.
-    #[prost(string, tag = "3")]
-    pub(crate) endpoint: String,
-    /// Versions of CSI that the driver speaks.
-    #[prost(string, repeated, tag = "4")]
-    pub(crate) supported_versions: Vec<String>,
+messages! {
+    /// The kubelet asks who is there.
+    InfoRequest {}
+    /// Who is there.
+    PluginInfo {
+        /// `CSIPlugin`.
+        "1" r#type: String as string;
+        /// The driver's name.
+        "2" name: String as string;
+        /// The socket of the driver itself, as the kubelet sees it.
+        "3" endpoint: String as string;
+        /// Versions of CSI that the driver speaks.
+        "4" supported_versions: Vec<String> as string, repeated;
+    }
+    /// What came of it.
+    RegistrationStatus {
+        /// Whether the kubelet took the plugin in.
+        "1" plugin_registered: bool as bool;
+        /// Why not.
+        "2" error: String as string;
+    }
+    /// Nothing to say.
+    RegistrationStatusResponse {}
 }
-
-/// What came of it.
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct RegistrationStatus {
-    /// Whether the kubelet took the plugin in.
-    #[prost(bool, tag = "1")]
-    pub(crate) plugin_registered: bool,
-    /// Why not.
-    #[prost(string, tag = "2")]
-    pub(crate) error: String,
-}
-
-/// Nothing to say.
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct RegistrationStatusResponse {}

@@ -1,10 +1,6 @@
 //! The cluster that is checked: never implicit, and only read.
 
-use crate::{Failure, cluster::binary};
-use kube::{
-    Client,
-    config::{KubeConfigOptions, Kubeconfig},
-};
+use crate::{Failure, cluster::binary, kubeconfig};
 use loopdrill_checklist::{Config, Snapshot};
 use loopdrill_lab::Lab;
 use loopdrill_model::ExitStatus;
@@ -64,7 +60,7 @@ async fn reach(args: &TargetArgs) -> Result<Cluster, Failure> {
         let client = match client {
             Ok(client) => client,
             // The kind CLI keeps its clusters' contexts in the user's own kubeconfig.
-            Err(_) if args.kind.is_some() => of_context(&format!("kind-{name}"), None).await?,
+            Err(_) if args.kind.is_some() => kubeconfig::reach(&format!("kind-{name}"), None).await?.client,
             Err(e) => return Err(e.into()),
         };
         return Ok(Cluster { name: name.clone(), client, nodes: Some(Arc::new(nodes)) });
@@ -74,28 +70,8 @@ async fn reach(args: &TargetArgs) -> Result<Cluster, Failure> {
             "say what to check: --lab NAME, --kind NAME, --context CONTEXT, --snapshot FILE, or manifests",
         ));
     };
-    let client = of_context(context, args.kubeconfig.as_deref()).await?;
+    let client = kubeconfig::reach(context, args.kubeconfig.as_deref()).await?.client;
     Ok(Cluster { name: context.clone(), client, nodes: None })
-}
-
-async fn of_context(context: &str, file: Option<&std::path::Path>) -> Result<Client, Failure> {
-    let config = match file {
-        Some(file) => Kubeconfig::read_from(file),
-        None => Kubeconfig::read(),
-    };
-    let config = config.map_err(|e| Failure::new(ExitStatus::Usage, &e))?;
-    let known: Vec<_> = config.contexts.iter().map(|c| c.name.clone()).collect();
-    if !known.iter().any(|name| name == context) {
-        let known = if known.is_empty() { "none".into() } else { known.join(", ") };
-        return Err(Failure::usage(format!(
-            "there is no context {context} in the kubeconfig; there are: {known}"
-        )));
-    }
-    let options = KubeConfigOptions { context: Some(context.into()), ..KubeConfigOptions::default() };
-    let config = kube::Config::from_custom_kubeconfig(config, &options).await;
-    let mut config = config.map_err(|e| Failure::new(ExitStatus::Usage, &e))?;
-    config.connect_timeout = Some(std::time::Duration::from_secs(10));
-    Client::try_from(config).map_err(|e| Failure::new(ExitStatus::NoCluster, &e))
 }
 
 /// The image that probes run, and the lab that has to be left as it was.

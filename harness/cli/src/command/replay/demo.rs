@@ -3,8 +3,8 @@
 use super::{Played, play_entries};
 use crate::Failure;
 use loopdrill_detect::{Scored, Verdict};
-use loopdrill_model::{Diagnosis, ExitStatus, Timestamp};
-use loopdrill_observe::record::{self, Did, Entry, Mark};
+use loopdrill_model::{Diagnosis, DrillMark, ExitStatus, Mark, Timestamp};
+use loopdrill_observe::record::{self, Entry};
 use loopdrill_report::{Screen, duration, labelled, paragraph};
 use std::{
     io::{Cursor, IsTerminal as _, Write as _},
@@ -22,19 +22,19 @@ pub(super) fn main() -> Result<ExitStatus, Failure> {
     let began = Instant::now();
     let bad = |e: &dyn std::error::Error| Failure::new(ExitStatus::Usage, e).before("the demo's recording");
     let replay = record::read(Cursor::new(RECORDING)).map_err(|e| bad(&e))?;
-    let by = replay.header().loopdrill.clone();
+    let header = replay.header().clone();
     let mut marks = Vec::new();
     let entries = replay.inspect(|entry| {
         if let Ok(Entry::Mark(mark)) = entry {
             marks.push(mark.clone());
         }
     });
-    let played = play_entries(entries, by, |_| {});
+    let played = play_entries(entries, &header, |_| {});
     if let Some(error) = &played.broke_off {
         return Err(bad(error));
     }
     tell(&played, &marks, began);
-    let right = played.scored.iter().all(|s| s.verdict == Verdict::Right) && played.strays.is_empty();
+    let right = played.scored.iter().all(|s| s.verdict == Verdict::Right) && played.false_alarms.is_empty();
     Ok(if right { ExitStatus::Ready } else { ExitStatus::NotReady })
 }
 
@@ -65,7 +65,7 @@ fn tell(played: &Played, marks: &[Mark], began: Instant) {
          Your turn: `loopdrill run` drills a lab of its own, `loopdrill diagnose --context NAME --once` looks at a \
          cluster.\n",
         played.scored.len(),
-        played.strays.len(),
+        played.false_alarms.len(),
         played.judged,
         began.elapsed().as_millis(),
     ));
@@ -74,10 +74,10 @@ fn tell(played: &Played, marks: &[Mark], began: Instant) {
 fn story(scored: &Scored, marks: &[Mark], screen: Screen) -> String {
     let mine = marks.iter().filter(|m| m.drill == scored.drill);
     let report = mine.clone().find_map(|m| match &m.what {
-        Did::End { report } => Some(report),
+        DrillMark::End { report } => Some(report),
         _ => None,
     });
-    let undone = mine.clone().find(|m| m.what == Did::Undo).map(|m| m.at);
+    let undone = mine.clone().find(|m| m.what == DrillMark::Undo).map(|m| m.at);
     let mut out = format!("\n{}\n", screen.style.bold(&scored.drill.to_string()));
     let zero = scored.injected_at;
     let mut fact = |label: &str, text: &str| out += &labelled(label, text, screen, "  ");
@@ -89,7 +89,7 @@ fn story(scored: &Scored, marks: &[Mark], screen: Screen) -> String {
             &format!("{} {}: {}", when(scored.manifested_at, zero), symptom.signal, symptom.value),
         );
     }
-    match scored.found.first() {
+    match &scored.result.diagnosis {
         Some(d) => blame(d, scored, &mut fact),
         None => fact("blamed", "nobody"),
     }
@@ -108,10 +108,13 @@ fn title(scored: &Scored) -> &'static str {
 fn blame(d: &Diagnosis, scored: &Scored, fact: &mut impl FnMut(&str, &str)) {
     let zero = scored.injected_at;
     if let Some(e) = d.evidence.first() {
-        fact("evidence", &format!("{} {}: {}", when(scored.first_evidence_at, zero), e.signal, e.value));
+        fact(
+            "evidence",
+            &format!("{} {}: {}", when(scored.result.first_evidence_at(), zero), e.signal, e.value),
+        );
     }
     let cause = d.cause.map(|c| format!(": {}", c.title())).unwrap_or_default();
-    fact("blamed", &format!("{} {}{cause}", when(scored.diagnosed_at, zero), d.control_loop));
+    fact("blamed", &format!("{} {}{cause}", when(scored.result.detected.at, zero), d.control_loop));
 }
 
 fn when(at: Option<Timestamp>, zero: Option<Timestamp>) -> String {

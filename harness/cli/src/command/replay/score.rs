@@ -3,8 +3,8 @@
 use super::{Played, bad, play};
 use crate::{Failure, names::OutputFormat};
 use loopdrill_detect::{Scored, Verdict};
-use loopdrill_model::{Diagnosis, ExitStatus, Expectation, Root, Timestamp};
-use loopdrill_report::{Case, Score, Screen, duration};
+use loopdrill_model::{Diagnosis, ExitStatus, Expectation, Root};
+use loopdrill_report::{Case, Score, Screen, SignedDuration, duration};
 use serde_json::{Value, json};
 use std::{
     fs, io,
@@ -97,7 +97,7 @@ impl Sum {
     fn of(all: &[(String, Played)]) -> Self {
         let mut sum = Self::default();
         for (_, played) in all {
-            sum.false_alarms += played.strays.len();
+            sum.false_alarms += played.false_alarms.len();
             for scored in &played.scored {
                 match scored.verdict {
                     Verdict::Right => sum.right += 1,
@@ -121,8 +121,8 @@ fn print(all: &[(String, Played)], sum: &Sum) {
     let mut rows = vec![HEADINGS.map(String::from)];
     for (name, played) in all {
         rows.extend(played.scored.iter().map(|s| row(name, s)));
-        rows.extend(played.strays.iter().map(|d| stray(name, d)));
-        if played.scored.is_empty() && played.strays.is_empty() {
+        rows.extend(played.false_alarms.iter().map(|d| false_alarm(name, d)));
+        if played.scored.is_empty() && played.false_alarms.is_empty() {
             let dash = || String::from("–");
             rows.push([name.clone(), dash(), dash(), dash(), "has no marks".into(), dash()]);
         }
@@ -148,11 +148,12 @@ fn print(all: &[(String, Played)], sum: &Sum) {
 
 fn row(name: &str, s: &Scored) -> [String; 6] {
     let drill = s.drill.to_string();
-    [name.into(), drill, wanted(&s.expected), answers(&s.found), verdict(s.verdict).into(), lag(s)]
+    let found: Vec<_> = s.result.findings().collect();
+    [name.into(), drill, wanted(&s.expected), answers(&found), verdict(s.verdict).into(), lag(s)]
 }
 
-fn stray(name: &str, d: &Diagnosis) -> [String; 6] {
-    let found = answers(std::slice::from_ref(d));
+fn false_alarm(name: &str, d: &Diagnosis) -> [String; 6] {
+    let found = answers(&[d]);
     [name.into(), "–".into(), "none".into(), found, "FALSE ALARM".into(), "–".into()]
 }
 
@@ -174,7 +175,7 @@ fn wanted(expected: &Expectation) -> String {
     if all.is_empty() { "none".into() } else { all.join(" + ") }
 }
 
-fn answers(found: &[Diagnosis]) -> String {
+fn answers(found: &[&Diagnosis]) -> String {
     let mut all: Vec<String> = Vec::new();
     for d in found {
         let answer = format!("{}: {}", d.control_loop, d.cause.map_or("no cause named", |c| c.name()));
@@ -185,65 +186,45 @@ fn answers(found: &[Diagnosis]) -> String {
     if all.is_empty() { "none".into() } else { all.join(" + ") }
 }
 
-fn since(from: Option<Timestamp>, to: Option<Timestamp>) -> Option<loopdrill_report::SignedDuration> {
-    Some(to?.duration_since(from?))
-}
-
 /// From the first evidence to the diagnosis.
 fn lag(s: &Scored) -> String {
-    since(s.first_evidence_at, s.diagnosed_at).map_or_else(|| "–".into(), duration)
-}
-
-/// Seconds between two moments.
-fn seconds(from: Option<Timestamp>, to: Option<Timestamp>) -> Option<f64> {
-    since(from, to).map(|d| d.as_secs_f64())
-}
-
-fn case(s: &Scored) -> Case {
-    let expected = s.expected.control_loop();
-    let right = s.verdict == Verdict::Right;
-    let blamed = |d: &Diagnosis| d.control_loop;
-    let top = s.found.iter().map(blamed).find(|l| right && Some(*l) == expected);
-    Case {
-        detector: "builtin".into(),
-        id: s.drill.clone(),
-        expected,
-        blamed: top.or_else(|| s.found.first().map(blamed)),
-        right,
-        lag: seconds(s.first_evidence_at, s.diagnosed_at),
-        lead: seconds(s.first_evidence_at, s.manifested_at),
-        since_injection: seconds(s.injected_at, s.diagnosed_at),
-    }
+    let lag = s.result.lag.and_then(|seconds| SignedDuration::try_from_secs_f64(seconds).ok());
+    lag.map_or_else(|| "–".into(), duration)
 }
 
 /// The score as after a run: of what was really in force.
 fn score(all: &[(String, Played)], sum: &Sum) -> Score {
     let scored = all.iter().flat_map(|(_, p)| &p.scored).filter(|s| s.verdict != Verdict::Unscored);
+    let case = |s: &Scored| Case::of(s.drill.clone(), &s.expected, &s.result);
     Score::of(scored.map(case).collect(), sum.false_alarms)
 }
 
+fn whole_millis(d: SignedDuration) -> i64 {
+    i64::try_from(d.as_millis()).unwrap_or(i64::MAX)
+}
+
 fn as_json(all: &[(String, Played)], sum: &Sum) -> Value {
-    let ms = |from, to| since(from, to).map(|d| d.as_millis().to_string().parse::<i64>().unwrap_or(i64::MAX));
+    let ms = |seconds: Option<f64>| SignedDuration::try_from_secs_f64(seconds?).ok().map(whole_millis);
     let drill = |s: &Scored| {
         json!({
             "drill": s.drill.to_string(),
             "expected": s.expected,
-            "diagnosed": s.found.first().map(|d| json!({ "loop": d.control_loop, "cause": d.cause })),
+            "diagnosed": s.result.diagnosis.as_ref().map(|d| json!({ "loop": d.control_loop, "cause": d.cause })),
             "answer": match s.verdict {
                 Verdict::Right => "right",
                 Verdict::Wrong => "wrong",
                 Verdict::Missed => "missed",
                 Verdict::Unscored => "not-scored",
             },
-            "lag_ms": ms(s.first_evidence_at, s.diagnosed_at),
-            "lead_ms": ms(s.first_evidence_at, s.manifested_at),
+            "lag_ms": ms(s.result.lag),
+            "lead_ms": ms(s.result.lead),
         })
     };
     let recording = |(name, played): &(String, Played)| {
         json!({
             "recording": name,
             "drills": played.scored.iter().map(drill).collect::<Vec<_>>(),
-            "false_alarms": played.strays,
+            "false_alarms": played.false_alarms,
         })
     };
     json!({

@@ -16,7 +16,7 @@ async fn the_preferred_zone_wins_then_the_requisite_one() {
     let mut cloud = Cloud::new().await;
     let preferred = cloud.create(wish("one", &["b", "a"], &["a", "b"])).await.expect("created");
     assert_eq!(zone(&preferred), Some("b"));
-    assert!(cloud.shelf().join("b/one/data").is_dir());
+    assert!(cloud.store().join("b/one/data").is_dir());
     let requisite = cloud.create(wish("two", &[], &["c"])).await.expect("created");
     assert_eq!((zone(&requisite), requisite.accessible_topology.len()), (Some("c"), 1));
 }
@@ -34,13 +34,13 @@ async fn a_segment_without_zone_is_passed_over() {
 async fn creating_again_is_the_same_disk_even_after_a_restart() {
     let mut cloud = Cloud::new().await;
     let first = cloud.create(wish("disk", &["b", "a"], &["a", "b"])).await.expect("created");
-    std::fs::write(cloud.shelf().join("b/disk/data/file"), "bytes").expect("written");
+    std::fs::write(cloud.store().join("b/disk/data/file"), "bytes").expect("written");
     // The preference may change between two attempts; the disk stays where it is.
     let again = cloud.create(wish("disk", &["a", "b"], &["a", "b"])).await.expect("the same");
     assert_eq!(first, again);
     let mut cloud = cloud.restarted().await;
     assert_eq!(cloud.create(wish("disk", &["a"], &[])).await.expect("the same"), first);
-    assert_eq!(std::fs::read(cloud.shelf().join("b/disk/data/file")).expect("kept"), b"bytes");
+    assert_eq!(std::fs::read(cloud.store().join("b/disk/data/file")).expect("kept"), b"bytes");
 }
 
 #[tokio::test]
@@ -115,30 +115,30 @@ async fn bad_wishes_are_refused_and_leave_nothing() {
     for (request, code, word) in cases {
         assert_refused(cloud.create(request).await, code, &[word]);
     }
-    assert!(!cloud.shelf().exists(), "a refused wish made something");
+    assert!(!cloud.store().exists(), "a refused wish made something");
 }
 
 #[tokio::test]
 async fn deleting_takes_the_data_and_is_idempotent() {
     let mut cloud = Cloud::new().await;
     cloud.disk("disk", "a").await;
-    std::fs::create_dir_all(cloud.shelf().join("a/disk/data/deep")).expect("data");
+    std::fs::create_dir_all(cloud.store().join("a/disk/data/deep")).expect("data");
     cloud.attach("disk", "a1").await.expect("attached");
     assert_refused(cloud.delete("disk").await, Code::FailedPrecondition, &["disk", "a1"]);
-    assert!(cloud.shelf().join("a/disk/data/deep").is_dir());
+    assert!(cloud.store().join("a/disk/data/deep").is_dir());
     cloud.detach("disk", "a1").await.expect("detached");
     cloud.delete("disk").await.expect("deleted");
-    assert!(!cloud.shelf().join("a/disk").exists());
+    assert!(!cloud.store().join("a/disk").exists());
     cloud.delete("disk").await.expect("deleted already");
     cloud.delete("../a").await.expect("there is no such disk");
-    assert!(cloud.shelf().join("a").is_dir());
+    assert!(cloud.store().join("a").is_dir());
     assert_refused(cloud.delete("").await, Code::InvalidArgument, &["volume_id"]);
 }
 
 #[tokio::test]
 async fn a_half_made_disk_is_none_and_is_made_again() {
     let mut cloud = Cloud::new().await;
-    std::fs::create_dir_all(cloud.shelf().join("a/disk/data")).expect("a crash before the state was written");
+    std::fs::create_dir_all(cloud.store().join("a/disk/data")).expect("a crash before the state was written");
     assert_refused(cloud.attach("disk", "a1").await, Code::NotFound, &["disk"]);
     cloud.disk("disk", "b").await;
     cloud.attach("disk", "b1").await.expect("the whole one counts");
@@ -148,6 +148,6 @@ async fn a_half_made_disk_is_none_and_is_made_again() {
 async fn an_unreadable_disk_is_an_error_that_names_the_file() {
     let mut cloud = Cloud::new().await;
     cloud.disk("disk", "a").await;
-    std::fs::write(cloud.shelf().join("a/disk/disk.json"), "{").expect("damaged");
+    std::fs::write(cloud.store().join("a/disk/disk.json"), "{").expect("damaged");
     assert_refused(cloud.attach("disk", "a1").await, Code::Internal, &["a/disk/disk.json"]);
 }

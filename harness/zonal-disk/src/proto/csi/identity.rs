@@ -1,37 +1,23 @@
 //! The identity service.
 
-use prost::{Enumeration, Message};
+use prost::Enumeration;
 
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct GetPluginInfoRequest {}
-
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct GetPluginInfoResponse {
-    #[prost(string, tag = "1")]
-    pub(crate) name: String,
-    #[prost(string, tag = "2")]
-    pub(crate) vendor_version: String,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct GetPluginCapabilitiesRequest {}
-
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct GetPluginCapabilitiesResponse {
-    #[prost(message, repeated, tag = "1")]
-    pub(crate) capabilities: Vec<PluginCapability>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct PluginCapability {
-    #[prost(message, optional, tag = "1")]
-    pub(crate) service: Option<PluginService>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct PluginService {
-    #[prost(enumeration = "PluginServiceType", tag = "1")]
-    pub(crate) r#type: i32,
+messages! {
+    GetPluginInfoRequest {}
+    GetPluginInfoResponse {
+        "1" name: String as string;
+        "2" vendor_version: String as string;
+    }
+    GetPluginCapabilitiesRequest {}
+    GetPluginCapabilitiesResponse {
+        "1" capabilities: Vec<PluginCapability> as message, repeated;
+    }
+    PluginCapability {
+        "1" service: Option<PluginService> as message, optional;
+    }
+    PluginService {
+        "1" r#type: i32 as enumeration = "PluginServiceType";
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Enumeration)]
@@ -42,19 +28,14 @@ pub(crate) enum PluginServiceType {
     VolumeAccessibilityConstraints = 2,
 }
 
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct ProbeRequest {}
-
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct ProbeResponse {
+messages! {
+    ProbeRequest {}
+    ProbeResponse {
+        /// `google.protobuf.BoolValue`.
+        "1" ready: Option<BoolValue> as message, optional;
+    }
     /// `google.protobuf.BoolValue`.
-    #[prost(message, optional, tag = "1")]
-    pub(crate) ready: Option<BoolValue>,
-}
-
-/// `google.protobuf.BoolValue`.
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct BoolValue {
-    #[prost(bool, tag = "1")]
-    pub(crate) value: bool,
+    BoolValue {
+        "1" value: bool as bool;
+    }
 }

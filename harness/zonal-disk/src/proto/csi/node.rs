@@ -1,79 +1,43 @@
 //! The node service.
 
 use super::{Topology, VolumeCapability};
-use prost::{Enumeration, Message};
+use prost::Enumeration;
 
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct NodeStageVolumeRequest {
-    #[prost(string, tag = "1")]
-    pub(crate) volume_id: String,
-    #[prost(string, tag = "3")]
-    pub(crate) staging_target_path: String,
-    #[prost(message, optional, tag = "4")]
-    pub(crate) volume_capability: Option<VolumeCapability>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct NodeStageVolumeResponse {}
-
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct NodeUnstageVolumeRequest {
-    #[prost(string, tag = "1")]
-    pub(crate) volume_id: String,
-    #[prost(string, tag = "2")]
-    pub(crate) staging_target_path: String,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct NodeUnstageVolumeResponse {}
-
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct NodePublishVolumeRequest {
-    #[prost(string, tag = "1")]
-    pub(crate) volume_id: String,
-    #[prost(string, tag = "3")]
-    pub(crate) staging_target_path: String,
-    #[prost(string, tag = "4")]
-    pub(crate) target_path: String,
-    #[prost(message, optional, tag = "5")]
-    pub(crate) volume_capability: Option<VolumeCapability>,
-    #[prost(bool, tag = "6")]
-    pub(crate) readonly: bool,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct NodePublishVolumeResponse {}
-
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct NodeUnpublishVolumeRequest {
-    #[prost(string, tag = "1")]
-    pub(crate) volume_id: String,
-    #[prost(string, tag = "2")]
-    pub(crate) target_path: String,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct NodeUnpublishVolumeResponse {}
-
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct NodeGetCapabilitiesRequest {}
-
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct NodeGetCapabilitiesResponse {
-    #[prost(message, repeated, tag = "1")]
-    pub(crate) capabilities: Vec<NodeServiceCapability>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct NodeServiceCapability {
-    #[prost(message, optional, tag = "1")]
-    pub(crate) rpc: Option<NodeRpc>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct NodeRpc {
-    #[prost(enumeration = "NodeRpcType", tag = "1")]
-    pub(crate) r#type: i32,
+messages! {
+    NodeStageVolumeRequest {
+        "1" volume_id: String as string;
+        "3" staging_target_path: String as string;
+        "4" volume_capability: Option<VolumeCapability> as message, optional;
+    }
+    NodeStageVolumeResponse {}
+    NodeUnstageVolumeRequest {
+        "1" volume_id: String as string;
+        "2" staging_target_path: String as string;
+    }
+    NodeUnstageVolumeResponse {}
+    NodePublishVolumeRequest {
+        "1" volume_id: String as string;
+        "3" staging_target_path: String as string;
+        "4" target_path: String as string;
+        "5" volume_capability: Option<VolumeCapability> as message, optional;
+        "6" readonly: bool as bool;
+    }
+    NodePublishVolumeResponse {}
+    NodeUnpublishVolumeRequest {
+        "1" volume_id: String as string;
+        "2" target_path: String as string;
+    }
+    NodeUnpublishVolumeResponse {}
+    NodeGetCapabilitiesRequest {}
+    NodeGetCapabilitiesResponse {
+        "1" capabilities: Vec<NodeServiceCapability> as message, repeated;
+    }
+    NodeServiceCapability {
+        "1" rpc: Option<NodeRpc> as message, optional;
+    }
+    NodeRpc {
+        "1" r#type: i32 as enumeration = "NodeRpcType";
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Enumeration)]
@@ -84,15 +48,11 @@ pub(crate) enum NodeRpcType {
     SingleNodeMultiWriter = 5,
 }
 
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct NodeGetInfoRequest {}
-
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct NodeGetInfoResponse {
-    #[prost(string, tag = "1")]
-    pub(crate) node_id: String,
-    #[prost(int64, tag = "2")]
-    pub(crate) max_volumes_per_node: i64,
-    #[prost(message, optional, tag = "3")]
-    pub(crate) accessible_topology: Option<Topology>,
+messages! {
+    NodeGetInfoRequest {}
+    NodeGetInfoResponse {
+        "1" node_id: String as string;
+        "2" max_volumes_per_node: i64 as int64;
+        "3" accessible_topology: Option<Topology> as message, optional;
+    }
 }

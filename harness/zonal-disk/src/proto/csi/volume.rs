@@ -3,43 +3,35 @@
 use prost::{Enumeration, Message, Oneof};
 use std::collections::HashMap;
 
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct Volume {
-    #[prost(int64, tag = "1")]
-    pub(crate) capacity_bytes: i64,
-    #[prost(string, tag = "2")]
-    pub(crate) volume_id: String,
-    #[prost(map = "string, string", tag = "3")]
-    pub(crate) volume_context: HashMap<String, String>,
-    #[prost(message, repeated, tag = "5")]
-    pub(crate) accessible_topology: Vec<Topology>,
+messages! {
+    Volume {
+        "1" capacity_bytes: i64 as int64;
+        "2" volume_id: String as string;
+        "3" volume_context: HashMap<String, String> as map = "string, string";
+        "5" accessible_topology: Vec<Topology> as message, repeated;
+    }
+    CapacityRange {
+        "1" required_bytes: i64 as int64;
+        "2" limit_bytes: i64 as int64;
+    }
+    Topology {
+        "1" segments: HashMap<String, String> as map = "string, string";
+    }
+    TopologyRequirement {
+        "1" requisite: Vec<Topology> as message, repeated;
+        "2" preferred: Vec<Topology> as message, repeated;
+    }
+    /// Where the data of a new volume would come from; the driver only needs to know that it is asked for.
+    VolumeContentSource {}
+    BlockVolume {}
+    MountVolume {
+        "1" fs_type: String as string;
+        "2" mount_flags: Vec<String> as string, repeated;
+    }
+    AccessMode {
+        "1" mode: i32 as enumeration = "Mode";
+    }
 }
-
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct CapacityRange {
-    #[prost(int64, tag = "1")]
-    pub(crate) required_bytes: i64,
-    #[prost(int64, tag = "2")]
-    pub(crate) limit_bytes: i64,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct Topology {
-    #[prost(map = "string, string", tag = "1")]
-    pub(crate) segments: HashMap<String, String>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct TopologyRequirement {
-    #[prost(message, repeated, tag = "1")]
-    pub(crate) requisite: Vec<Topology>,
-    #[prost(message, repeated, tag = "2")]
-    pub(crate) preferred: Vec<Topology>,
-}
-
-/// Where the data of a new volume would come from; the driver only needs to know that it is asked for.
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct VolumeContentSource {}
 
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct VolumeCapability {
@@ -55,23 +47,6 @@ pub(crate) enum AccessType {
     Block(BlockVolume),
     #[prost(message, tag = "2")]
     Mount(MountVolume),
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct BlockVolume {}
-
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct MountVolume {
-    #[prost(string, tag = "1")]
-    pub(crate) fs_type: String,
-    #[prost(string, repeated, tag = "2")]
-    pub(crate) mount_flags: Vec<String>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct AccessMode {
-    #[prost(enumeration = "Mode", tag = "1")]
-    pub(crate) mode: i32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Enumeration)]

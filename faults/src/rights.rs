@@ -1,0 +1,130 @@
+//! What a drill must be allowed on a cluster that is not ours: one table. The preflight asks for it before anything is
+//! touched, and `loopdrill rbac --drills` prints it. A drill that is not in it is not run there.
+
+use loopdrill_cluster::Right;
+use loopdrill_model::FaultId;
+
+const fn right(
+    group: &'static str,
+    resources: &'static [&'static str],
+    verbs: &'static [&'static str],
+    why: &'static str,
+) -> Right {
+    Right { group, resources, verbs, why }
+}
+
+const RBAC: &str = "rbac.authorization.k8s.io";
+
+/// What every drill needs.
+const EVERY: &[Right] = &[
+    right("", &["namespaces"], &["get", "list", "create", "delete"], "each drill has a namespace of its own"),
+    right("", &["pods"], &["create", "delete", "deletecollection"], "victims"),
+    right("", &["serviceaccounts", "configmaps"], &["get"], "to see that a new namespace is complete"),
+    right("apps", &["deployments"], &["create", "patch", "delete"], "victims"),
+    right("apps", &["deployments/scale"], &["get"], "how many pods a victim wants"),
+    right(
+        "storage.k8s.io",
+        &["storageclasses"],
+        &["get", "list"],
+        "what there is, and what a dead run may have left",
+    ),
+    right("storage.k8s.io", &["csidrivers", "csinodes"], &["get", "list"], "whether there are zonal volumes"),
+    right(
+        "admissionregistration.k8s.io",
+        &["validatingwebhookconfigurations"],
+        &["get", "list"],
+        "what a dead run may have left",
+    ),
+];
+
+const CLAIMS: Right = right("", &["persistentvolumeclaims"], &["create", "delete"], "the victim's volume");
+
+const BINDING: &[Right] = &[
+    right("", &["serviceaccounts"], &["create"], "the victim's account"),
+    right(
+        RBAC,
+        &["roles", "rolebindings"],
+        &["create"],
+        "what the victim may do; undo: the same binding again",
+    ),
+    right(RBAC, &["rolebindings"], &["delete"], "the fault"),
+    right("", &["configmaps"], &["list"], "what the victim does: nobody can grant what he has not"),
+];
+const CORDON: &[Right] =
+    &[CLAIMS, right("", &["nodes"], &["update"], "the fault: a node is cordoned; undo: uncordoned")];
+const DEFAULT_CLASS: &[Right] = &[
+    CLAIMS,
+    right("apps", &["statefulsets"], &["create", "patch"], "the victim"),
+    right("apps", &["statefulsets/scale"], &["get"], "how many pods the victim wants"),
+    right(
+        "storage.k8s.io",
+        &["storageclasses"],
+        &["create", "delete"],
+        "the fault: a new default class; undo: deleted",
+    ),
+];
+const QUOTA: &[Right] =
+    &[right("", &["resourcequotas"], &["create", "delete"], "the fault, in the drill's namespace")];
+const WEBHOOK: &[Right] = &[right(
+    "admissionregistration.k8s.io",
+    &["validatingwebhookconfigurations"],
+    &["create", "delete"],
+    "the fault: a webhook for the drill's namespace; undo: deleted",
+)];
+
+/// The drills that can be done by the API alone, each with what it needs besides.
+const TABLE: &[(&str, &str, &[Right])] = &[
+    ("revoked-iam", "rbac", BINDING),
+    ("request-fragmentation", "fillers", &[]),
+    ("cross-az-pvc", "cordon", CORDON),
+    ("cross-az-pvc", "immediate", DEFAULT_CLASS),
+    ("identity-decoy", "bad-flag", &[]),
+    ("identity-decoy", "liveness-probe", &[]),
+    ("identity-decoy", "memory-limit", &[]),
+    ("compute-decoy", "selector", &[]),
+    ("compute-decoy", "exhaustion", &[]),
+    ("compute-decoy", "quota", QUOTA),
+    ("compute-decoy", "missing-claim", &[]),
+    ("storage-decoy", "missing-class", &[CLAIMS]),
+    ("storage-decoy", "missing-configmap", &[]),
+    ("control-plane-decoy", "webhook", WEBHOOK),
+    ("control-plane-decoy", "untrusted-webhook", WEBHOOK),
+];
+
+/// What this drill must be allowed; `None` for one that is not done on a cluster that is not ours.
+#[must_use]
+pub fn rights(drill: &FaultId) -> Option<Vec<Right>> {
+    let (.., more) =
+        TABLE.iter().find(|(fault, variant, _)| *fault == drill.fault && *variant == drill.variant)?;
+    Some(EVERY.iter().chain(*more).copied().collect())
+}
+
+/// The drills that can be done by the API alone.
+pub fn by_api_alone() -> impl Iterator<Item = FaultId> {
+    TABLE.iter().map(|(fault, variant, _)| FaultId::new(*fault, *variant))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue;
+    use loopdrill_model::Capability;
+
+    #[test]
+    fn what_is_in_the_table_exists_and_touches_no_node() {
+        let all = catalogue();
+        for drill in by_api_alone() {
+            let fault =
+                all.iter().find(|f| f.spec().id() == drill).unwrap_or_else(|| panic!("{drill} is no drill"));
+            assert!(!fault.spec().needs.contains(&Capability::NodeAccess), "{drill}");
+        }
+    }
+
+    #[test]
+    fn nobody_asks_for_everything() {
+        for right in by_api_alone().filter_map(|d| rights(&d)).flatten() {
+            assert!(!right.verbs.contains(&"*") && !right.resources.contains(&"*"), "{right:?}");
+            assert!(!right.resources.contains(&"secrets"), "{right:?}");
+        }
+    }
+}

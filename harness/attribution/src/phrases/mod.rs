@@ -1,0 +1,157 @@
+//! What Kubernetes, runtimes, drivers, network plugins, clouds and registries say when something fails: one table of
+//! phrases a topic, each with its cause, where it was seen, and an example.
+//!
+//! # Invariants
+//! - A phrase is looked for in [`nameless()`] text, between whole words: nobody is blamed for what he called something.
+//! - Where a message holds several phrases, the heaviest counts, and of those the last: who passes an error on puts his
+//!   own words before it, and who tries again tells the first try first.
+//! - What no phrase knows has no cause here; the rules decide what silence of the table means.
+
+mod claim;
+mod container;
+mod mount;
+mod nameless;
+mod pull;
+mod refusal;
+mod sandbox;
+mod schedule;
+mod secrets;
+mod service;
+mod status;
+
+pub(crate) use nameless::nameless;
+
+use loopdrill_model::Cause;
+
+/// What a message is about. It decides what the same words mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Topic {
+    /// An image is pulled.
+    Pull,
+    /// A volume is attached to a node, or mounted there.
+    Mount,
+    /// Secrets of a store outside are mounted as files.
+    Secrets,
+    /// A claim is provisioned or resized.
+    Claim,
+    /// A pod's sandbox is made, with its network.
+    Sandbox,
+    /// A container is made and started.
+    Container,
+    /// A controller wants a pod, and the API server refuses it.
+    Refusal,
+    /// The kubelet gives up a pod or a node.
+    Status,
+    /// A load balancer is made for a Service or an Ingress.
+    Service,
+    /// The scheduler looks for a node.
+    Schedule,
+}
+
+/// How much a phrase counts beside others in the same message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Weight {
+    /// Words around an error, which say who failed and not why.
+    Wrapper,
+    /// Something that the next try may not meet.
+    Transient,
+    /// A plain answer.
+    Plain,
+    /// An answer that leaves no other reading.
+    Strong,
+}
+
+/// Words that somebody says when something fails.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Phrase {
+    /// In lower case, without names, single spaces between words.
+    pub(crate) words: &'static str,
+    /// What they mean; nothing, where they are said of what is well.
+    pub(crate) cause: Option<Cause>,
+    pub(crate) weight: Weight,
+    /// Where they were seen, or are made.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for whoever reads or checks the tables"))]
+    source: &'static str,
+    /// A message that holds them.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for whoever reads or checks the tables"))]
+    example: &'static str,
+}
+
+impl Phrase {
+    /// A plain answer.
+    const fn new(words: &'static str, cause: Cause, source: &'static str, example: &'static str) -> Self {
+        Self { words, cause: Some(cause), weight: Weight::Plain, source, example }
+    }
+
+    const fn wrapper(words: &'static str, cause: Cause, source: &'static str, example: &'static str) -> Self {
+        Self { weight: Weight::Wrapper, ..Self::new(words, cause, source, example) }
+    }
+
+    const fn transient(
+        words: &'static str,
+        cause: Cause,
+        source: &'static str,
+        example: &'static str,
+    ) -> Self {
+        Self { weight: Weight::Transient, ..Self::new(words, cause, source, example) }
+    }
+
+    const fn strong(words: &'static str, cause: Cause, source: &'static str, example: &'static str) -> Self {
+        Self { weight: Weight::Strong, ..Self::new(words, cause, source, example) }
+    }
+
+    const fn harmless(words: &'static str, source: &'static str, example: &'static str) -> Self {
+        Self { words, cause: None, weight: Weight::Strong, source, example }
+    }
+}
+
+/// The phrases of a topic.
+fn table(topic: Topic) -> &'static [Phrase] {
+    match topic {
+        Topic::Pull => pull::TABLE,
+        Topic::Mount => mount::TABLE,
+        Topic::Secrets => secrets::TABLE,
+        Topic::Claim => claim::TABLE,
+        Topic::Sandbox => sandbox::TABLE,
+        Topic::Container => container::TABLE,
+        Topic::Refusal => refusal::TABLE,
+        Topic::Status => status::TABLE,
+        Topic::Service => service::TABLE,
+        Topic::Schedule => schedule::TABLE,
+    }
+}
+
+/// The phrase that decides what `message` means, where the table knows one. `names` are those that somebody gave to
+/// the objects that the message is about.
+pub(crate) fn read(topic: Topic, message: &str, names: &[&str]) -> Option<&'static Phrase> {
+    decisive(table(topic), &nameless(message, names))
+}
+
+/// All phrases of the topic that a message holds.
+pub(crate) fn read_all(topic: Topic, message: &str) -> Vec<&'static Phrase> {
+    let text = nameless(message, &[]);
+    table(topic).iter().filter(|p| says(&text, p.words)).collect()
+}
+
+fn decisive(table: &'static [Phrase], text: &str) -> Option<&'static Phrase> {
+    let found = table.iter().filter_map(|p| Some((p.weight, last_end(text, p.words)?, p.words.len(), p)));
+    found.max_by_key(|(weight, end, length, _)| (*weight, *end, *length)).map(|(.., p)| p)
+}
+
+/// Whether a text without names says these words.
+pub(crate) fn says(text: &str, words: &str) -> bool {
+    last_end(text, words).is_some()
+}
+
+/// Where the words end that are said last, if they are said at all. Parts of longer words are not said.
+fn last_end(text: &str, words: &str) -> Option<usize> {
+    let is_part = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
+    let (first, last) = (words.chars().next()?, words.chars().next_back()?);
+    let begins = |at: usize| !is_part(first) || !text[..at].ends_with(is_part);
+    let ends = |at: usize| !is_part(last) || !text[at..].starts_with(is_part);
+    let places = text.rmatch_indices(words).map(|(at, _)| (at, at + words.len()));
+    places.filter(|(from, to)| begins(*from) && ends(*to)).map(|(_, to)| to).next()
+}
+
+#[cfg(test)]
+mod tests;

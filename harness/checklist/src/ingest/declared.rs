@@ -1,0 +1,26 @@
+//! What objects say of their own exceptions, and what they are called.
+
+use super::{Builder, raw};
+use crate::{exceptions::ANNOTATION, snapshot::Input};
+
+impl Builder {
+    /// Notes which exceptions an object carries.
+    pub(super) fn excepted(&mut self, input: Input, kind: &str, json: &str) {
+        if !json.contains(ANNOTATION) {
+            return;
+        }
+        let Ok(object) = serde_json::from_str::<raw::Bare>(json) else { return };
+        if let Some(text) = object.metadata.annotations.get(ANNOTATION) {
+            self.snapshot.ignored.insert(name_of(input, kind, &object.metadata), text.clone());
+        }
+    }
+}
+
+/// An object's name as evidence has it.
+fn name_of(input: Input, kind: &str, meta: &raw::Meta) -> String {
+    let kind = if kind.is_empty() { input.own_kind() } else { kind };
+    match input.kinds() {
+        Some(kinds) if !kinds.namespaced => format!("{kind} {}", meta.name),
+        _ => format!("{kind} {}/{}", super::objects::namespace(meta), meta.name),
+    }
+}

@@ -1,0 +1,455 @@
+//! The one table of what clients, runtimes and shells say. The first row that matches decides; `tests` has a line of a
+//! real program for each row.
+
+use super::shape;
+use loopdrill_model::signal::{ClueKind, FilePlace, Peer, TlsFailure};
+use regex::bytes::{Captures, Regex, RegexBuilder, RegexSet, RegexSetBuilder};
+use std::sync::LazyLock;
+
+/// What a row makes of its match; nothing when what it needs has not the right shape.
+type Make = fn(&Captures<'_>) -> Option<ClueKind>;
+
+/// A row: who says it, and how.
+pub(super) struct Row {
+    /// Whose words these are. Unique: traces and tests name rows by it.
+    pub(super) who: &'static str,
+    pattern: &'static str,
+    make: Make,
+}
+
+const fn row(who: &'static str, pattern: &'static str, make: Make) -> Row {
+    Row { who, pattern, make }
+}
+
+static COMPILED: LazyLock<(RegexSet, Vec<Regex>)> = LazyLock::new(|| {
+    let patterns = || ROWS.iter().map(|r| r.pattern);
+    // Lines come in ASCII; without Unicode's classes the patterns are small and fast, whatever a log holds.
+    let one = |p| RegexBuilder::new(p).unicode(false).build().expect("each pattern is compiled in a test");
+    let set = RegexSetBuilder::new(patterns()).unicode(false).build();
+    (set.expect("each pattern is compiled in a test"), patterns().map(one).collect())
+});
+
+/// What a line says.
+pub(super) fn kind(line: &str) -> Option<ClueKind> {
+    let (row, kind) = told(line)?;
+    tracing::trace!(row = row.who, "heard");
+    Some(kind)
+}
+
+/// The row that decides about a line, and what it says.
+pub(super) fn told(line: &str) -> Option<(&'static Row, ClueKind)> {
+    let (set, each) = &*COMPILED;
+    let line = line.as_bytes();
+    set.matches(line).into_iter().find_map(|i| {
+        let kind = (ROWS[i].make)(&each[i].captures(line)?)?;
+        Some((&ROWS[i], kind))
+    })
+}
+
+fn text<'t>(c: &'t Captures<'_>, group: &str) -> Option<&'t str> {
+    str::from_utf8(c.name(group)?.as_bytes()).ok()
+}
+
+fn peer(c: &Captures<'_>) -> Peer {
+    // A pattern with two ways of saying it has a second name for the second.
+    shape::peer(text(c, "host").or(text(c, "h")), text(c, "port"))
+}
+
+fn forbidden(c: &Captures<'_>) -> Option<ClueKind> {
+    // Before 1.12 the group stood behind the resource.
+    let said = text(c, "resource")?;
+    let (resource, group) = match text(c, "group") {
+        Some(group) => (said, group),
+        None => said.split_once('.').unwrap_or((said, "")),
+    };
+    // What is not said is empty; what is said in another shape makes the whole unusable.
+    let part = |said: &str| if said.is_empty() { Some(String::new()) } else { shape::name(said) };
+    Some(ClueKind::ApiForbidden {
+        account: text(c, "user").and_then(shape::account),
+        verb: shape::verb(text(c, "verb")?)?,
+        group: part(group)?,
+        resource: shape::resource(resource)?,
+        namespace: part(text(c, "namespace").unwrap_or_default())?,
+        name: text(c, "name").and_then(shape::name).unwrap_or_default(),
+    })
+}
+
+fn upstream(c: &Captures<'_>) -> Option<ClueKind> {
+    let code = text(c, "code").or(text(c, "c"))?.parse().ok()?;
+    Some(ClueKind::UpstreamError { code })
+}
+
+macro_rules! plain {
+    ($kind:ident) => {
+        |_| Some(ClueKind::$kind)
+    };
+}
+macro_rules! file {
+    ($kind:ident) => {
+        |_| Some(ClueKind::$kind { file: FilePlace::Unknown })
+    };
+}
+macro_rules! net {
+    ($kind:ident) => {
+        |c| Some(ClueKind::$kind { peer: peer(c) })
+    };
+}
+macro_rules! tls {
+    ($why:ident) => {
+        |c| Some(ClueKind::Tls { why: TlsFailure::$why, peer: peer(c) })
+    };
+}
+
+/// More exact rows first; what says only that something failed comes last.
+pub(super) const ROWS: &[Row] = &[
+    // The control plane behind the API.
+    row(
+        "etcd",
+        r"etcdserver: (?:request timed out|leader changed|no leader|too many requests)",
+        plain!(EtcdTimeout),
+    ),
+    // The API server.
+    row(
+        "api 403",
+        r#"(?:[\w.-]+ "(?P<name>[^"]*)" is forbidden: )?User "(?P<user>[^"]+)" cannot (?P<verb>[a-z]+) resource "(?P<resource>[^"]+)" in API group "(?P<group>[^"]*)"(?: in the namespace "(?P<namespace>[^"]*)")?"#,
+        forbidden,
+    ),
+    row(
+        "api 403 before 1.12",
+        r#"(?:[\w.-]+ "(?P<name>[^"]*)" is forbidden: )?User "(?P<user>[^"]+)" cannot (?P<verb>[a-z]+) (?P<resource>[a-z]+(?:\.[a-z0-9.-]+)?(?:/[a-z]+)?) (?:in the namespace "(?P<namespace>[^"]*)"|at the cluster scope)"#,
+        forbidden,
+    ),
+    row(
+        "api 401",
+        r"the server has asked for the client to provide credentials|You must be logged in to the server|failed to (?:list|watch|get) \*?[\w./]+: Unauthorized|Message: Unauthorized! (?:Configured|Token)|ApiException: (?:\(401\)|Unauthorized)|error retrieving resource lock .*: Unauthorized",
+        plain!(ApiUnauthorized),
+    ),
+    // Certificates, before whatever failed because of them.
+    row(
+        "expired certificate",
+        r"certificate has expired|CERT_HAS_EXPIRED|CertificateExpiredException|CertificateNotYetValidException|\bNotTimeValid\b|certificate is not yet valid|NotAfter: |CertExpired|certificate expired|CERT_NOT_YET_VALID",
+        tls!(Expired),
+    ),
+    row(
+        "certificate for another name",
+        r"certificate is (?:not )?valid for (?:[^;]*?, not )?(?P<host>[a-z0-9.-]+)|ERR_TLS_CERT_ALTNAME_INVALID|Hostname/IP does not match certificate|No subject alternative (?:DNS )?names?|(?:[Hh]ostname|IP address) mismatch, certificate|hostname '(?:[^']+)' doesn't match|RemoteCertificateNameMismatch|cannot validate certificate for \S+ because it doesn't contain any IP SANs|NotValidForName|no alternative certificate subject name matches",
+        tls!(WrongName),
+    ),
+    row(
+        "unknown authority",
+        r"certificate signed by unknown authority|PKIX path (?:building|validation) failed|unable to get (?:local )?issuer certificate|[Ss]elf[- ]signed certificate|SELF_SIGNED_CERT|UNABLE_TO_(?:VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT)|CERTIFICATE_VERIFY_FAILED|UnknownIssuer|certificate verify failed|UntrustedRoot|PartialChain|unknown ca\b|SSL certificate problem",
+        tls!(UnknownAuthority),
+    ),
+    row(
+        "no TLS",
+        r"first record does not look like a TLS handshake|(?i:wrong[ _]version[ _]number)|server gave HTTP response to HTTPS client|Unrecognized SSL message|server does not support SSL|SSL is not enabled on the server|not an SSL/TLS record|InvalidMessage\(InvalidContentType\)",
+        tls!(NoTls),
+    ),
+    // Clouds.
+    row(
+        "AWS denies",
+        r"is not authorized to perform: |[Nn]ot authorized to perform sts:|\(AccessDenied(?:Exception)?\)|\bAccessDenied(?:Exception)?: |<Code>AccessDenied</Code>|api error AccessDenied|UnauthorizedOperation: |\(UnauthorizedOperation\)",
+        plain!(CloudDenied),
+    ),
+    row(
+        "Azure denies",
+        r"AuthorizationFailed|does not have authorization to perform action|AuthorizationPermissionMismatch|LinkedAuthorizationFailed",
+        plain!(CloudDenied),
+    ),
+    row(
+        "Google denies",
+        r"googleapi: (?:got HTTP response code|Error) 403|PERMISSION_DENIED: |code = PermissionDenied desc = (?:Permission|IAM|Caller|The caller)|does not have [a-z]+\.[a-zA-Z]+\.[a-zA-Z]+ access|Permission '[a-z.]+[a-zA-Z.]*' denied",
+        plain!(CloudDenied),
+    ),
+    row(
+        "cloud throttles",
+        r"\bThrottl(?:ing|ed)(?:Exception)?\b.*:|\(Throttling(?:Exception)?\)|RequestLimitExceeded|[Rr]ate [Ee]xceeded|TooManyRequestsException|\bSlowDown\b|ProvisionedThroughputExceeded|googleapi: Error 429|RESOURCE_EXHAUSTED|rateLimitExceeded|SubscriptionRequestsThrottled",
+        plain!(CloudThrottled),
+    ),
+    row(
+        "AWS token",
+        r"ExpiredToken|InvalidIdentityToken|WebIdentityErr|InvalidClientTokenId|UnrecognizedClientException|security token included in the request is|SignatureDoesNotMatch|NoCredentialProviders|Unable to locate credentials|NoCredentialsError|no EC2 IMDS role found|failed to refresh cached credentials|CredentialsProviderError|Unable to load (?:AWS )?credentials from any|InvalidAccessKeyId",
+        plain!(CloudToken),
+    ),
+    row(
+        "Azure and Google token",
+        r#"AADSTS\d+|(?:ManagedIdentity|WorkloadIdentity|DefaultAzure)Credential[: ].*(?:unavailable|failed)|oauth2: "?invalid_grant|invalid_grant|could not find default credentials|DefaultCredentialsError|Identity not found|code = Unauthenticated desc ="#,
+        plain!(CloudToken),
+    ),
+    // Passwords.
+    row(
+        "Postgres password",
+        r"password authentication failed for user|\b28P01\b|SASL authentication failed.*SCRAM|SCRAM-SERVER-FIRST-MESSAGE|no pg_hba\.conf entry for host",
+        plain!(PasswordRejected),
+    ),
+    row(
+        "MySQL password",
+        r"Access denied for user '[^']*'@'|ER_ACCESS_DENIED_ERROR",
+        plain!(PasswordRejected),
+    ),
+    row(
+        "Redis password",
+        r"\bWRONGPASS\b|\bNOAUTH\b|ERR invalid password|invalid username-password pair",
+        plain!(PasswordRejected),
+    ),
+    row(
+        "Kafka password",
+        r"SaslAuthenticationException|SASL authentication error|SASL Authentication Failed|Authentication failed: Invalid username or password|SASL handshake failed",
+        plain!(PasswordRejected),
+    ),
+    row(
+        "other servers' password",
+        r"MongoServerError: (?:bad auth|Authentication failed)|\(AuthenticationFailed\) Authentication failed|Exception authenticating MongoCredential|ACCESS_REFUSED - Login was refused|Login failed for user '|ORA-01017|unable to authenticate user \[|Bad credentials for user|LDAP: error code 49",
+        plain!(PasswordRejected),
+    ),
+    // Names.
+    row(
+        "Go name",
+        r"\blookup (?P<host>[^\s:]+?)(?: on \S+)?: (?:no such host|server misbehaving|Temporary failure in name resolution|(?:read|dial) udp .*(?:i/o timeout|connection refused)|i/o timeout|operation was canceled)",
+        net!(NameUnresolved),
+    ),
+    row(
+        "Node name",
+        r"getaddrinfo (?:ENOTFOUND|EAI_AGAIN|ENODATA)(?: (?P<host>[^\s:]+))?",
+        net!(NameUnresolved),
+    ),
+    row(
+        "Java name",
+        r"UnknownHostException: (?:Failed to resolve ')?(?P<host>[^\s':]+)|Couldn't resolve server (?P<h>[^:\s]+):(?P<port>\d+) from bootstrap\.servers|No resolvable bootstrap urls",
+        net!(NameUnresolved),
+    ),
+    row(
+        "Postgres name",
+        r#"could not translate host name "(?P<host>[^"]+)" to address"#,
+        net!(NameUnresolved),
+    ),
+    row("MySQL name", r"Unknown MySQL server host '(?P<host>[^']+)'", net!(NameUnresolved)),
+    row(
+        "Python name",
+        r"host='(?P<host>[^']+)', port=(?P<port>\d+)\).*(?:Name or service not known|Temporary failure in name resolution|Failed to resolve|No address associated)",
+        net!(NameUnresolved),
+    ),
+    row("urllib3 name", r"Failed to resolve '(?P<host>[^']+)'", net!(NameUnresolved)),
+    row(
+        ".NET name",
+        r"(?:Name or service not known|Resource temporarily unavailable|Name does not resolve) \((?P<host>[^:)\s]+):(?P<port>\d+)\)|SocketException \([^)]*\): (?:Name or service not known|Resource temporarily unavailable|Name does not resolve)",
+        net!(NameUnresolved),
+    ),
+    row(
+        "nginx name",
+        r#"host not found in (?:upstream|resolver) "(?P<host>[^":/]+)(?::(?P<port>\d+))?"#,
+        net!(NameUnresolved),
+    ),
+    row(
+        "Redis name",
+        r"connect to Redis at (?P<host>[^:\s]+):(?P<port>\d+): (?:Name or service not known|Temporary failure|Name does not resolve)",
+        net!(NameUnresolved),
+    ),
+    row("curl name", r"Could not resolve host: (?P<host>\S+)", net!(NameUnresolved)),
+    row(
+        "busybox name",
+        r"bad address '(?P<host>[^':]+)(?::(?P<port>\d+))?'|unable to resolve host address '(?P<h>[^']+)",
+        net!(NameUnresolved),
+    ),
+    row(
+        "libc name",
+        r"failed to lookup address information|Name or service not known|Temporary failure in name resolution|nodename nor servname provided|No address associated with hostname|Try again \(EAI_AGAIN\)",
+        net!(NameUnresolved),
+    ),
+    // Nobody listens.
+    row(
+        "Go refused",
+        r"dial tcp (?P<host>\[[^\]]+\]|[^\s:]+):(?P<port>\d+): connect: connection refused",
+        net!(ConnectionRefused),
+    ),
+    row("Node refused", r"ECONNREFUSED (?P<host>\S+?):(?P<port>\d+)", net!(ConnectionRefused)),
+    row(
+        "Postgres refused",
+        r#"server at "(?P<host>[^"]+)"(?: \([^)]*\))?, port (?P<port>\d+) failed: Connection refused"#,
+        net!(ConnectionRefused),
+    ),
+    row("JDBC refused", r"Connection to (?P<host>\S+?):(?P<port>\d+) refused", net!(ConnectionRefused)),
+    row(
+        "netty refused",
+        r"Connection refused: (?:no further information: )?(?P<host>[^\s/:]+)?/(?:[^\s:/]+):(?P<port>\d+)",
+        net!(ConnectionRefused),
+    ),
+    row(
+        "Kafka refused",
+        r"Connection to node -?\d+ \((?P<host>[^/)]+)/[^:]+:(?P<port>\d+)\) could not be established",
+        net!(ConnectionRefused),
+    ),
+    row(
+        "Python refused",
+        r"host='(?P<host>[^']+)', port=(?P<port>\d+)\).*Connection refused",
+        net!(ConnectionRefused),
+    ),
+    row(
+        "redis-py refused",
+        r"Error 111 connecting to (?P<host>[^\s:]+):(?P<port>\d+)\. Connection refused",
+        net!(ConnectionRefused),
+    ),
+    row(
+        "Redis refused",
+        r"connect to Redis at (?P<host>[^:\s]+):(?P<port>\d+): Connection refused",
+        net!(ConnectionRefused),
+    ),
+    row(
+        "MySQL refused",
+        r"Can't connect to (?:MySQL )?server on '(?P<host>[^':]+)(?::(?P<port>\d+))?'.*\((?:111|\[Errno 111\] Connection refused)\)",
+        net!(ConnectionRefused),
+    ),
+    row(
+        "nginx refused",
+        r#"\(111: Connection refused\) while connecting to upstream.*upstream: "\w+://(?P<host>[^:/"]+):(?P<port>\d+)"#,
+        net!(ConnectionRefused),
+    ),
+    row(
+        "curl refused",
+        r"Failed to connect to (?P<host>\S+) port (?P<port>\d+)(?: after \d+ ms)?: (?:Connection refused|Couldn't connect|Could not connect)",
+        net!(ConnectionRefused),
+    ),
+    row(
+        ".NET refused",
+        r"Connection refused (?:\[::ffff:|\()?(?P<host>[^\s:()\]]+)\]?:(?P<port>\d+)",
+        net!(ConnectionRefused),
+    ),
+    // Broken off.
+    row(
+        "Go reset",
+        r"read tcp \S+->(?P<host>\[[^\]]+\]|[^\s:]+):(?P<port>\d+): read: connection reset by peer",
+        net!(ConnectionReset),
+    ),
+    // No answer.
+    row(
+        "Go no answer",
+        r"dial tcp (?P<host>\[[^\]]+\]|[^\s:]+):(?P<port>\d+): (?:i/o timeout|connect: (?:connection timed out|no route to host|network is unreachable))",
+        net!(ConnectionTimedOut),
+    ),
+    row(
+        "Go HTTP no answer",
+        r#"(?:Get|Post|Put|Head|Patch|Delete) "https?://(?P<host>\[[^\]]+\]|[^/:"@\s]+)(?::(?P<port>\d+))?[^"]*": (?:net/http: request canceled while waiting for connection|dial tcp: i/o timeout)"#,
+        net!(ConnectionTimedOut),
+    ),
+    row(
+        "Go HTTP late",
+        r#"(?:Get|Post|Put|Head|Patch|Delete) "https?://(?P<host>\[[^\]]+\]|[^/:"@\s]+)(?::(?P<port>\d+))?[^"]*": (?:net/http: |context deadline exceeded)"#,
+        net!(AnswerLate),
+    ),
+    // A lease is renewed at the API server.
+    row("lost lease", r"leader ?election lost|[Ff]ailed to renew lease \S+: ", |_| {
+        let peer = shape::peer(Some("kubernetes.default.svc"), Some("443"));
+        Some(ClueKind::AnswerLate { peer })
+    }),
+    row(
+        "Node no answer",
+        r"(?:ETIMEDOUT|EHOSTUNREACH|ENETUNREACH) (?P<host>\S+?):(?P<port>\d+)",
+        net!(ConnectionTimedOut),
+    ),
+    row(
+        "Postgres no answer",
+        r#"server at "(?P<host>[^"]+)"(?: \([^)]*\))?, port (?P<port>\d+) failed: (?:Connection timed out|timeout expired|No route to host)"#,
+        net!(ConnectionTimedOut),
+    ),
+    row(
+        "Java no answer",
+        r"(?i:connect(?:ion)? timed out): (?P<host>[^\s/:]+)?(?:/[^\s:]+)?:(?P<port>\d+)|SocketTimeoutException: [Cc]onnect timed out|NoRouteToHostException",
+        net!(ConnectionTimedOut),
+    ),
+    row(
+        "Python no answer",
+        r"(?:ConnectTimeoutError.*)?Connection to (?P<host>\S+) timed out|ConnectTimeoutError",
+        net!(ConnectionTimedOut),
+    ),
+    row(
+        "curl no answer",
+        r"Failed to connect to (?P<host>\S+) port (?P<port>\d+).*(?:timed out|No route)|Connection timed out after \d+ milliseconds",
+        net!(ConnectionTimedOut),
+    ),
+    // Upstreams.
+    row("Envoy", r"upstream connect error or disconnect/reset before headers|no healthy upstream", |_| {
+        Some(ClueKind::UpstreamError { code: 503 })
+    }),
+    row(
+        "HTTP 5xx",
+        r"(?i:status(?: ?code)?[:= ]+|unexpected status[^:]*: |response code:? |returned |server error: |http error )(?P<code>5\d\d)\b|(?P<c>\b50[0234]) (?:Internal Server Error|Bad Gateway|Service Unavailable|Gateway Time-?[Oo]ut)",
+        upstream,
+    ),
+    // Disks and files.
+    row(
+        "inotify",
+        r"(?i:(?:inotify|fsnotify).*(?:no space left on device|too many open files))|(?i:too many open files.*(?:inotify|fsnotify))",
+        plain!(TooManyFiles),
+    ),
+    row("ENOSPC", r"(?i:no space left on device|not enough space on the disk)|\bENOSPC\b", file!(NoSpace)),
+    row("EDQUOT", r"(?i:disk quota exceeded)|\bEDQUOT\b", file!(NoSpace)),
+    row("EROFS", r"(?i:read-only file ?system)|\bEROFS\b", file!(ReadOnlyFileSystem)),
+    row(
+        "EIO",
+        r"(?i:input/output error|structure needs cleaning|stale (?:nfs )?file handle|transport endpoint is not connected)|\bE(?:IO|STALE):",
+        file!(DiskError),
+    ),
+    row("EMFILE", r"(?i:too many open files)|\bE[MN]FILE\b", plain!(TooManyFiles)),
+    row(
+        "EADDRINUSE",
+        r"(?i:address (?:already )?in use)|\bEADDRINUSE\b|Port \d+ (?:was|is) already in use",
+        plain!(AddressInUse),
+    ),
+    // Memory.
+    row("Java memory", r"java\.lang\.OutOfMemoryError", plain!(RuntimeOutOfMemory)),
+    row("Node memory", r"JavaScript heap out of memory", plain!(RuntimeOutOfMemory)),
+    row(
+        "Go memory",
+        r"fatal error: (?:runtime: )?(?:cannot allocate memory|out of memory)|runtime: out of memory",
+        plain!(RuntimeOutOfMemory),
+    ),
+    row("Python memory", r"^(?:numpy\S*)?MemoryError\b", plain!(RuntimeOutOfMemory)),
+    row(".NET memory", r"System\.OutOfMemoryException", plain!(RuntimeOutOfMemory)),
+    row(
+        "Rust and C++ memory",
+        r"memory allocation of \d+ bytes failed|std::bad_alloc",
+        plain!(RuntimeOutOfMemory),
+    ),
+    row("ENOMEM", r"(?i:cannot allocate memory)|\bENOMEM\b", plain!(RuntimeOutOfMemory)),
+    // The program itself.
+    row("ENOEXEC", r"(?i:exec format error)|\bENOEXEC\b|cannot execute binary file", plain!(ExecFormat)),
+    row(
+        "no such program",
+        r#"executable file not found in \$PATH|: (?:command )?not found$|exec: "[^"]+": stat .* no such file or directory|exec [^:]+: no such file or directory|can't open file '[^']+': \[Errno 2\]|Cannot find module '|ModuleNotFoundError: |ClassNotFoundException: |error while loading shared libraries"#,
+        plain!(CommandNotFound),
+    ),
+    row(
+        "EACCES",
+        r#"\bEACCES\b|\bEPERM\b|(?i:operation not permitted)|(?i:/\S+['"]?: permission denied)|(?i:permission denied:? \(?['"]?/)|\(13: Permission denied\)|AccessDeniedException: /|UnauthorizedAccessException: Access to the path|bind: permission denied"#,
+        file!(FilePermission),
+    ),
+    // Settings.
+    row(
+        "missing variable",
+        r"(?i:environment variables? \S+ (?:is|are|was|must|not|cannot)\b|(?:missing|required|undefined) (?:required )?(?:environment variable|env var|env))|KeyError: '[A-Z][A-Z0-9_]+'|\b[A-Z][A-Z0-9_]{3,} (?:is not set|is required|must be set|is undefined|not set|environment variable)|: NotPresent\b|[A-Z_]+: (?:unbound variable|parameter (?:not set|null or not set))",
+        plain!(SettingMissing),
+    ),
+    row(
+        "missing setting",
+        r#"Could not resolve placeholder '|(?i:missing required (?:flag|option|setting|argument|configuration|property|key|parameter))|required (?:flag|key)\(?s?\)? .*(?:not set|missing)|superuser password is not specified|(?:need to|must) specify one of|(?i:config(?:uration)? file \S* ?(?:not found|does not exist|missing))|\.(?:ya?ml|json|toml|conf|cfg|ini|properties|env)['"]?: (?:no such file or directory|No such file or directory|cannot find)|ENOENT: no such file or directory, open '[^']+\.(?:ya?ml|json|toml|conf|env)'|Failed to configure a DataSource"#,
+        plain!(SettingMissing),
+    ),
+    row(
+        "malformed setting",
+        r"yaml: (?:line \d+|unmarshal errors|did not find|mapping values)|(?i:(?:error|failed|unable|cannot|could not)(?: to)? (?:pars|load|decod|unmarshal|read)(?:e|ing)? (?:the )?\S*config)|invalid (?:configuration|config|port|value) |(?:unknown|unrecognized) (?:shorthand )?(?:flag|option|arguments?|configuration parameter|directive|field)|flag provided but not defined|JSONDecodeError|Unexpected token .* in JSON|\[emerg\]|TOML parse error|strconv\.\w+: parsing|unexpected argument '|error: (?:the following arguments are required|unrecognized arguments)|Failed to bind properties under|ScannerError|invalid character .* looking for beginning of value",
+        plain!(SettingMalformed),
+    ),
+    // What says no more than that the network failed, and what else a program throws.
+    row("refused", r"(?i:connection refused)|\bECONNREFUSED\b", net!(ConnectionRefused)),
+    row("reset", r"(?i:connection reset)|\bECONNRESET\b|(?i:broken pipe)", net!(ConnectionReset)),
+    row(
+        "no answer",
+        r"(?i:connection timed out|no route to host)|\bE(?:CONN)?TIMEDOUT\b|code = DeadlineExceeded",
+        net!(ConnectionTimedOut),
+    ),
+    row(
+        "stack trace",
+        r#"^panic: |^goroutine \d+ \[|Traceback \(most recent call last\)|Exception in thread "|^thread '[^']*'.* panicked at|Unhandled exception\.|^\s+at \S+ ?\(.+:\d+(?::\d+)?\)$|(?i:segmentation fault)|\bSIGSEGV\b|^Uncaught |UnhandledPromiseRejection|triggerUncaughtException"#,
+        plain!(StackTrace),
+    ),
+];
