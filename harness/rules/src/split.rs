@@ -17,9 +17,9 @@ pub(crate) fn split(expr: &str) -> Option<(&str, f64)> {
     let end = open.iter().find(|at| word(at, &["and", "unless"])).map_or(expr.len(), |at| *at);
     let first = &expr[..end];
     let compared = |at: &usize| COMPARISONS.iter().find(|c| first[*at..].starts_with(**c)).map(|c| (*at, *c));
-    let ends = open.iter().filter(|at| **at < end).filter_map(compared);
+    let mut ends = open.iter().filter(|at| **at < end).filter_map(compared);
     // The second character of `>=` is found as none: `=` is no comparison.
-    let (at, comparison) = ends.last()?;
+    let (at, comparison) = ends.next_back()?;
     let number = first[at + comparison.len()..].trim().parse().ok()?;
     Some((first[..at].trim(), number))
 }
