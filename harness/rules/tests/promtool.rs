@@ -114,7 +114,7 @@ fn crossed(pack: &Pack, alert: &str, series: &str, at: f64) -> Value {
     let input = signature.example.series.iter();
     let input =
         input.map(|(s, v)| json!({ "series": s, "values": v.replace("$N", "36") })).collect::<Vec<_>>();
-    let firing = format!("count(({whole}) and (({series}) {comparison} {at}))");
+    let firing = format!("count(({whole}) and (({series}) {comparison} {at})) > bool 0");
     json!({
         "name": alert, "interval": "5s", "input_series": input,
         "promql_expr_test": [
