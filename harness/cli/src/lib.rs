@@ -5,6 +5,7 @@ mod command;
 mod failure;
 mod interrupt;
 mod kubeconfig;
+mod man;
 mod names;
 mod pipeline;
 mod show;
@@ -13,8 +14,8 @@ mod target;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use command::{
-    abort, check, completions, diagnose, explain, gate, lab, list, rbac, replay, report, rules, run, suite,
-    target as target_file, undo,
+    abort, check, completions, diagnose, explain, gate, lab, list, man as man_pages, rbac, replay, report,
+    rules, run, suite, target as target_file, undo,
 };
 use failure::Failure;
 use loopdrill_model::ExitStatus;
@@ -86,6 +87,8 @@ enum Command {
     Target(target_file::Command),
     /// Print a shell's completion script
     Completions(completions::Args),
+    /// Print a command's page for `man`, or write those of all
+    Man(man_pages::Args),
 }
 
 /// The binary's `main`. In pods and on nodes the same binary has other jobs, named by its first argument.
@@ -155,6 +158,7 @@ async fn dispatch(command: Command) -> Result<ExitStatus, Failure> {
         Command::Abort(args) => abort::main(&args).await,
         Command::Target(command) => target_file::main(command).await,
         Command::Completions(args) => completions::main(&args, &mut Cli::command()),
+        Command::Man(args) => man_pages::main(&args, Cli::command()),
     }
 }
 

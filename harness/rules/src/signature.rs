@@ -1,4 +1,4 @@
-//! What a signature is, and the pack in its three forms.
+//! What a signature is, and the pack as rules and their tests.
 
 use crate::{
     HEALTHY, RECORDINGS, SIGNATURES,
@@ -61,7 +61,7 @@ impl Default for Pack {
 }
 
 impl Pack {
-    fn expr(&self, text: &str) -> String {
+    pub(crate) fn expr(&self, text: &str) -> String {
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         text.replace("$W", &format!("{}s", self.window)).replace("$OVERLAY", OVERLAY)
     }

@@ -424,7 +424,7 @@ pub const SIGNATURES: &[Signature] = &[
     Signature {
         alert: "LoopdrillNodeDown",
         cause: Cause::NodeDown,
-        expr: r#"max by (node) (kube_node_status_condition{condition="Ready", status="true"} == 0)"#,
+        expr: r#"min by (node) (kube_node_status_condition{condition="Ready", status="true"}) == 0"#,
         hold: 0,
         confidence: 0.65,
         summary: "node {{ $labels.node }} is not ready",
@@ -479,7 +479,7 @@ pub const SIGNATURES: &[Signature] = &[
     Signature {
         alert: "LoopdrillPacketLoss",
         cause: Cause::PacketLoss,
-        expr: r#"max by (node) (rate(node_network_receive_drop_total{device=~"eth.*|en.*"}[$W]) > 5)"#,
+        expr: r#"max by (node) (rate(node_network_receive_drop_total{device=~"eth.*|en.*"}[$W])) > 5"#,
         hold: 5,
         confidence: 0.5,
         summary: "node {{ $labels.node }} drops what it receives",

@@ -13,7 +13,8 @@
 //! ```
 //!
 //! A detector is a [`Detector`], a drill is a [`Fault`]; `examples/own-detector` has one of each. The drills of this build
-//! are in [`catalogue`]; where no detector is named, the built-in one is judged.
+//! are in [`catalogue`]; where no detector is named, the built-in one is judged. What other crates may rely on is written down, as
+//! code that must compile, in `tests/api.rs`.
 //!
 //! | variable | what it does |
 //! |---|---|
@@ -24,10 +25,13 @@
 //! Nothing is started before the first trial runs, so `--list` needs no Docker, and filters decide what is paid for.
 //! The lab outlives this process: all targets of one `cargo test` share it (`lab`).
 
+#![deny(missing_docs)]
+
 mod lab;
 mod stage;
 mod trial;
 
+pub use jiff::civil::Date;
 pub use loopdrill_cluster::{ClusterFacts, Target};
 pub use loopdrill_detect::{DetectError, Detector, by_name as detector};
 pub use loopdrill_drill::Budgets;

@@ -8,6 +8,7 @@ pub(crate) mod explain;
 pub(crate) mod gate;
 pub(crate) mod lab;
 pub(crate) mod list;
+pub(crate) mod man;
 pub(crate) mod rbac;
 pub(crate) mod readiness;
 pub(crate) mod replay;

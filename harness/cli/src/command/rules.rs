@@ -34,13 +34,16 @@ enum Format {
     Prometheusrule,
     /// Unit tests for `promtool test rules`
     Tests,
+    /// A Grafana dashboard: what fires in each loop, and each alert's series with its threshold
+    Grafana,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   loopdrill rules >loopdrill-rules.yaml && promtool check rules loopdrill-rules.yaml
   loopdrill rules --format tests >tests.yaml && promtool test rules tests.yaml
-  loopdrill rules --format prometheusrule --namespace monitoring | kubectl apply -f -";
+  loopdrill rules --format prometheusrule --namespace monitoring | kubectl apply -f -
+  loopdrill rules --format grafana >loopdrill.json   # for Grafana's import";
 
 pub(crate) fn main(args: &Args) -> Result<ExitStatus, Failure> {
     let pack = Pack { window: args.window, interval: args.interval };
@@ -50,6 +53,7 @@ pub(crate) fn main(args: &Args) -> Result<ExitStatus, Failure> {
             Format::Rules => pack.rules(),
             Format::Prometheusrule => pack.prometheus_rule(&args.namespace),
             Format::Tests => pack.tests(&args.rules_file),
+            Format::Grafana => pack.grafana(),
         }
     );
     Ok(ExitStatus::Ready)
