@@ -9,11 +9,11 @@ use axum::{
 use hyper_util::rt::TokioIo;
 use std::{
     fs,
-    net::{SocketAddr, TcpListener as StdListener},
+    io::{BufRead, BufReader},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
 };
 use tokio::net::{TcpListener, TcpStream};
 
@@ -102,25 +102,27 @@ impl Moto {
         }
     }
 
+    /// It takes a free port by itself, and says which: one that was free before may be another test's meanwhile.
     fn with(python: PathBuf, arguments: &[String]) -> Self {
-        let free = StdListener::bind("127.0.0.1:0").expect("a free port");
-        let address = free.local_addr().expect("an address");
-        drop(free);
-        let child = Command::new(&python)
-            .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &address.port().to_string()])
+        let mut child = Command::new(&python)
+            .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", "0"])
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .expect("moto starts");
-        let moto = Self { child, python, address };
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while std::net::TcpStream::connect(address).is_err() {
-            assert!(Instant::now() < deadline, "moto does not listen");
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        moto
+        let mut said = BufReader::new(child.stderr.take().expect("piped")).lines().map_while(Result::ok);
+        let mut before = Vec::new();
+        let address = said.by_ref().find_map(|line| {
+            let address = listens_on(&line);
+            before.push(line);
+            address
+        });
+        let address = address.unwrap_or_else(|| panic!("moto does not listen:\n{}", before.join("\n")));
+        // What it says of each request is read to the end: it would wait for a reader.
+        std::thread::spawn(move || said.for_each(drop));
+        Self { child, python, address }
     }
 
     /// The independent client.
@@ -134,6 +136,14 @@ impl Moto {
     pub(crate) fn dump(&self, role: &str) -> String {
         self.iam(&["dump", role])
     }
+}
+
+/// The address in a line such as ` * Running on http://127.0.0.1:5000`.
+fn listens_on(line: &str) -> Option<SocketAddr> {
+    let (_, url) = line.split_once("Running on ")?;
+    let (_, address) = url.split_once("://")?;
+    let is_part = |c: char| c.is_ascii_digit() || ".:".contains(c);
+    address.split(|c| !is_part(c)).next()?.parse().ok()
 }
 
 /// What the gate does with a request.
