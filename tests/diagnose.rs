@@ -62,7 +62,7 @@ fn causes(document: &Value) -> Vec<&str> {
 }
 
 fn healthy_is_silent(lab: &TestLab) {
-    let silent = document(&diagnose(lab, &["--for", "5s"]), 0);
+    let silent = document(&diagnose(lab, &["--for", "10s"]), 0);
     assert_eq!(silent["diagnoses"], json!([]));
     assert!(silent["as_of"].is_string(), "it did look: {silent}");
     let lacking: Vec<_> =
@@ -110,7 +110,7 @@ fn another_namespace_is_not_concerned(lab: &TestLab) {
 fn what_was_recorded_replays_the_same(lab: &TestLab, dir: &Path) {
     let file = dir.join("incident.gz");
     let file = file.to_str().expect("a plain path");
-    let live = document(&diagnose(lab, &["--for", "4s", "--record", file]), 1);
+    let live = document(&diagnose(lab, &["--for", "10s", "--record", file]), 1);
     let again = lab.output(&["replay", file, "--output", "json"]);
     assert_eq!(document(&again, 1)["diagnoses"], live["diagnoses"]);
 }
