@@ -148,7 +148,7 @@ fn ctrl_c_ends_it_and_leaves_nothing(lab: &TestLab, runtime: &Runtime, client: &
         let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
         assert!(lines.any(|l| l.expect("text").starts_with("watching ")));
         // Not before its pods run, for they are what could be left.
-        wait("our probes", Duration::from_secs(60), || probes_run(runtime, client).then_some(()));
+        wait("our probes", Duration::from_secs(300), || probes_run(runtime, client).then_some(()));
         kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).expect("it lives");
         let told: Vec<_> = lines.map_while(Result::ok).collect();
         assert_eq!(child.wait().expect("it ends").code(), Some(code), "{told:?}");
