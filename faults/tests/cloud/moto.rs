@@ -9,7 +9,7 @@ use axum::{
 use hyper_util::rt::TokioIo;
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{self, BufRead, BufReader},
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -112,16 +112,18 @@ impl Moto {
             .stderr(Stdio::piped())
             .spawn()
             .expect("moto starts");
-        let mut said = BufReader::new(child.stderr.take().expect("piped")).lines().map_while(Result::ok);
-        let mut before = Vec::new();
-        let address = said.by_ref().find_map(|line| {
-            let address = listens_on(&line);
-            before.push(line);
-            address
-        });
-        let address = address.unwrap_or_else(|| panic!("moto does not listen:\n{}", before.join("\n")));
+        let mut told = BufReader::new(child.stderr.take().expect("piped"));
+        let mut text = String::new();
+        let address = loop {
+            let before = text.len();
+            let read = told.read_line(&mut text).expect("text");
+            assert!(read > 0, "moto does not listen:\n{text}");
+            if let Some(address) = listens_on(&text[before..]) {
+                break address;
+            }
+        };
         // What it says of each request is read to the end: it would wait for a reader.
-        std::thread::spawn(move || said.for_each(drop));
+        std::thread::spawn(move || io::copy(&mut told, &mut io::sink()));
         Self { child, python, address }
     }
 
