@@ -62,7 +62,7 @@ fn causes(document: &Value) -> Vec<&str> {
 }
 
 fn healthy_is_silent(lab: &TestLab) {
-    let silent = document(&diagnose(lab, &["--for", "5s"]), 0);
+    let silent = document(&diagnose(lab, &["--for", "10s"]), 0);
     assert_eq!(silent["diagnoses"], json!([]));
     assert!(silent["as_of"].is_string(), "it did look: {silent}");
     let lacking: Vec<_> =
@@ -110,7 +110,7 @@ fn another_namespace_is_not_concerned(lab: &TestLab) {
 fn what_was_recorded_replays_the_same(lab: &TestLab, dir: &Path) {
     let file = dir.join("incident.gz");
     let file = file.to_str().expect("a plain path");
-    let live = document(&diagnose(lab, &["--for", "4s", "--record", file]), 1);
+    let live = document(&diagnose(lab, &["--for", "10s", "--record", file]), 1);
     let again = lab.output(&["replay", file, "--output", "json"]);
     assert_eq!(document(&again, 1)["diagnoses"], live["diagnoses"]);
 }
@@ -148,7 +148,7 @@ fn ctrl_c_ends_it_and_leaves_nothing(lab: &TestLab, runtime: &Runtime, client: &
         let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
         assert!(lines.any(|l| l.expect("text").starts_with("watching ")));
         // Not before its pods run, for they are what could be left.
-        wait("our probes", Duration::from_secs(60), || probes_run(runtime, client).then_some(()));
+        wait("our probes", Duration::from_secs(300), || probes_run(runtime, client).then_some(()));
         kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).expect("it lives");
         let told: Vec<_> = lines.map_while(Result::ok).collect();
         assert_eq!(child.wait().expect("it ends").code(), Some(code), "{told:?}");

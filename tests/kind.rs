@@ -97,9 +97,11 @@ fn a_cluster_that_kind_made_is_drilled() {
         .expect("LOOPDRILL_NODE_IMAGE names the node image; run `ci/test`");
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/ci/kind/three-nodes.yaml");
     let name = "test-kind-b";
+    // One that was killed could not delete its cluster.
+    kind(&["delete", "cluster", "--name", name]);
     let _cluster = Cluster(name);
     let made =
-        kind(&["create", "cluster", "--name", name, "--image", &image, "--config", path, "--wait", "120s"]);
+        kind(&["create", "cluster", "--name", name, "--image", &image, "--config", path, "--wait", "300s"]);
     assert!(made.status.success(), "{}", text(&made.stderr));
 
     let run = Run::new();

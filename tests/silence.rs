@@ -118,11 +118,11 @@ impl<'l> Work<'l> {
     fn begin(lab: &'l Lab) -> Self {
         let work = Work { lab, image: lab.image() };
         // A test that was killed leaves it behind on a lab that stays.
-        let wait = ["delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=true", "--timeout=90s"];
+        let wait = ["delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=true", "--timeout=300s"];
         lab.must(&wait, "");
         lab.must(&["create", "namespace", NAMESPACE], "");
         lab.must(&["apply", "-f", "-"], &work.service());
-        work.lab.must(&["-n", NAMESPACE, "rollout", "status", "deployment/web", "--timeout=90s"], "");
+        work.lab.must(&["-n", NAMESPACE, "rollout", "status", "deployment/web", "--timeout=300s"], "");
         work
     }
 
@@ -148,7 +148,7 @@ impl<'l> Work<'l> {
     /// One of everything, each awaited as a careful operator would.
     fn round(&self) {
         let kubectl = |args: &[&str]| self.lab.must(&[&["-n", NAMESPACE], args].concat(), "");
-        let settled = || kubectl(&["rollout", "status", "deployment/web", "--timeout=120s"]);
+        let settled = || kubectl(&["rollout", "status", "deployment/web", "--timeout=300s"]);
         kubectl(&["rollout", "restart", "deployment/web"]);
         settled();
         kubectl(&["scale", "deployment/web", "--replicas=6"]);
@@ -158,7 +158,7 @@ impl<'l> Work<'l> {
         self.job();
         let node = self.idle_worker();
         self.lab
-            .must(&["drain", &node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=90s"], "");
+            .must(&["drain", &node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=300s"], "");
         settled();
         self.lab.must(&["uncordon", &node], "");
         kubectl(&["scale", "deployment/web", "--replicas=3"]);
@@ -173,7 +173,7 @@ impl<'l> Work<'l> {
             self.image
         );
         self.lab.must(&["apply", "-f", "-"], &job);
-        let wait = ["-n", NAMESPACE, "wait", "--for=condition=complete", "job/report", "--timeout=90s"];
+        let wait = ["-n", NAMESPACE, "wait", "--for=condition=complete", "job/report", "--timeout=300s"];
         self.lab.must(&wait, "");
         self.lab.must(&["-n", NAMESPACE, "delete", "job", "report", "--wait=true"], "");
     }
@@ -202,7 +202,7 @@ impl<'l> Work<'l> {
 
 impl Drop for Work<'_> {
     fn drop(&mut self) {
-        let gone = self.lab.kubectl(&["delete", "namespace", NAMESPACE, "--wait=true", "--timeout=90s"], "");
+        let gone = self.lab.kubectl(&["delete", "namespace", NAMESPACE, "--wait=true", "--timeout=300s"], "");
         if let Err(e) = gone
             && !std::thread::panicking()
         {

@@ -50,6 +50,11 @@ impl Bed {
         let image = attached.image().to_owned();
         let bed = Bed { nodes: nodes.expect("a lab has nodes"), lab, runtime, dir, image };
         bed.account(&[]);
+        // Those of a node's start go some seconds after it is ready; what is compared with later must not have them.
+        let taints = ["get", "nodes", "-o", "jsonpath={.items[*].spec.taints[*].key}"];
+        wait("nodes without the taints of their start", Duration::from_secs(120), || {
+            (!bed.kubectl(&taints, None).contains("node.kubernetes.io/")).then_some(())
+        });
         bed
     }
 
@@ -133,7 +138,7 @@ impl Bed {
     }
 
     fn assert_same(&self, before: &[String], after: &str) {
-        wait(&format!("the cluster as it was before {after}"), Duration::from_secs(60), || {
+        wait(&format!("the cluster as it was before {after}"), Duration::from_secs(180), || {
             (self.snapshot() == before).then_some(())
         });
     }
@@ -229,7 +234,7 @@ fn a_killed_run_is_undone_from_the_cluster_alone(bed: &Bed, variants: &[&str]) {
     child.wait().expect("the child is ours");
     // The Lease must run out before anybody takes the run for dead.
     let undo = || bed.command(&elsewhere, &["undo", "--context", CONTEXT]).output().expect("it runs");
-    let undone = wait("the end of the dead run's Lease", Duration::from_secs(90), || {
+    let undone = wait("the end of the dead run's Lease", Duration::from_secs(180), || {
         let output = undo();
         (!text(&output.stderr).contains("drills staging now")).then_some(output)
     });
@@ -269,7 +274,8 @@ fn it_drills_itself_from_inside(bed: &Bed) {
         let (from, job) = (format!("--from=cronjob/{cronjob}"), format!("job/{cronjob}-now"));
         bed.kubectl(&["create", "job", &from, &format!("{cronjob}-now")], None);
         let conditions = ["get", &job, "-o", "jsonpath={.status.conditions[*].type}"];
-        let ended = wait("the end of the job", Duration::from_secs(300), || {
+        // Its own limits are shorter: they end a run that hangs.
+        let ended = wait("the end of the job", Duration::from_secs(900), || {
             let conditions = bed.kubectl(&conditions, None);
             ["Complete", "Failed"].into_iter().find(|end| conditions.split(' ').any(|c| c == *end))
         });
@@ -293,8 +299,8 @@ fn what_is_not_admitted_is_told(bed: &Bed) {
     let policy = include_str!("support/pod_security.yaml");
     bed.kubectl(&["apply", "-f", "-"], Some(policy));
     let baseline = || bed.target(|t| t.replace("pod-security: restricted", "pod-security: baseline"));
-    // A policy takes a moment to be known to the API server.
-    wait("the policy in force", Duration::from_secs(60), || {
+    // A policy takes a moment to be known to the API server; until then this is a whole drill.
+    wait("the policy in force", Duration::from_secs(300), || {
         let output = bed.drill(&run, &baseline(), &["--variant", "rbac", "--detector", "none"]);
         (output.status.code() == Some(6)).then_some(())
     });

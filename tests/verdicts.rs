@@ -4,7 +4,12 @@
 mod support;
 
 use loopdrill_model::{Gate, Outcome};
-use std::{fs, process::Command, time::Duration};
+use std::{
+    fs,
+    io::Write,
+    process::{Command, Stdio},
+    time::Duration,
+};
 use support::{lab::TestLab, text, wait};
 
 #[test]
@@ -42,24 +47,32 @@ fn a_run_without_a_detector_fails(lab: &TestLab) {
     }
 }
 
-/// Resets the throttle behind the drill's back as soon as it is there, again and again.
+/// Resets the throttle behind the drill's back as soon as it is there. The shell that does it waits on the node already: a
+/// symptom takes seconds to show, and so may a command that the engine only then starts.
 fn a_limit_that_somebody_resets_has_not_manifested(lab: &TestLab) {
     let run = lab.run();
     let node = format!("{}-control-plane", lab.name);
-    let mut child = run.spawn(&["run", "--lab", &lab.name, "--fault", "etcd-disk"]);
-    run.wait_for_event("the throttle in force", |e| {
-        e["event"] == "gate-answered" && e["gate"] == Gate::Injected.name()
-    });
     // The kernel's files have no size, so they are read to see whether a limit is in them.
     let reset = r#"
+        read -r now
         for f in $(find /sys/fs/cgroup -name blkio.throttle.write_iops_device 2>/dev/null); do
             awk '{print $1, 0}' "$f" | while read -r l; do echo "$l" >"$f"; done
         done
         for f in $(find /sys/fs/cgroup -name io.max 2>/dev/null); do
             awk '{print $1, "wiops=max"}' "$f" | while read -r l; do echo "$l" >"$f"; done
         done; true"#;
-    let output =
-        Command::new("docker").args(["exec", &node, "sh", "-c", reset]).output().expect("docker runs");
+    let resetter = Command::new("docker")
+        .args(["exec", "-i", &node, "sh", "-c", reset])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut resetter = resetter.expect("docker runs");
+    let mut child = run.spawn(&["run", "--lab", &lab.name, "--fault", "etcd-disk"]);
+    run.wait_for_event("the throttle in force", |e| {
+        e["event"] == "gate-answered" && e["gate"] == Gate::Injected.name()
+    });
+    resetter.stdin.take().expect("piped").write_all(b"now\n").expect("it waits");
+    let output = resetter.wait_with_output().expect("docker runs");
     assert!(output.status.success(), "{}", text(&output.stderr));
     let status = child.wait().expect("the child is ours");
     assert_eq!(status.code(), Some(1));
@@ -129,7 +142,7 @@ fn a_node_that_dies_mid_drill_is_no_success(lab: &TestLab) {
     assert!(matches!(code, Some(1 | 3 | 5)), "a dead node is no success: {code:?}");
     assert!(docker(&["start", &worker]).status.success());
     // What was left is undone once the node is back, and nothing stays behind.
-    wait("a clean journal", Duration::from_secs(120), || {
+    wait("a clean journal", Duration::from_secs(300), || {
         run.output(&["undo"]).status.success().then_some(())
     });
     assert!(run.pending().is_empty());

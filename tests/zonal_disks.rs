@@ -24,7 +24,7 @@ use std::{
 use support::lab::TestLab;
 
 /// How long anything may take: detaching waits for the kubelet, and the machine may be busy.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(300);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn disks_of_a_real_lab() {

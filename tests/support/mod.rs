@@ -53,6 +53,8 @@ impl Run {
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command.args(args).env("LOOPDRILL_STATE", self.state()).stdin(Stdio::null());
+        // As wide as where nobody says how wide.
+        command.env_remove("COLUMNS");
         if args.first() == Some(&"run") {
             command.arg("--output-dir").arg(self.report_dir());
         }
@@ -75,7 +77,7 @@ impl Run {
     /// Waits until the event stream holds a line that `wanted` accepts.
     pub(crate) fn wait_for_event(&self, what: &str, wanted: impl Fn(&Value) -> bool) {
         let path = self.report_dir().join("events.jsonl");
-        wait(what, Duration::from_secs(180), || {
+        wait(what, Duration::from_secs(300), || {
             let text = fs::read_to_string(&path).unwrap_or_default();
             text.lines().filter_map(|l| serde_json::from_str(l).ok()).any(|e| wanted(&e)).then_some(())
         });

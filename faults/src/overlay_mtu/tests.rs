@@ -6,7 +6,7 @@ use super::{
 use crate::{
     Hold, Look, Resource,
     node::{DropFragNeeded, LinkMtu, RouteMtu, Step, VxlanDf, locate::Overlay},
-    victim::place::tests::facts,
+    victim::{http_server, place::tests::facts},
 };
 use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -73,21 +73,12 @@ fn a_tag_is_a_name_that_packet_filters_take() {
 
 #[tokio::test]
 async fn the_backend_answers_with_what_is_asked_for() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let listener = http_server::listen(0).await.expect("a port");
     let port = listener.local_addr().expect("address").port();
-    drop(listener);
-    let server = tokio::spawn(web::serve(port, std::time::Duration::ZERO));
+    let backend = web::backend(std::time::Duration::ZERO);
+    let server = tokio::spawn(async move { axum::serve(listener, backend).await });
     let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
-    let answer = async {
-        loop {
-            if let Ok(answer) = web::fetch(address, "backend", 70_000).await {
-                return answer;
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    let (status, body) =
-        tokio::time::timeout(std::time::Duration::from_secs(10), answer).await.expect("an answer");
+    let (status, body) = web::fetch(address, "backend", 70_000).await.expect("an answer");
     assert_eq!((status, body.len()), (200, 70_000));
     server.abort();
 }

@@ -21,11 +21,15 @@ pub(super) struct Wanted {
 
 /// The backend: `GET /?bytes=N`. It thinks for `pause` before each answer.
 pub(crate) async fn serve(port: u16, pause: Duration) -> ExitCode {
+    http_server::serve(port, backend(pause)).await
+}
+
+pub(super) fn backend(pause: Duration) -> Router {
     let answer = async move |Query(wanted): Query<Wanted>| {
         tokio::time::sleep(pause).await;
         Bytes::from(vec![b'.'; wanted.bytes.min(MOST)])
     };
-    http_server::serve(port, Router::new().route("/", get(answer))).await
+    Router::new().route("/", get(answer))
 }
 
 /// Why a request failed.

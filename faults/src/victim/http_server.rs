@@ -21,7 +21,7 @@ pub(crate) async fn serve(port: u16, router: Router) -> ExitCode {
 }
 
 /// Listens on every address.
-pub(super) async fn listen(port: u16) -> io::Result<TcpListener> {
+pub(crate) async fn listen(port: u16) -> io::Result<TcpListener> {
     match TcpListener::bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))).await {
         Ok(listener) => Ok(listener),
         // A kernel without IPv6.

@@ -234,9 +234,10 @@ async fn every_bad_day_has_its_words_and_touches_nothing() {
     assert!(missing.contains("iam:GetRole") && missing.contains("missing"), "{missing}");
     let none = said(&with(&|aws| aws.credentials_file = Some("/no/such/file".into())), "mine").await;
     assert!(none.contains("no credentials for http://127.0.0.1"), "{none}");
-    // A port that nobody listens on.
-    let closed =
-        std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    // A port that nobody listens on, and that no other test gets: it is held.
+    let held = tokio::net::TcpSocket::new_v4().expect("a socket");
+    held.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+    let closed = held.local_addr().expect("an address");
     let down = said(&with(&|aws| aws.endpoint_url = Some(format!("http://{closed}"))), "mine").await;
     assert!(down.contains(&closed.to_string()) && down.contains("does not answer"), "{down}");
     let same = CloudChange::plan(&cloud, "mine", |role| Ok(role.clone())).await;
@@ -249,6 +250,8 @@ async fn every_bad_day_has_its_words_and_touches_nothing() {
 fn tls_trusts_what_the_machine_trusts_and_mozilla_s_list_where_there_is_nothing() {
     let machine = tempfile::tempdir().expect("a folder");
     let machine = machine.path();
+    // Long before it is started: a file that a child of another test still has open for writing cannot be.
+    fs::copy(std::env::current_exe().expect("this test"), machine.join("test")).expect("copied");
     let Some(moto) = Moto::start_with_tls(machine) else { return };
     if !nix::unistd::geteuid().is_root() {
         assert!(std::env::var_os("LOOPDRILL_REQUIRE").is_none(), "a machine without roots needs root");
@@ -256,7 +259,6 @@ fn tls_trusts_what_the_machine_trusts_and_mozilla_s_list_where_there_is_nothing(
         return;
     }
     fs::create_dir(machine.join("tmp")).expect("a folder");
-    fs::copy(std::env::current_exe().expect("this test"), machine.join("test")).expect("copied");
     fs::write(machine.join("nobody.pem"), "").expect("written");
     // What it trusts by the environment, and what it says of a cloud that its own certificate vouches for. It tries again
     // for some seconds whatever the reason, so all are asked side by side.

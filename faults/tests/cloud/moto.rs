@@ -9,11 +9,11 @@ use axum::{
 use hyper_util::rt::TokioIo;
 use std::{
     fs,
-    net::{SocketAddr, TcpListener as StdListener},
+    io::{self, BufRead, BufReader},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
 };
 use tokio::net::{TcpListener, TcpStream};
 
@@ -102,25 +102,29 @@ impl Moto {
         }
     }
 
+    /// It takes a free port by itself, and says which: one that was free before may be another test's meanwhile.
     fn with(python: PathBuf, arguments: &[String]) -> Self {
-        let free = StdListener::bind("127.0.0.1:0").expect("a free port");
-        let address = free.local_addr().expect("an address");
-        drop(free);
-        let child = Command::new(&python)
-            .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &address.port().to_string()])
+        let mut child = Command::new(&python)
+            .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", "0"])
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .expect("moto starts");
-        let moto = Self { child, python, address };
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while std::net::TcpStream::connect(address).is_err() {
-            assert!(Instant::now() < deadline, "moto does not listen");
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        moto
+        let mut told = BufReader::new(child.stderr.take().expect("piped"));
+        let mut text = String::new();
+        let address = loop {
+            let before = text.len();
+            let read = told.read_line(&mut text).expect("text");
+            assert!(read > 0, "moto does not listen:\n{text}");
+            if let Some(address) = listens_on(&text[before..]) {
+                break address;
+            }
+        };
+        // What it says of each request is read to the end: it would wait for a reader.
+        std::thread::spawn(move || io::copy(&mut told, &mut io::sink()));
+        Self { child, python, address }
     }
 
     /// The independent client.
@@ -134,6 +138,14 @@ impl Moto {
     pub(crate) fn dump(&self, role: &str) -> String {
         self.iam(&["dump", role])
     }
+}
+
+/// The address in a line such as ` * Running on http://127.0.0.1:5000`.
+fn listens_on(line: &str) -> Option<SocketAddr> {
+    let (_, url) = line.split_once("Running on ")?;
+    let (_, address) = url.split_once("://")?;
+    let is_part = |c: char| c.is_ascii_digit() || ".:".contains(c);
+    address.split(|c| !is_part(c)).next()?.parse().ok()
 }
 
 /// What the gate does with a request.

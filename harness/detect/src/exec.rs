@@ -132,9 +132,10 @@ impl Exec {
         loop {
             let read = tokio::select! {
                 biased;
-                // What it started may hold the output open after its end, or write for ever.
-                () = sleep_until(end.map_or(deadline, |(_, drained)| drained)), if end.is_some() => break,
+                // Before any limit: what it has printed is there, however late we are to read it.
                 read = stdout.read(&mut buffer) => read,
+                // What it started may hold the output open after its end.
+                () = sleep_until(end.map_or(deadline, |(_, drained)| drained)), if end.is_some() => break,
                 ended = process.ended(), if end.is_none() => {
                     end = Some((ended.map_err(|e| e.to_string())?, Instant::now() + DRAIN));
                     continue;
@@ -151,6 +152,10 @@ impl Exec {
                         core.publish(found);
                     }
                 }
+            }
+            // It may also write for ever.
+            if end.is_some_and(|(_, drained)| Instant::now() >= drained + DRAIN) {
+                break;
             }
         }
         let status = match end {

@@ -59,7 +59,7 @@ impl Case {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn all_gates_hold() {
     let (drill, run, api) = Case::new(VictimIs::Ill, DetectorSays::TheTruth).run().await;
     assert_eq!((&drill.outcome, run.exit), (&Outcome::Passed, ExitStatus::Ready), "{drill:#?}");
@@ -68,7 +68,7 @@ async fn all_gates_hold() {
     assert!(!api.has(FAULT));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_change_that_is_not_there_afterwards_is_not_injected() {
     let case = Case::new(VictimIs::Ill, DetectorSays::TheTruth);
     case.api.store().forgets.insert(FAULT.into());
@@ -78,7 +78,7 @@ async fn a_change_that_is_not_there_afterwards_is_not_injected() {
     assert!(!drill.gates.injected.ok);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_fault_taken_away_behind_our_back_has_not_manifested() {
     let mut case = Case::new(VictimIs::Immune, DetectorSays::TheTruth);
     case.meddle = Some(|api, _| {
@@ -95,14 +95,14 @@ async fn a_fault_taken_away_behind_our_back_has_not_manifested() {
     assert!(drill.gates.manifested.note.expect("a note").contains("taken away"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_cluster_whose_victim_stays_well_is_resilient() {
     let (drill, run, _) = Case::new(VictimIs::Immune, DetectorSays::Nothing).run().await;
     assert_eq!((drill.outcome, run.exit), (Outcome::Resilient, ExitStatus::Ready));
     assert_eq!(drill.gates.manifested.evidence.len(), 1, "what held is in the report");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_cluster_whose_victim_is_not_well_is_not_resilient() {
     let (drill, run, _) = Case::new(VictimIs::Limping, DetectorSays::Nothing).run().await;
     assert_eq!((&drill.outcome, run.exit_code), (&Outcome::Failed(Gate::Manifested), 1));
@@ -110,7 +110,7 @@ async fn a_cluster_whose_victim_is_not_well_is_not_resilient() {
     assert!(note.contains("not well: its pod is Pending"), "{note}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_silent_detector_fails_the_drill() {
     let (drill, run, _) = Case::new(VictimIs::Ill, DetectorSays::Nothing).run().await;
     assert_eq!((&drill.outcome, run.exit_code), (&Outcome::Failed(Gate::Detected), 1));
@@ -118,7 +118,7 @@ async fn a_silent_detector_fails_the_drill() {
     assert!(drill.gates.recovered.ok, "the undo is judged all the same");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_wrong_loop_fails_attribution_even_above_the_right_one() {
     for says in [DetectorSays::AnotherLoop, DetectorSays::TheTruthBelow] {
         let (drill, run, _) = Case::new(VictimIs::Ill, says).run().await;
@@ -129,7 +129,7 @@ async fn the_wrong_loop_fails_attribution_even_above_the_right_one() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn where_nothing_is_wrong_only_silence_of_one_who_looks_is_right() {
     let outcome = async |says, blind| {
         let mut case = Case::new(VictimIs::Ill, says);
@@ -143,7 +143,7 @@ async fn where_nothing_is_wrong_only_silence_of_one_who_looks_is_right() {
     assert_eq!(outcome(DetectorSays::Nothing, true).await, Outcome::Failed(Gate::Detected));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn of_two_roots_one_is_not_enough() {
     let drill = async |says| {
         let mut case = Case::new(VictimIs::Ill, says);
@@ -159,21 +159,21 @@ async fn of_two_roots_one_is_not_enough() {
     assert!(note.contains("overlay-mtu) was not named"), "{note}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_victim_that_stays_ill_has_not_recovered() {
     let (drill, run, _) = Case::new(VictimIs::Scarred, DetectorSays::TheTruth).run().await;
     assert_eq!((&drill.outcome, run.exit_code), (&Outcome::Failed(Gate::Recovered), 1));
     assert!(drill.gates.recovered.note.expect("a note").contains("still shows"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_alarm_that_is_back_in_a_moment_had_not_gone() {
     let (drill, run, _) = Case::new(VictimIs::Ill, DetectorSays::TheTruthTwice).run().await;
     assert_eq!((&drill.outcome, run.exit), (&Outcome::Passed, ExitStatus::Ready), "{drill:#?}");
     assert!(run.false_alarms.is_empty(), "{:#?}", run.false_alarms);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_cannot_be_undone_is_the_worst_outcome() {
     let case = Case::new(VictimIs::Ill, DetectorSays::TheTruth);
     case.api.store().keeps.insert(FAULT.into());
@@ -183,14 +183,14 @@ async fn what_cannot_be_undone_is_the_worst_outcome() {
     assert!(drill.error.expect("a reason").contains("loopdrill undo"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_victim_that_never_gets_well_is_an_error_and_nothing_was_injected() {
     let (drill, run, _) = Case::new(VictimIs::NeverReady, DetectorSays::TheTruth).run().await;
     assert_eq!((&drill.outcome, run.exit_code), (&Outcome::Errored, 3));
     assert!(drill.error.expect("a reason").contains("healthy victim"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_interrupted_drill_is_undone() {
     let mut case = Case::new(VictimIs::Immune, DetectorSays::Nothing);
     case.meddle = Some(|api, cancel| {
@@ -206,7 +206,7 @@ async fn an_interrupted_drill_is_undone() {
     assert!(!api.has(FAULT));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_skip_names_what_is_missing_and_is_not_green_alone() {
     let mut case = Case::new(VictimIs::Ill, DetectorSays::TheTruth);
     case.needs_storage = true;
@@ -214,13 +214,13 @@ async fn a_skip_names_what_is_missing_and_is_not_green_alone() {
     assert_eq!((drill.outcome, run.exit_code), (Outcome::Skipped(Capability::ZonalStorage), 1));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_finding_that_no_drill_explains_is_a_false_alarm() {
     let (_, run, _) = Case::new(VictimIs::Immune, DetectorSays::AFalseAlarm).run().await;
     assert_eq!((run.false_alarms.len(), run.exit_code), (1, 1));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_control_drill_wants_a_detector_that_sees_and_says_nothing() {
     let control = async |says, blind| {
         let api = Api::default();
@@ -237,7 +237,7 @@ async fn the_control_drill_wants_a_detector_that_sees_and_says_nothing() {
     assert_eq!(control(DetectorSays::Nothing, true).await, Outcome::Failed(Gate::Detected));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_dirty_journal_refuses_the_next_run_until_it_is_undone() {
     let api = Api::default();
     let dir = tempfile::tempdir().expect("temp dir");
@@ -263,7 +263,7 @@ async fn a_dirty_journal_refuses_the_next_run_until_it_is_undone() {
     session(&api, detector(), dir.path(), CancellationToken::new()).await.expect("clean again");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_stream_begins_with_the_cluster_and_ends_with_the_report() {
     let api = Api::default();
     let dir = tempfile::tempdir().expect("temp dir");

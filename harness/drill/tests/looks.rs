@@ -31,7 +31,7 @@ async fn drill(looks: &'static [Shows], says: DetectorSays, expects: Expects) ->
     (report, told)
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn who_is_not_well_at_the_deadline_is_not_resilient_whatever_is_found() {
     let looks: [&[Shows]; 3] = [&[Settling], &[Well, Settling], &[Settling, Well, Well, Settling]];
     let found = [
@@ -53,7 +53,7 @@ async fn who_is_not_well_at_the_deadline_is_not_resilient_whatever_is_found() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn who_is_well_at_the_deadline_is_resilient() {
     let looks: [&[Shows]; 2] = [&[Well], &[Settling, Settling, Well]];
     for (report, _) in join_all(looks.map(|l| drill(l, DetectorSays::Nothing, Expects::One))).await {
@@ -61,7 +61,7 @@ async fn who_is_well_at_the_deadline_is_resilient() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_engine_tells_a_fault_whether_its_symptom_has_shown() {
     let (report, told) =
         drill(&[Well, Settling, Broken, Settling, Broken, Well], DetectorSays::TheTruth, Expects::One).await;
@@ -70,7 +70,7 @@ async fn the_engine_tells_a_fault_whether_its_symptom_has_shown() {
     assert!(told[6..].iter().all(|shown| *shown), "{told:?}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn after_the_symptom_only_a_well_victim_has_recovered() {
     let looks: [&[Shows]; 3] = [&[Broken, Settling], &[Settling, Broken, Settling], &[Broken, Broken]];
     for (report, _) in join_all(looks.map(|l| drill(l, DetectorSays::TheTruth, Expects::One))).await {

@@ -58,7 +58,7 @@ fn marks(drill: &DrillReport) -> Vec<(bool, bool)> {
     drill.detectors.iter().map(|d| (d.detected.ok, d.attributed.ok)).collect()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_rival_that_is_blind_wrong_or_alarmed_is_scored_and_decides_nothing() {
     for (rival, wanted) in [
         (DetectorSays::TheTruth, (true, true)),
@@ -82,7 +82,7 @@ async fn a_rival_that_is_blind_wrong_or_alarmed_is_scored_and_decides_nothing() 
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_rival_that_is_right_saves_nobody() {
     let api = Api::default();
     let (drill, report) = run(&api, Arc::new(Nothing), says(&api, DetectorSays::TheTruth)).await;
@@ -90,7 +90,7 @@ async fn a_rival_that_is_right_saves_nobody() {
     assert_eq!(marks(&drill), [(false, false), (true, true)]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_rival_that_dies_on_the_way_is_told_of_and_stops_nobody() {
     let api = Api::default();
     let rival = Arc::new(Dying { at_once: false });
@@ -100,7 +100,7 @@ async fn a_rival_that_dies_on_the_way_is_told_of_and_stops_nobody() {
     assert_eq!(report.rivals[0].error.as_deref(), Some("it cannot go on"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn no_run_begins_without_one_of_its_detectors() {
     let api = Api::default();
     let dir = tempfile::tempdir().expect("temp dir");
@@ -112,7 +112,7 @@ async fn no_run_begins_without_one_of_its_detectors() {
     assert_eq!(refused.to_string(), "the detector dying did not start: it cannot go on");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn on_a_healthy_cluster_each_is_judged_for_itself() {
     let api = Api::default();
     api.add_node("node");

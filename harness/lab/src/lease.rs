@@ -61,12 +61,15 @@ fn is_at(file: &File, path: &Path) -> bool {
 }
 
 impl Drop for Lease {
-    /// A process that held the lab alone and took it down removes the lease's file, too.
+    /// Releases it. A process that held the lab alone and took it down removes the lease's file, too.
     fn drop(&mut self) {
         let path = path(&self.name);
         if self.alone && !path.with_extension("").exists() && is_at(&self.file, &path) {
             let _ = std::fs::remove_file(path);
         }
+        // Said, and not left to the closing of the file: a child that this process is just starting has it open as well,
+        // until it becomes another program, and would hold the lease for so long.
+        let _ = self.file.unlock();
     }
 }
 

@@ -22,6 +22,17 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+/// How long each gate may take. Time stands still in these tests until nobody has anything to do, so that no busy machine
+/// and no slow disk under the journal decides who was in time.
+pub(crate) const BUDGETS: Budgets = Budgets {
+    set_up: BUDGET,
+    manifest: BUDGET,
+    detect: BUDGET,
+    recover: BUDGET,
+    control: Duration::from_millis(200),
+};
+pub(crate) const BUDGET: Duration = Duration::from_millis(1500);
+
 /// Name of the object that is the fault.
 pub(crate) const FAULT: &str = "the-fault";
 
@@ -254,6 +265,17 @@ pub(crate) async fn session_with(
     state_dir: &Path,
     cancel: CancellationToken,
 ) -> Result<(Session, EventStream), SessionError> {
+    session_within(api, detectors, state_dir, cancel, BUDGETS).await
+}
+
+/// The same with other budgets.
+pub(crate) async fn session_within(
+    api: &Api,
+    detectors: impl Into<Detectors>,
+    state_dir: &Path,
+    cancel: CancellationToken,
+    budgets: Budgets,
+) -> Result<(Session, EventStream), SessionError> {
     let target = Target {
         name: "memory".into(),
         client: api.client(),
@@ -263,18 +285,7 @@ pub(crate) async fn session_with(
         facts: Arc::default(),
         kubeconfig: None,
     };
-    let budget = Duration::from_millis(1500);
-    let options = Options {
-        budgets: Budgets {
-            set_up: budget,
-            manifest: budget,
-            detect: budget,
-            recover: budget,
-            control: Duration::from_millis(200),
-        },
-        require: false,
-        state_dir: state_dir.into(),
-    };
+    let options = Options { budgets, require: false, state_dir: state_dir.into() };
     let handle = ClusterHandle::Context { kubeconfig: None, name: "memory".into() };
     let (events, stream) = event_stream();
     let session = Session::start(Arc::new(target), &handle, detectors, options, events, cancel).await?;

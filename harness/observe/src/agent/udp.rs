@@ -76,7 +76,10 @@ mod tests {
 
     #[test]
     fn a_port_where_nobody_listens_is_undeliverable() {
-        let closed = UdpSocket::bind("127.0.0.1:0").expect("loopback").local_addr().expect("bound");
+        // Held, so that no other test gets the port: a socket that is connected to itself takes nothing from others.
+        let held = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        let closed = held.local_addr().expect("bound");
+        held.connect(closed).expect("loopback");
         let ours = socket(0).expect("a socket");
         ours.connect(closed).expect("loopback");
         ours.send(b"0123456789abcdef").expect("sent");
