@@ -88,7 +88,7 @@ fn unanswered(world: &World, way: &Way<'_>) -> Option<Measure> {
 fn counted(world: &World, signal: &str, node: &str) -> Option<Measure> {
     if signal == of_fragments(node) {
         world.telemetry.stacks.get(node)?;
-        return Some(Measure::new("in 15 s", "packets", failures_of(world, node)));
+        return Some(Measure::new("packets in 15 s", "", failures_of(world, node)));
     }
     let links = world.telemetry.links.iter().filter(|((n, _), _)| n == node);
     let mut overlay = links.filter(|(_, s)| s.last().is_some_and(|(_, i)| i.kind == LinkKind::Overlay));
