@@ -6,6 +6,7 @@ mod failure;
 mod interrupt;
 mod kubeconfig;
 mod names;
+mod page;
 mod pipeline;
 mod show;
 mod subject;
