@@ -37,15 +37,14 @@ fn line(trace: &Trace) -> (Vec<f64>, Option<f64>) {
 }
 
 #[test]
-fn a_throttled_disk_goes_over_its_threshold_and_comes_back() {
+fn a_throttled_disk_goes_over_its_threshold() {
     let traces = of("etcd-disk.write-iops");
     assert_eq!(traces[0].signal, "etcd_disk_wal_fsync_duration_seconds p99");
     let (values, threshold) = line(&traces[0]);
     let limit = threshold.expect("the rule has one");
     assert_eq!(limit, 100.0);
-    let (first, last) = (values[0], values[values.len() - 1]);
-    let most = values.iter().copied().fold(0.0, f64::max);
-    assert!(first < limit && most > limit && last < limit, "{first} to {most} to {last}");
+    let (before, most) = (values[0], values.iter().copied().fold(0.0, f64::max));
+    assert!(before < limit && most > limit, "{before} to {most}");
 }
 
 #[test]
