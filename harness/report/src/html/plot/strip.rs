@@ -10,7 +10,7 @@ use maud::{Markup, html as markup};
 /// Place of a strip for its name.
 const NAME: f64 = 18.0;
 /// Height of a line's field, and of a row of moments.
-const FIELD: f64 = 38.0;
+const FIELD: f64 = 44.0;
 const ROW: f64 = 16.0;
 const GAP: f64 = 8.0;
 
@@ -52,15 +52,13 @@ impl Strip {
                 let all = || pieces.iter().flatten().copied();
                 let low = all().map(|p| p.1).reduce(f64::min)?;
                 let high = all().reduce(|a, b| if b.1 > a.1 { b } else { a })?;
-                let mut words = vec![match amount(low) == amount(high.1) {
-                    true => with_unit(high.1, unit),
-                    false => format!(
-                        "{} to {}, highest at {}",
-                        amount(low),
-                        with_unit(high.1, unit),
-                        seconds(high.0)
-                    ),
-                }];
+                let mut words = match amount(low) == amount(high.1) {
+                    true => vec![with_unit(high.1, unit)],
+                    false => vec![
+                        format!("{} to {}", amount(low), with_unit(high.1, unit)),
+                        format!("highest at {}", seconds(high.0)),
+                    ],
+                };
                 words.extend(threshold.map(|limit| format!("threshold {}", with_unit(limit, unit))));
                 let top = threshold.unwrap_or(0.0).max(high.1);
                 Some(Self {
