@@ -50,14 +50,16 @@ impl Strip {
                 let pieces: Vec<Vec<_>> =
                     pieces.iter().map(points).filter(|p: &Vec<_>| !p.is_empty()).collect();
                 let all = || pieces.iter().flatten().copied();
-                let low = all().map(|p| p.1).reduce(f64::min)?;
+                let first = all().next()?.1;
+                let low = all().reduce(|a, b| if b.1 < a.1 { b } else { a })?;
                 let high = all().reduce(|a, b| if b.1 > a.1 { b } else { a })?;
-                let mut words = match amount(low) == amount(high.1) {
+                let farthest = match first - low.1 > high.1 - first {
+                    true => format!("lowest at {}", seconds(low.0)),
+                    false => format!("highest at {}", seconds(high.0)),
+                };
+                let mut words = match amount(low.1) == amount(high.1) {
                     true => vec![with_unit(high.1, unit)],
-                    false => vec![
-                        format!("{} to {}", amount(low), with_unit(high.1, unit)),
-                        format!("highest at {}", seconds(high.0)),
-                    ],
+                    false => vec![format!("{} to {}", amount(low.1), with_unit(high.1, unit)), farthest],
                 };
                 words.extend(threshold.map(|limit| format!("threshold {}", with_unit(limit, unit))));
                 let top = threshold.unwrap_or(0.0).max(high.1);
@@ -94,7 +96,7 @@ impl Strip {
     pub(super) fn draw(&self, y: f64, scale: &Scale) -> Markup {
         let field = y + NAME;
         markup! {
-            text.words x=(n(LEFT)) y=(n(y + 12.0)) { (say::cut(&self.name, 92)) }
+            text.words x="8" y=(n(y + 12.0)) { (say::cut(&self.name, 110)) }
             @match &self.content {
                 Content::Line { pieces, threshold, top } => {
                     (line(pieces, *threshold, *top, field, scale))
@@ -175,6 +177,13 @@ mod tests {
         let drawn = strip.draw(0.0, &Scale { first: -1.0, last: 2.0 }).into_string();
         assert_eq!(drawn.matches("class=\"threshold\"").count(), 1);
         assert_eq!(drawn.matches("class=\"course\"").count(), 1);
+    }
+
+    #[test]
+    fn of_a_line_that_falls_the_lowest_place_is_told() {
+        let piece = vec![(sample::at(0), 1390.0), (sample::at(2500), 743.0), (sample::at(5000), 1400.0)];
+        let strip = Strip::of(&line(vec![piece], None), sample::at(0)).expect("a strip");
+        assert_eq!(strip.words, ["743 to 1400 ms", "lowest at 2.5 s"]);
     }
 
     #[test]
