@@ -107,11 +107,14 @@ mod tests {
         assert!(first.contains("class=\"course\""));
 
         let at = report.ended_at;
-        let event = Event { at, drill: None, kind: EventKind::RunFinished { report: Box::new(report) } };
-        let line = serde_json::to_string(&event).expect("an event") + "\n";
+        let detector = "builtin".to_owned();
+        let (format, run, drills) = (EventKind::FORMAT, report.run.clone(), Vec::new());
+        let began = Event { at, drill: None, kind: EventKind::RunStarted { format, run, drills, detector } };
+        let ended = Event { at, drill: None, kind: EventKind::RunFinished { report: Box::new(report) } };
+        let lines = [began, ended].map(|e| serde_json::to_string(&e).expect("an event") + "\n").concat();
         drop(out);
         let events = dir.path().join(OutputDir::EVENTS);
-        fs::write(&events, line).expect("written");
+        fs::write(&events, lines).expect("written");
         let made = |more: &[&str]| {
             let file = dir.path().join("again.html");
             let html = format!("--html={}", file.display());
