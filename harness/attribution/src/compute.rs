@@ -2,7 +2,7 @@
 
 mod unplaced;
 
-pub(crate) use unplaced::{MOST_LINKS, closed_link, pending_link};
+pub(crate) use unplaced::{MOST_LINKS, closed_link, measure, pending_link};
 
 use crate::{
     crash::crashes,

@@ -8,9 +8,12 @@ pub(crate) use etcd::{WINDOW, slow_times};
 use crate::{
     finding::{Finding, Findings, link, node_subject},
     text,
-    world::{Key, World, age, float},
+    world::{Gain, Key, World, age, float},
 };
-use loopdrill_model::{Cause, Source, Subject, Timestamp, metrics};
+use loopdrill_model::{
+    Cause, Measure, Source, Subject, Timestamp,
+    metrics::{self, Family},
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -21,6 +24,10 @@ const SLOW_REQUEST: f64 = 1.0;
 
 /// Requests a second that are worth to be called many.
 const MANY: f64 = 50.0;
+/// So many times what was usual before is more than it was.
+const GROWN: f64 = 3.0;
+/// Requests that are turned away within ten seconds, and are more than a burst.
+const REFUSED: f64 = 5.0;
 /// Requests in the API server's queues that are more than a burst.
 const QUEUED: f64 = 20.0;
 /// Seconds that what could run waits for a CPU, one time in a hundred, that are long.
@@ -42,6 +49,43 @@ pub(crate) fn look(world: &World, found: &mut Findings<'_>) {
     components::look(world, found);
 }
 
+/// How an evidence names 99 % of a histogram.
+fn p99_of(family: &Family) -> String {
+    format!("{} p99", family.name)
+}
+
+/// More requests a second than this are too many where so many were usual.
+fn too_many(before: f64) -> f64 {
+    MANY.max(GROWN * before)
+}
+
+/// The number that the evidence of that name and source is about.
+pub(crate) fn measure(world: &World, signal: &str, source: &Source) -> Option<Measure> {
+    if signal == p99_of(&metrics::REQUEST_DURATION) {
+        let p99 = api_latency(world)?;
+        return Some(Measure::new("over 10 s", "ms", p99 * 1000.0).held_to(SLOW_REQUEST * 1000.0));
+    }
+    if signal == metrics::REQUESTS.name {
+        let (now, before) = traffic(world)?;
+        return Some(Measure::new("over 10 s", "/s", now).held_to(too_many(before)));
+    }
+    if signal == metrics::REJECTED_REQUESTS.name {
+        return Some(Measure::new("in 10 s", "", rejected(world)).held_to(REFUSED));
+    }
+    if signal == metrics::QUEUED_REQUESTS.name {
+        return Some(Measure::new("now", "", queued(world)).held_to(QUEUED));
+    }
+    if signal == metrics::SCHEDULING.name {
+        let p99 = waiting(world, 10).quantile(0.99)?;
+        return Some(Measure::new("p99 over 10 s", "ms", p99 * 1000.0).held_to(LONG_WAIT * 1000.0));
+    }
+    if signal == metrics::WEBHOOK_REJECTIONS.name {
+        return Some(Measure::new("calls that failed in 30 s", "", uncalled(world)));
+    }
+    let node = source.as_str().strip_prefix("metrics:kubelet/").filter(|node| signal == cpu_of(node));
+    node.and_then(|node| busy(world, node)).or_else(|| etcd::measure(world, signal, source))
+}
+
 fn with_api(world: &World, mut finding: Finding) -> Finding {
     let source = Source::metrics("apiserver");
     if let Some(p99) = api_latency(world) {
@@ -49,8 +93,7 @@ fn with_api(world: &World, mut finding: Finding) -> Finding {
             finding.confidence += 0.02;
         }
         let value = format!("{:.0} ms over 10 s", p99 * 1000.0);
-        finding =
-            finding.proven_by(format!("{} p99", metrics::REQUEST_DURATION.name), value, world.now(), &source);
+        finding = finding.proven_by(p99_of(&metrics::REQUEST_DURATION), value, world.now(), &source);
     }
     if let Some((now, before)) = traffic(world) {
         let value = format!("{now:.0}/s, before {before:.0}/s");
@@ -107,7 +150,7 @@ fn traffic(world: &World) -> Option<(f64, f64)> {
 /// The API server's own view, where etcd is hidden or healthy.
 fn api(world: &World, hidden: bool, healthy: bool, found: &mut Findings<'_>) {
     let Some((now, before)) = traffic(world) else { return };
-    let grown = now > MANY && now > 3.0 * before;
+    let grown = now > too_many(before);
     let p99 = api_latency(world);
     let is_slow = p99.is_some_and(|p| p > SLOW_REQUEST);
     let latency = p99.map_or("unknown".to_owned(), |p| format!("{:.0} ms over 10 s", p * 1000.0));
@@ -116,12 +159,7 @@ fn api(world: &World, hidden: bool, healthy: bool, found: &mut Findings<'_>) {
     let base = |cause, confidence| {
         Finding::new(cause, confidence, scraped(world))
             .about([Subject::new("Component", "", "kube-apiserver")])
-            .proven_by(
-                format!("{} p99", metrics::REQUEST_DURATION.name),
-                latency.clone(),
-                world.now(),
-                &source,
-            )
+            .proven_by(p99_of(&metrics::REQUEST_DURATION), latency.clone(), world.now(), &source)
             .proven_by(metrics::REQUESTS.name, rate.clone(), world.now(), &source)
     };
     let (refused, queued) = (rejected(world), queued(world));
@@ -129,7 +167,7 @@ fn api(world: &World, hidden: bool, healthy: bool, found: &mut Findings<'_>) {
     let half = SLOW_REQUEST / 2.0;
     let slows = is_slow || p99.is_some_and(|p| p > half) && slow_before(world, half);
     let waits = waits_for_cpu(world, if grown { 10 } else { 20 });
-    let suffers = slows || refused >= 5.0 || queued >= QUEUED || waits.is_some();
+    let suffers = slows || refused >= REFUSED || queued >= QUEUED || waits.is_some();
     if grown && suffers {
         let mut finding = base(Cause::ApiOverload, if healthy { 0.88 } else { 0.7 });
         if refused > 0.0 {
@@ -169,11 +207,15 @@ fn scraped(world: &World) -> Timestamp {
 /// How what could run in the API server waits for a CPU: 99 % of it less, and for how long in sum. A quota lets most of it
 /// run at once and the rest wait for long; a busy machine makes much of it wait for a moment.
 fn waits_for_cpu(world: &World, seconds: u64) -> Option<String> {
-    let gain = world.telemetry.gain(&metrics::SCHEDULING, |_| true, world.ago(seconds), world.now());
+    let gain = waiting(world, seconds);
     let much = MUCH_WAITING * float(seconds);
     let waits = |p99: &f64| *p99 > LONG_WAIT && gain.sum > much && gain.count >= 20;
     let tell = |p99| format!("p99 {:.0} ms, {:.0} s of waiting in {seconds} s", p99 * 1000.0, gain.sum);
     gain.quantile(0.99).filter(waits).map(tell)
+}
+
+fn waiting(world: &World, seconds: u64) -> Gain {
+    world.telemetry.gain(&metrics::SCHEDULING, |_| true, world.ago(seconds), world.now())
 }
 
 /// Requests that wait in the API server for their turn.
@@ -201,6 +243,21 @@ fn slow_before(world: &World, limit: f64) -> bool {
         && [(15, 10), (10, 5), (5, 0)].iter().all(|(f, t)| is_slow(*f, *t) != Some(false))
 }
 
+/// A share of a node's CPU that leaves nothing.
+const FULL: f64 = 0.95;
+
+fn cpu_of(node: &str) -> String {
+    format!("CPU of {node}")
+}
+
+/// How much of the node's CPU is used.
+fn busy(world: &World, node: &str) -> Option<Measure> {
+    let all = world.nodes.find("", node)?.allocatable.cpu_millis.max(1);
+    let (_, usage) = world.telemetry.usage.get(node)?.last()?;
+    let share = 100.0 * float(usage.cpu_millis) / float(all);
+    Some(Measure::new("share that is used", "%", share).held_to(100.0 * FULL))
+}
+
 /// Slow without traffic, with a healthy disk: is there CPU at all where the control plane runs?
 fn starved(world: &World, finding: Finding, found: &mut Findings<'_>) {
     if world.watched_for() < 60.0 || !slow_before(world, SLOW_REQUEST) {
@@ -210,13 +267,13 @@ fn starved(world: &World, finding: Finding, found: &mut Findings<'_>) {
         let Some(series) = world.telemetry.usage.get(&node.name) else { continue };
         let all = float(node.allocatable.cpu_millis.max(1));
         let recent: Vec<_> = series.iter().rev().take_while(|(t, _)| world.age(*t) < 60.0).collect();
-        if recent.len() < 4 || recent.iter().any(|(_, u)| float(u.cpu_millis) < 0.95 * all) {
+        if recent.len() < 4 || recent.iter().any(|(_, u)| float(u.cpu_millis) < FULL * all) {
             continue;
         }
         let source = Source::metrics(&format!("kubelet/{}", node.name));
         let value = format!("{:.0} % for a minute", 100.0 * float(recent[0].1.cpu_millis) / all);
         let finding = finding.clone().about([node_subject(&node.name)]).proven_by(
-            format!("CPU of {}", node.name),
+            cpu_of(&node.name),
             value,
             recent[0].0,
             &source,
@@ -251,10 +308,15 @@ fn failing_webhooks(world: &World) -> String {
     }
 }
 
+/// Calls of webhooks that failed lately.
+fn uncalled(world: &World) -> f64 {
+    world.telemetry.increase(&metrics::WEBHOOK_REJECTIONS, is_uncallable, world.ago(30), world.now())
+}
+
 /// Webhooks that the API server cannot call.
 fn webhooks(world: &World, found: &mut Findings<'_>) {
     let (of, failed) = (&metrics::WEBHOOK_REJECTIONS, is_uncallable);
-    let more = world.telemetry.increase(of, failed, world.ago(30), world.now());
+    let more = uncalled(world);
     // A controller that was refused says so itself, and about what.
     let told = world.events.iter().any(|e| {
         e.reason == "FailedCreate"

@@ -7,7 +7,7 @@ use crate::{
     text,
     world::{Fact, Loss, Seen, World},
 };
-use loopdrill_model::{Cause, Source, Subject, Timestamp, metrics, signal::*};
+use loopdrill_model::{Cause, Measure, Source, Subject, Timestamp, metrics, signal::*};
 
 pub(crate) fn look(world: &World, found: &mut Findings<'_>) {
     revoked_rights(world, found);
@@ -139,12 +139,7 @@ fn denied(world: &World, crash: &Crash<'_>, denial: &Denial) -> Finding {
         confidence += 0.02;
         let value = format!("+{unanswered:.0} in 30 s");
         let source = Source::metrics("apiserver");
-        finding = finding.proven_by(
-            format!("{} no-opinion", metrics::AUTHORIZATIONS.name),
-            value,
-            world.now(),
-            &source,
-        );
+        finding = finding.proven_by(unauthorized(), value, world.now(), &source);
     }
     if crash.deaths >= 2 {
         confidence += 0.02;
@@ -197,6 +192,30 @@ fn withheld_rights(world: &World, found: &mut Findings<'_>) {
     }
 }
 
+fn unauthorized() -> String {
+    format!("{} no-opinion", metrics::AUTHORIZATIONS.name)
+}
+
+/// The number that the evidence of that name is about.
+pub(crate) fn measure(world: &World, signal: &str) -> Option<Measure> {
+    if signal == unauthenticated() {
+        return Some(Measure::new("in 60 s", "", refused_tokens(world)));
+    }
+    (signal == unauthorized()).then(|| Measure::new("in 30 s", "", denied_authorizations(world, 30)))
+}
+
+/// How an evidence names the tokens that the API server refused.
+pub(crate) fn unauthenticated() -> String {
+    format!("{} error", metrics::AUTHENTICATIONS.name)
+}
+
+/// Tokens that the API server refused in the last minute.
+pub(crate) fn refused_tokens(world: &World) -> f64 {
+    let error =
+        |l: &std::collections::BTreeMap<String, String>| l.get("result").is_some_and(|r| r == "error");
+    world.telemetry.increase(&metrics::AUTHENTICATIONS, error, world.ago(60), world.now())
+}
+
 fn denied_authorizations(world: &World, seconds: u64) -> f64 {
     let denied = |l: &std::collections::BTreeMap<String, String>| {
         matches!(l.get("result").map(String::as_str), Some("no-opinion" | "denied"))
@@ -209,9 +228,7 @@ fn denied_authorizations(world: &World, seconds: u64) -> f64 {
 /// another audience, that explains the refusals, and the other suspects are left out. Where such a token lies in the place
 /// of the API's own, and its container ends without a word, nobody need have counted.
 fn bad_tokens(world: &World, found: &mut Findings<'_>) {
-    let error =
-        |l: &std::collections::BTreeMap<String, String>| l.get("result").is_some_and(|r| r == "error");
-    let failed = world.telemetry.increase(&metrics::AUTHENTICATIONS, error, world.ago(60), world.now());
+    let failed = refused_tokens(world);
     let suspect = |crash: &Crash<'_>| {
         let by_itself =
             crash.end.exit_code != 0 && !crash.out_of_memory() && !crash.never_ran() && !crash.killed();
@@ -242,7 +259,7 @@ fn bad_tokens(world: &World, found: &mut Findings<'_>) {
         }
         if failed >= 2.0 {
             finding = finding.proven_by(
-                format!("{} error", metrics::AUTHENTICATIONS.name),
+                unauthenticated(),
                 format!("+{failed:.0} in 60 s"),
                 world.now(),
                 &Source::metrics("apiserver"),

@@ -46,7 +46,7 @@ mod world;
 pub use world::World;
 
 use finding::Findings;
-use loopdrill_model::Diagnosis;
+use loopdrill_model::{Diagnosis, Evidence, Measure};
 use std::time::Duration;
 
 /// What a world amounts to at its own time.
@@ -76,6 +76,17 @@ pub fn judge(world: &World) -> Judgement {
     workload::look(world, &mut found);
     let unsettled = found.held_back();
     Judgement { diagnoses: rank::rank(world, found.into_vec()), unsettled }
+}
+
+/// The number behind an evidence, as it is now, and what its rule holds it to. `about` is the diagnosis that the evidence
+/// belongs to. Nothing where the evidence is no number, or it is not known now.
+#[must_use]
+pub fn measure(world: &World, about: &Diagnosis, evidence: &Evidence) -> Option<Measure> {
+    let (signal, source) = (evidence.signal.as_str(), &evidence.source);
+    control_plane::measure(world, signal, source)
+        .or_else(|| network::measure(world, signal, source))
+        .or_else(|| compute::measure(world, signal, source, &about.subjects))
+        .or_else(|| identity::measure(world, signal))
 }
 
 /// For how long to rest after a judgement that took so long, while observations pour in: judging takes an eighth of a core

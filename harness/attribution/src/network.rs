@@ -1,6 +1,7 @@
 //! Network: what the ways between nodes lose, of which size, and where it is counted.
 
 mod counters;
+mod measures;
 mod ways;
 
 use crate::{
@@ -9,8 +10,11 @@ use crate::{
 };
 use counters::{counted, counted_black_holes};
 use loopdrill_model::{Cause, Source, Subject, Timestamp, signal::*};
+use measures::{FEW, LOSSY};
 use std::collections::BTreeSet;
 use ways::{Fate, Way, judged, turns_since, way};
+
+pub(crate) use measures::measure;
 
 pub(crate) fn look(world: &World, found: &mut Findings<'_>) {
     let ways: Vec<_> = world.probes.paths().map(|(path, sizes)| way(world, path, sizes)).collect();
@@ -32,7 +36,7 @@ fn black_holes(world: &World, ways: &[Way<'_>], found: &mut Findings<'_>) {
         let base = finding.take().unwrap_or_else(|| Finding::new(Cause::OverlayMtu, 0.9, since));
         let base = Finding { since: base.since.min(since), ..base };
         finding = Some(base.proven_by(
-            format!("probe {} → {}, pod to pod, don't fragment", way.path.from, way.path.to),
+            measures::of_sizes(way.path),
             format!("{passes} bytes pass, {vanishes} bytes vanish without an answer"),
             since,
             &Source::probe(&way.path.from),
@@ -46,14 +50,14 @@ fn black_holes(world: &World, ways: &[Way<'_>], found: &mut Findings<'_>) {
 fn lossy(world: &World, ways: &[Way<'_>], found: &mut Findings<'_>) {
     for way in ways.iter().filter(|w| w.path.path != ProbePath::Dns && w.path.from != w.path.to) {
         let (share, asked) = way.loss;
-        let partial = asked >= 10 && (0.12..0.95).contains(&share);
+        let partial = asked >= FEW && (LOSSY..0.95).contains(&share);
         if !partial || way.black_hole().is_some() || !judged(world, ways, way, way.path.path) {
             continue;
         }
         let Some(since) = turns_since(world, way) else { continue };
         let nodes = [node_subject(&way.path.from), node_subject(&way.path.to)];
         let finding = Finding::new(Cause::PacketLoss, 0.8, since).about(nodes).proven_by(
-            format!("probe {} → {}", way.path.from, way.path.to),
+            measures::of_loss(way.path),
             format!("{:.0} % of {asked} lost, small ones too", share * 100.0),
             world.now(),
             &Source::probe(&way.path.from),
@@ -87,13 +91,13 @@ fn filtered(world: &World, ways: &[Way<'_>], found: &mut Findings<'_>) {
         let finding = Finding::new(Cause::TrafficFiltered, if reachable { 0.88 } else { 0.7 }, since)
             .about(nodes)
             .proven_by(
-                format!("probe {} → {}, pod to pod", way.path.from, way.path.to),
+                measures::of_pods(way.path),
                 "every size vanishes",
                 since,
                 &Source::probe(&way.path.from),
             )
             .proven_by(
-                format!("probe {} → {}, node to node", way.path.from, way.path.to),
+                measures::of_nodes(way.path),
                 if reachable { "the nodes themselves answer" } else { "vanishes or unknown" },
                 world.now(),
                 &Source::probe(&way.path.from),
@@ -121,18 +125,11 @@ fn unresolved(world: &World, ways: &[Way<'_>], found: &mut Findings<'_>) {
     let failing: Vec<_> = known
         .iter()
         .filter(|w| world.ready_for(&w.path.from) > 30.0)
-        .filter_map(|w| match w.smallest() {
-            Fate::Vanishes(since, _) => Some((w, since)),
-            Fate::Answered => Some((w, refused_since(world, w)?)),
-            _ => None,
-        })
+        .filter_map(|w| Some((w, silent_since(world, w)?)))
         .collect();
     let Some(since) = failing.iter().map(|(_, s)| *s).min() else { return };
-    // A DNS server that is moved to another node does not answer for some seconds, so a few lost probes prove nothing.
-    // Without any server, and without a pod that is about to become one, waiting would not change the answer.
     let deserted = without_servers(world);
-    let patience = if deserted.is_some() { PROVEN } else { 4.0 };
-    if deserted.is_none() && world.watched_for() < 20.0 || !found.lasts(since, patience) {
+    if deserted.is_none() && world.watched_for() < 20.0 || !found.lasts(since, patience(world)) {
         return;
     }
     let share = float(failing.len() as u64) / float(known.len().max(1) as u64);
@@ -145,9 +142,25 @@ fn unresolved(world: &World, ways: &[Way<'_>], found: &mut Findings<'_>) {
     }
     for (w, at) in &failing {
         let source = Source::probe(&w.path.from);
-        finding = finding.proven_by(format!("DNS asked from {}", w.path.from), "no answer", *at, &source);
+        finding = finding.proven_by(measures::of_dns(w.path), "no answer", *at, &source);
     }
     found.add("dns", finding);
+}
+
+/// For how long the DNS must not answer, in seconds. A server that is moved to another node does not answer for some
+/// seconds, so a few lost probes prove nothing. Without any server, and without a pod that is about to become one, waiting
+/// would not change the answer.
+fn patience(world: &World) -> f64 {
+    if without_servers(world).is_some() { PROVEN } else { 4.0 }
+}
+
+/// Since when the DNS gives no answer, or refuses.
+fn silent_since(world: &World, way: &Way<'_>) -> Option<Timestamp> {
+    match way.smallest() {
+        Fate::Vanishes(since, _) => Some(since),
+        Fate::Answered => refused_since(world, way),
+        _ => None,
+    }
 }
 
 /// The cluster's DNS has no server and is not about to get one: that nobody asked it changes nothing.

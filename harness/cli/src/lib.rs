@@ -7,6 +7,7 @@ mod interrupt;
 mod kubeconfig;
 mod man;
 mod names;
+mod page;
 mod pipeline;
 mod show;
 mod subject;

@@ -55,10 +55,20 @@ impl Core {
         self.world.apply(observation);
     }
 
+    /// What is known.
+    pub(crate) fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// Lets time pass to `now`.
+    pub(crate) fn pass(&mut self, now: Timestamp) {
+        self.take(&Observation { at: now, source: Source::other("clock"), signal: Signal::Tick });
+    }
+
     /// Lets time pass to `now` and judges; with `partial` also while not all has been listed that a sound silence
     /// needs.
     pub(crate) fn judge(&mut self, now: Timestamp, partial: bool) -> Looked {
-        self.take(&Observation { at: now, source: Source::other("clock"), signal: Signal::Tick });
+        self.pass(now);
         if !partial && !self.world.is_oriented() {
             return Looked { document: None, unsettled: false };
         }

@@ -9,7 +9,8 @@
 //! | [`Once`] | `once:DETECTOR`: one of these, called in when the symptom has shown |
 //!
 //! [`Player`] gives the built-in detector's documents again from a recording. [`Scorer`] judges what any detector
-//! publishes by what was really done, live and in a replay alike.
+//! publishes by what was really done, live and in a replay alike. [`traces`] follows the signals that decided a drill through
+//! a recording.
 //!
 //! A further detector is one more module and one more line in [`make`].
 
@@ -24,6 +25,7 @@ mod once;
 mod prometheus;
 mod replay;
 mod score;
+mod trace;
 
 pub use builtin::{Builtin, Told};
 pub use detector::{DetectError, Detector};
@@ -35,6 +37,7 @@ pub use once::{Once, OneLook};
 pub use prometheus::{Mapping, MappingError, Prometheus, PrometheusOptions};
 pub use replay::{Moment, Player};
 pub use score::{Scored, Scorer, Verdict};
+pub use trace::traces;
 
 use builtin::BUILTIN;
 use std::{collections::BTreeSet, sync::Arc};

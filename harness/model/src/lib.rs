@@ -18,6 +18,7 @@ mod report;
 mod scope;
 mod shared;
 pub mod signal;
+mod trace;
 
 pub use acceptance::{Acceptance, Verdict, is_proof};
 pub use blame::{Cause, Loop};
@@ -33,3 +34,4 @@ pub use report::{DetectorResult, DrillReport, Gates, LookMode, Rival, RunReport,
 pub use scope::Scope;
 pub use shared::Shared;
 pub use signal::{Observation, Signal, Source};
+pub use trace::{Course, Measure, Trace};

@@ -43,7 +43,7 @@ pub fn html(report: &RunReport, beside: &Beside) -> String {
                     (gate_part(report))
                     (trouble(&card))
                     (drills::matrix(&card))
-                    (drills::details(&card))
+                    (drills::details(&card, beside))
                     (score::section(report))
                     (checks::section(beside))
                     (history::section(report, &beside.history))
@@ -164,6 +164,7 @@ fn about(report: &RunReport) -> Markup {
 mod tests {
     use super::*;
     use crate::sample;
+    use loopdrill_model::{Course, DrillReport, Source, Trace};
 
     /// Every run that the tests know, as a page.
     fn pages() -> Vec<String> {
@@ -181,6 +182,48 @@ mod tests {
             }
             assert!(page.len() < 1 << 20);
         }
+    }
+
+    /// How a signal went, with as many points as a line has at most, and wide numbers.
+    fn long_trace() -> Trace {
+        let points =
+            (0..162).map(|n| (sample::at(n * 37), 1000.0 + f64::from(u16::try_from(n).expect("few"))));
+        Trace {
+            signal: "etcd_disk_backend_commit_duration_seconds p99 ".repeat(3),
+            source: Source::metrics("etcd/a-node"),
+            course: Course::Line {
+                what: "over 5 s",
+                unit: "ms",
+                threshold: Some(1100.0),
+                pieces: vec![points.collect()],
+            },
+        }
+    }
+
+    #[test]
+    fn forty_drills_with_all_their_signals_fit_a_megabyte() {
+        let mut report = sample::run();
+        let drill = report.drills.iter().find(|d| d.undone_at.is_some()).expect("one").clone();
+        let named = |n: usize| DrillReport { variant: format!("variant-{n}"), ..drill.clone() };
+        report.drills = (0..40).map(named).collect();
+        let traces = report.drills.iter().map(|d| (d.id(), vec![long_trace(); 5])).collect();
+        let page = html(&report, &Beside { traces, ..Beside::default() });
+        assert_eq!(page.matches("class=\"course\"").count(), 200);
+        assert!(page.len() < 1 << 20, "{} bytes", page.len());
+        for word in ["http:", "https:", "url(", "<script"] {
+            assert!(!page.contains(word), "{word}");
+        }
+    }
+
+    #[test]
+    fn signals_are_told_in_words_too_and_only_where_they_are_known() {
+        let report = sample::run();
+        let drill = report.drills.iter().find(|d| d.undone_at.is_some()).expect("one").id();
+        let traces = vec![(drill, vec![long_trace()])];
+        let page = html(&report, &Beside { traces, ..Beside::default() });
+        assert!(page.contains("over 5 s: 1000 to 1161 ms, highest at 6.0 s, threshold 1100 ms\">"));
+        assert_eq!(page.matches("class=\"course\"").count(), 1, "only of its drill");
+        assert!(!html(&report, &Beside::default()).contains("class=\"course\""));
     }
 
     #[test]
@@ -242,7 +285,7 @@ mod tests {
         let beside = Beside {
             checks: serde_json::from_str(checks).expect("checks"),
             predictions: serde_json::from_str(predictions).expect("predictions"),
-            history: Vec::new(),
+            ..Beside::default()
         };
         let page = html(&sample::run(), &beside);
         assert!(page.contains("✗ bitten not predicted") && page.contains("✓ predicted and bitten"));

@@ -3,9 +3,10 @@
 use super::{ALONE, CONTEXT, reach, words::action};
 use crate::{
     finding::Basis,
+    identity,
     world::{Seen, SeenClue, World},
 };
-use loopdrill_model::{Cause, Evidence, Source, Subject, Timestamp, metrics, signal::*};
+use loopdrill_model::{Cause, Evidence, Source, Subject, Timestamp, signal::*};
 use std::collections::BTreeSet;
 
 /// What a clue comes to.
@@ -165,14 +166,12 @@ fn forbidden(world: &World, pod: &Pod, kind: &ClueKind) -> Option<Verdict> {
 /// asked it is in no count of ours.
 fn unauthorized(world: &World, pod: &Pod, c: &Container, last: bool) -> Verdict {
     let account = Subject::new("ServiceAccount", &pod.namespace, &pod.service_account);
-    let error =
-        |l: &std::collections::BTreeMap<String, String>| l.get("result").is_some_and(|r| r == "error");
-    let failed = world.telemetry.increase(&metrics::AUTHENTICATIONS, error, world.ago(60), world.now());
+    let failed = identity::refused_tokens(world);
     let verdict = if failed >= 1.0 {
         let value = format!("+{failed:.0} in 60 s");
         let source = Source::metrics("apiserver");
         Verdict::confirmed(Cause::TokenInvalid, 0.8, pod).by(
-            &format!("{} error", metrics::AUTHENTICATIONS.name),
+            &identity::unauthenticated(),
             value,
             world.now(),
             source,

@@ -7,7 +7,7 @@ use crate::{
     text,
     world::{Fact, Key, Seen, SeenEvent, World, float},
 };
-use loopdrill_model::{Cause, ChainLink, Evidence, Loop, Source, Subject, signal::*};
+use loopdrill_model::{Cause, ChainLink, Evidence, Loop, Measure, Source, Subject, signal::*};
 use std::collections::BTreeMap;
 
 /// What is found of the first pod of a kind is not looked for again in the others.
@@ -208,6 +208,41 @@ fn in_its_words(finding: Finding, p: &Pending<'_>) -> Finding {
     finding.proven_by("PodScheduled=False", said, p.pod.at, &Source::api("pods"))
 }
 
+/// How an evidence names what pods may still ask for, node by node.
+const FREE: &str = "free requests by node";
+
+fn use_of(node: &str) -> String {
+    format!("real use of {node}")
+}
+
+/// The number that the evidence of that name is about, in a finding about these subjects.
+pub(crate) fn measure(world: &World, signal: &str, source: &Source, about: &[Subject]) -> Option<Measure> {
+    if signal == FREE {
+        return free(world, about);
+    }
+    let node = source.as_str().strip_prefix("metrics:kubelet/").filter(|node| signal == use_of(node))?;
+    used(world, node).map(|(share, _)| Measure::new("share of its CPU", "%", share))
+}
+
+/// The CPU that is free on the emptiest of these nodes, held to what the waiting pod asks for; nothing where it is another
+/// resource that the pod lacks.
+fn free(world: &World, about: &[Subject]) -> Option<Measure> {
+    let free = |node: &Seen<Node>| {
+        let none = Resources::default();
+        node.allocatable.clone().minus(world.pods.load(&node.name).unwrap_or(&none))
+    };
+    let nodes = about.iter().filter(|s| s.kind == "Node").filter_map(|s| world.nodes.find("", &s.name));
+    let rooms: Vec<Resources> = nodes.map(free).collect();
+    let most = rooms.iter().map(|r| r.cpu_millis).max()?;
+    let measure = Measure::new("free CPU on the emptiest", "m", float(most));
+    let pods = about.iter().filter(|s| s.kind == "Pod");
+    let mut waiting =
+        pods.filter_map(|s| world.pods.find(&s.namespace, &s.name)).filter(|p| p.node.is_none());
+    let Some(wanted) = waiting.next().map(|p| &p.requests) else { return Some(measure) };
+    let lacks_other = most >= wanted.cpu_millis && !rooms.iter().any(|r| r.covers(wanted));
+    (!lacks_other).then(|| measure.held_to(float(wanted.cpu_millis)))
+}
+
 fn fragmented(world: &World, p: &Pending<'_>) -> Finding {
     let usable: Vec<_> = p.open().filter(|r| r.volumes_here).collect();
     let sum: Resources = usable.iter().map(|r| &*r.free).sum();
@@ -223,10 +258,10 @@ fn fragmented(world: &World, p: &Pending<'_>) -> Finding {
     let confidence = if says { 0.96 } else { 0.8 };
     let mut finding = base(world, p, Cause::Fragmentation, confidence)
         .about(usable.iter().map(|r| node_subject(&r.node.name)))
-        .proven_by("free requests by node", value, p.pod.at, &Source::api("nodes"));
+        .proven_by(FREE, value, p.pod.at, &Source::api("nodes"));
     for room in usable.iter().take(MOST_LINKS) {
         if let Some((used, source)) = used(world, &room.node.name) {
-            let signal = format!("real use of {}", room.node.name);
+            let signal = use_of(&room.node.name);
             let (asked, real) = (asked_share(room.node, &room.free), used);
             let value = format!("{asked:.0} % of CPU requested, {real:.0} % used");
             finding = finding.proven_by(signal, value, world.now(), &source);
@@ -261,7 +296,7 @@ fn exhausted(world: &World, p: &Pending<'_>) -> Finding {
     let value = format!("wanted {}; free in sum {}", amount(wanted, wanted), amount(&sum, wanted));
     let finding = base(world, p, Cause::Exhaustion, 0.9)
         .about(usable.iter().map(|r| node_subject(&r.node.name)))
-        .proven_by("free requests by node", value, world.now().min(p.pod.at), &Source::api("nodes"));
+        .proven_by(FREE, value, world.now().min(p.pod.at), &Source::api("nodes"));
     in_its_words(finding, p)
 }
 

@@ -1,7 +1,7 @@
 //! The control plane's own processes. A controller manager or scheduler that cannot renew its lease in time ends
 //! itself and is started anew, by design. When that happens again and again, the control plane is starved.
 
-use super::{api_latency, link};
+use super::{api_latency, link, p99_of};
 use crate::{
     crash::{Crash, crashes},
     finding::{Finding, Findings, pod_subject},
@@ -52,8 +52,7 @@ fn latency(world: &World, finding: Finding) -> Finding {
     let source = Source::metrics("apiserver");
     let subjects = finding.subjects.clone();
     let lost: Vec<_> = world.handovers.iter().map(|(_, lease)| lease.clone()).collect();
-    let finding =
-        finding.proven_by(format!("{} p99", metrics::REQUEST_DURATION.name), value, world.now(), &source);
+    let finding = finding.proven_by(p99_of(&metrics::REQUEST_DURATION), value, world.now(), &source);
     if lost.is_empty() {
         return finding;
     }

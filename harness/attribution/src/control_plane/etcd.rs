@@ -1,11 +1,11 @@
 //! etcd: whether a member waits for its disk, now and since when.
 
-use super::{SLOW_REQUEST, api_latency, with_api};
+use super::{SLOW_REQUEST, api_latency, p99_of, with_api};
 use crate::{
     finding::{Finding, link, node_subject},
     world::{HistogramSeries, World, age, float},
 };
-use loopdrill_model::{Cause, ChainLink, Source, Subject, Timestamp, metrics};
+use loopdrill_model::{Cause, ChainLink, Measure, Source, Subject, Timestamp, metrics};
 use std::time::Duration;
 
 /// etcd's own threshold for trouble.
@@ -171,19 +171,32 @@ pub(super) fn disk_bound(world: &World, member: &Member<'_>) -> Option<Finding> 
     let mut finding = Finding::new(Cause::EtcdDiskBound, confidence, *since)
         .about([Subject::new("Component", "", "etcd"), Subject::new("Component", "", "kube-apiserver")])
         .about(node_of(member.source).map(node_subject))
-        .proven_by(format!("{} p99", metrics::WAL_FSYNC.name), value, world.now(), member.source);
-    let commits = world.telemetry.gain(&metrics::BACKEND_COMMIT, |_| true, world.ago(WINDOW), world.now());
-    if let Some(p99) = commits.quantile(0.99) {
+        .proven_by(p99_of(&metrics::WAL_FSYNC), value, world.now(), member.source);
+    if let Some(p99) = commits(world) {
         let value = format!("{:.0} ms", p99 * 1000.0);
-        finding = finding.proven_by(
-            format!("{} p99", metrics::BACKEND_COMMIT.name),
-            value,
-            world.now(),
-            member.source,
-        );
+        finding = finding.proven_by(p99_of(&metrics::BACKEND_COMMIT), value, world.now(), member.source);
     }
     finding = with_api(world, finding);
     Some(finding.leading_to(chain(world, *since)))
+}
+
+/// 99 % of the commits of the window took less.
+fn commits(world: &World) -> Option<f64> {
+    let commits = world.telemetry.gain(&metrics::BACKEND_COMMIT, |_| true, world.ago(WINDOW), world.now());
+    commits.quantile(0.99)
+}
+
+/// The number that the evidence of that name and source is about.
+pub(super) fn measure(world: &World, signal: &str, source: &Source) -> Option<Measure> {
+    if signal == p99_of(&metrics::WAL_FSYNC) {
+        let (_, h) = world.telemetry.histogram(&metrics::WAL_FSYNC).find(|(key, _)| key.source == *source)?;
+        let p99 = h.gain(world.ago(SHORT), world.now()).quantile(0.99)?;
+        return Some(Measure::new("over 3 s", "ms", p99 * 1000.0).held_to(SLOW_FSYNC * 1000.0));
+    }
+    if signal == p99_of(&metrics::BACKEND_COMMIT) {
+        return Some(Measure::new("over 5 s", "ms", commits(world)? * 1000.0));
+    }
+    None
 }
 
 /// The node after the slash of `metrics:etcd/NODE`.

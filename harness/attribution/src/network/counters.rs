@@ -1,8 +1,9 @@
 //! Where the nodes themselves count what vanishes.
 
+use super::measures::{of_drops, of_fragments};
 use crate::{
     finding::{Finding, Findings, link, node_subject, pod_subject},
-    world::{Fact, Series, World, age, rise},
+    world::{Fact, Series, World, age, float, rise},
 };
 use loopdrill_model::{Cause, Source, Subject, Timestamp, signal::*};
 use std::collections::BTreeSet;
@@ -13,7 +14,7 @@ pub(super) fn counted(world: &World, mut finding: Finding, nodes: &BTreeSet<Stri
     for drop in overlay_drops(world).into_iter().filter(|d| nodes.contains(&d.node)) {
         places += 1;
         finding = finding.proven_by(
-            format!("tx_dropped of {} (overlay) on {}", drop.link, drop.node),
+            of_drops(&drop.link, &drop.node),
             format!("+{} in 15 s; underlay +{}", drop.packets, drop.underlay),
             drop.at,
             &Source::node(&drop.node),
@@ -21,12 +22,8 @@ pub(super) fn counted(world: &World, mut finding: Finding, nodes: &BTreeSet<Stri
     }
     for (node, packets, at) in fragmentation_failures(world).into_iter().filter(|f| nodes.contains(&f.0)) {
         places += 1;
-        finding = finding.proven_by(
-            format!("FragFails on {node}"),
-            format!("+{packets} in 15 s"),
-            at,
-            &Source::node(&node),
-        );
+        finding =
+            finding.proven_by(of_fragments(&node), format!("+{packets} in 15 s"), at, &Source::node(&node));
     }
     for ((node, name), series) in world.telemetry.links.iter().filter(|((n, _), _)| nodes.contains(n)) {
         if series.last().is_some_and(|(_, i)| i.kind == LinkKind::Overlay) {
@@ -103,6 +100,18 @@ fn fragmentation_failures(world: &World) -> Vec<(String, u64, Timestamp)> {
         (more > 0).then(|| (node.clone(), more, series.last().map_or(to, |(t, _)| *t)))
     });
     nodes.collect()
+}
+
+/// Packets that the overlay link dropped in the last 15 s.
+pub(super) fn packets_of(world: &World, node: &str, link: &str) -> f64 {
+    let drops = overlay_drops(world).into_iter().find(|d| d.node == node && d.link == link);
+    drops.map_or(0.0, |d| float(d.packets))
+}
+
+/// Packets that the node's kernel refused to fragment in the last 15 s.
+pub(super) fn failures_of(world: &World, node: &str) -> f64 {
+    let failures = fragmentation_failures(world).into_iter().find(|f| f.0 == node);
+    failures.map_or(0.0, |(_, packets, _)| float(packets))
 }
 
 /// Without any probe: an overlay link that drops what it should send, again and again, while its underlay is

@@ -29,7 +29,7 @@ pub(crate) use grants::{Grants, Loss};
 pub(crate) use index::Key;
 pub(crate) use objects::{Fact, Seen, pod_load};
 pub(crate) use probes::{Path, Probes};
-pub(crate) use series::{HistogramSeries, Series, float, rise};
+pub(crate) use series::{Gain, HistogramSeries, Series, float, rise};
 use skew::Skew;
 use stores::Stores;
 pub(crate) use telemetry::Telemetry;

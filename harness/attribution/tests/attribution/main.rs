@@ -7,6 +7,7 @@ mod compute;
 mod control_plane;
 mod evidence;
 mod identity;
+mod measures;
 mod metrics;
 mod network;
 mod obstacles;

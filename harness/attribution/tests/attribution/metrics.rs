@@ -8,7 +8,7 @@ use loopdrill_model::{
 };
 
 /// Scenes in which rules go by metrics.
-const SCENES: &[fn(&mut Scene)] =
+pub(crate) const SCENES: &[fn(&mut Scene)] =
     &[rbac_revoked, bad_token, throttled, slow_etcd_and_database, stalled_etcd, crowded, webhook_unreachable];
 
 #[test]

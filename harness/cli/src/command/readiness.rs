@@ -3,8 +3,8 @@
 use crate::cluster::Cluster;
 use loopdrill_checklist::{Results, Selection, Status, output, prediction, run};
 use loopdrill_drill::EventSender;
-use loopdrill_model::{DrillReport, RunReport};
-use loopdrill_report::{Beside, OutputDir, html};
+use loopdrill_model::DrillReport;
+use loopdrill_report::OutputDir;
 use loopdrill_survey::Ask;
 use std::{fs, path::Path};
 
@@ -69,18 +69,6 @@ impl<'a> Readiness<'a> {
         }
         if print {
             println!("\nWere the checklist's warnings right?\n\n{}", prediction::table(&held));
-        }
-    }
-
-    /// Makes the page anew, with what the checks answered and what became of their predictions.
-    pub(crate) fn onto_the_page(&self, report: &RunReport, dir: &OutputDir) {
-        if self.before.is_none() {
-            return;
-        }
-        let beside = Beside::read(self.dir);
-        let written = beside.and_then(|beside| dir.write(OutputDir::HTML, html(report, &beside).as_bytes()));
-        if let Err(error) = written {
-            eprintln!("the page does not show the checklist: {error}");
         }
     }
 

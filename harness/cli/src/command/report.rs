@@ -1,6 +1,6 @@
 //! `loopdrill report`: the reports of a run made again, from its events or its `report.json`.
 
-use crate::{Failure, pipeline};
+use crate::{Failure, page, pipeline};
 use loopdrill_model::{ExitStatus, RunReport};
 use loopdrill_report::{
     Beside, OutputDir, ReportError, Scorecard, Screen, gather, html, junit_xml, markdown, prometheus,
@@ -37,6 +37,9 @@ pub(crate) struct Args {
     /// A folder with a folder for each run; the page then shows how they ended, run by run
     #[arg(long, value_name = "DIR", requires = "html")]
     history: Option<PathBuf>,
+    /// The run's recording, of which the page shows the signals that decided [default: recording.gz beside the events]
+    #[arg(long, value_name = "FILE", requires = "html")]
+    recording: Option<PathBuf>,
     /// Where files without a name of their own go [default: beside the events]
     #[arg(long, value_name = "DIR", env = "ARTIFACT_DIR")]
     output_dir: Option<PathBuf>,
@@ -50,7 +53,7 @@ Examples:
 
   loopdrill report nightly/2026-11-29/events.jsonl --html --history nightly    with the nights before
 
-A `readiness.json` and a `predictions.json` beside the events are shown on the page, too. The exit code says whether the reports could be made, and
+A `readiness.json`, a `predictions.json` and a `recording.gz` beside the events are shown on the page, too. The exit code says whether the reports could be made, and
 nothing about the run: that is `loopdrill gate`.";
 
 pub(crate) fn main(args: &Args) -> Result<ExitStatus, Failure> {
@@ -66,7 +69,7 @@ pub(crate) fn main(args: &Args) -> Result<ExitStatus, Failure> {
         }
         None => Ok(()),
     };
-    make(&args.html, OutputDir::HTML, &|| Ok(html(&report, &shown(beside, args)?)))?;
+    make(&args.html, OutputDir::HTML, &|| Ok(html(&report, &shown(&report, beside, args)?)))?;
     make(&args.junit, OutputDir::JUNIT, &|| junit_xml(&report).map_err(|e| invalid(&e)))?;
     make(&args.markdown, OutputDir::MARKDOWN, &|| Ok(markdown(&report)))?;
     make(&args.json, OutputDir::JSON, &|| report_json(&report).map_err(|e| invalid(&e)))?;
@@ -96,12 +99,12 @@ fn read(path: &Path) -> Result<RunReport, Failure> {
 }
 
 /// What the page shows besides the run.
-fn shown(beside: &Path, args: &Args) -> Result<Beside, Failure> {
-    let shown = Beside::read(beside).and_then(|shown| match &args.history {
-        Some(dir) => shown.with_history(dir),
+fn shown(report: &RunReport, beside: &Path, args: &Args) -> Result<Beside, Failure> {
+    let shown = page::beside(report, beside, args.recording.as_deref())?;
+    match &args.history {
+        Some(dir) => shown.with_history(dir).map_err(|e| Failure::new(ExitStatus::Usage, &e)),
         None => Ok(shown),
-    });
-    shown.map_err(|e| Failure::new(ExitStatus::Usage, &e))
+    }
 }
 
 /// Writes to the file that was named, to `name` in `dir`, or with `-` to standard output.

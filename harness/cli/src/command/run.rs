@@ -9,7 +9,7 @@ use crate::{
     cluster::{self, Cluster, ClusterArgs},
     interrupt,
     names::OutputFormat,
-    pipeline,
+    page, pipeline,
     target::{self, Named},
 };
 pub(crate) use asked::{Asked, Plan, ends, one};
@@ -155,7 +155,8 @@ pub(crate) async fn execute(args: &Args, plan: Plan, judge: Option<Judge>) -> Re
     let run = Run { args, id, plan, judge, recording: recording.clone(), events, cancel };
     let report = run.drills(detectors, &mut readiness).await;
     let recorded = recording
-        .map_or(Ok(()), |recording| recording.finish())
+        .as_ref()
+        .map_or(Ok(()), RecordingWriter::finish)
         .map_err(|e| Failure::new(ExitStatus::Usage, &e));
     let errors = reports.await.map_err(|e| Failure::new(ExitStatus::CleanupFailed, &e))?;
     let report = report?;
@@ -167,7 +168,7 @@ pub(crate) async fn execute(args: &Args, plan: Plan, judge: Option<Judge>) -> Re
         );
     }
     pipeline::tell(&report);
-    readiness.onto_the_page(&report, &dir);
+    page::again(&report, &dir, recording.as_ref().map(RecordingWriter::path));
     let exit = errors.iter().fold(report.exit, |exit, e| {
         eprintln!("error: {e}");
         exit.worst(e.exit())

@@ -7,6 +7,7 @@
 mod library;
 mod own_report;
 mod rename;
+mod signals;
 mod twist;
 
 use library::{Answer, RECORDINGS, Recording, answers, play};

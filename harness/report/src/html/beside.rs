@@ -2,7 +2,7 @@
 
 use super::{CheckLine, PredictionLine};
 use crate::{OutputDir, ReportError, file};
-use loopdrill_model::RunReport;
+use loopdrill_model::{FaultId, RunReport, Trace};
 use serde::{Deserialize, de::DeserializeOwned};
 use std::{fs, path::Path};
 
@@ -15,6 +15,8 @@ pub struct Beside {
     pub predictions: Vec<PredictionLine>,
     /// Other runs, in any order.
     pub history: Vec<RunReport>,
+    /// How the signals that decided each drill went, from the run's recording.
+    pub traces: Vec<(FaultId, Vec<Trace>)>,
 }
 
 #[derive(Deserialize)]
@@ -38,8 +40,13 @@ impl Beside {
         Ok(Self {
             checks: checks.map_or_else(Vec::new, |c| c.checks),
             predictions: predictions.map_or_else(Vec::new, |p| p.predictions),
-            history: Vec::new(),
+            ..Self::default()
         })
+    }
+
+    /// How the signals of that drill went.
+    pub(super) fn traces_of(&self, drill: &FaultId) -> &[Trace] {
+        self.traces.iter().find(|(id, _)| id == drill).map_or(&[], |(_, traces)| traces)
     }
 
     /// Adds the runs of a folder that has a folder for each of them.

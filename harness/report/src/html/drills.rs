@@ -1,6 +1,6 @@
 //! The drills: a matrix of all, and each with what happened.
 
-use super::{mark, outcome_tone, plot, text};
+use super::{Beside, mark, outcome_tone, plot, text};
 use crate::{
     Row, Scorecard, answer_name, render_diagnosis,
     say::duration,
@@ -63,23 +63,23 @@ fn anchor(drill: &DrillReport) -> String {
 }
 
 /// Each drill with what happened, open where it did not pass.
-pub(super) fn details(card: &Scorecard<'_>) -> Markup {
+pub(super) fn details(card: &Scorecard<'_>, beside: &Beside) -> Markup {
     markup! {
         @if !card.rows.is_empty() {
             section aria-labelledby="details" {
                 h2 #details { "What happened" }
-                @for row in &card.rows { (detail(row)) }
+                @for row in &card.rows { (detail(row, beside)) }
             }
         }
     }
 }
 
-fn detail(row: &Row<'_>) -> Markup {
+fn detail(row: &Row<'_>, beside: &Beside) -> Markup {
     let fine = matches!(row.outcome, Outcome::Passed | Outcome::Skipped(_));
     markup! {
         details.drill #(anchor(row.drill)) open[!fine] {
             summary { h3 { (text(&row.id.to_string())) } " " (outcome(row)) }
-            (plot::timeline(row.drill))
+            (plot::timeline(row.drill, beside.traces_of(&row.id)))
             @if let Some(error) = &row.drill.error { p.bad { "✗ " (text(error)) } }
             @if let Some(next) = crate::scorecard::advice(row) {
                 p { b { "Next: " } (next.text) }

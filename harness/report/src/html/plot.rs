@@ -1,11 +1,15 @@
-//! A drill over time, as a drawing: the fault in force, the symptom, and from the first evidence to the diagnosis of each
-//! detector. Each lane has its words beside it, so nothing is told by colour or place alone.
+//! A drill over time, as a drawing: the fault in force, the symptom, from the first evidence to the diagnosis of each
+//! detector, and below them the signals that decided, where a recording has them. Each lane and each strip has its words
+//! beside it, so nothing is told by colour or place alone.
+
+mod strip;
 
 use super::text;
 use crate::say;
 use jiff::Timestamp;
-use loopdrill_model::DrillReport;
+use loopdrill_model::{DrillReport, Trace};
 use maud::{Markup, html as markup};
+use strip::Strip;
 
 const WIDTH: f64 = 760.0;
 const LEFT: f64 = 160.0;
@@ -23,14 +27,13 @@ struct Lane {
 }
 
 /// The drawing, where the fault was in force.
-pub(super) fn timeline(drill: &DrillReport) -> Markup {
-    let lanes = lanes(drill);
-    if lanes.is_empty() {
-        return markup! {};
-    }
-    let scale = Scale::of(&lanes);
-    let height = LANE * lanes.len() as f64 + 34.0;
-    let told: Vec<_> = lanes.iter().map(|l| format!("{}: {}", l.label, l.words)).collect();
+pub(super) fn timeline(drill: &DrillReport, traces: &[Trace]) -> Markup {
+    let (lanes, Some(zero)) = (lanes(drill), drill.injected_at()) else { return markup! {} };
+    let strips: Vec<_> = traces.iter().filter_map(|trace| Strip::of(trace, zero)).collect();
+    let scale = Scale::of(&lanes, &strips);
+    let height = 34.0 + LANE * lanes.len() as f64 + strips.iter().map(Strip::height).sum::<f64>();
+    let told = lanes.iter().map(|l| format!("{}: {}", l.label, l.words));
+    let told: Vec<_> = told.chain(strips.iter().map(Strip::told)).collect();
     markup! {
         div.wide role="region" aria-label=(format!("{} over time", drill.id())) tabindex="0" {
             svg viewBox=(format!("0 0 {WIDTH} {height}")) role="img" aria-label=(text(&told.join("; "))) {
@@ -40,6 +43,9 @@ pub(super) fn timeline(drill: &DrillReport) -> Markup {
                     text.axis x=(n(x)) y=(n(height - 8.0)) text-anchor="middle" { (seconds(tick)) }
                 }
                 @for (at, lane) in lanes.iter().enumerate() { (draw(lane, at, &scale)) }
+                @for (at, strip) in strips.iter().enumerate() {
+                    (strip.draw(8.0 + LANE * lanes.len() as f64 + strips[..at].iter().map(Strip::height).sum::<f64>(), &scale))
+                }
             }
         }
     }
@@ -109,14 +115,21 @@ struct Scale {
 }
 
 impl Scale {
-    fn of(lanes: &[Lane]) -> Self {
-        let ends = || lanes.iter().flat_map(|l| [Some(l.from), l.to]).flatten().filter(|s| s.is_finite());
+    fn of(lanes: &[Lane], strips: &[Strip]) -> Self {
+        let of_strips = || strips.iter().map(Strip::ends).flat_map(|(first, last)| [first, last]);
+        let of_lanes = || lanes.iter().flat_map(|l| [Some(l.from), l.to]).flatten();
+        let ends = || of_lanes().chain(of_strips()).filter(|s| s.is_finite());
         let first = ends().fold(0.0, f64::min);
         Self { first, last: ends().fold(1.0, f64::max).max(first + 1.0) }
     }
 
     fn x(&self, seconds: f64) -> f64 {
         LEFT + (seconds - self.first) / (self.last - self.first) * (WIDTH - LEFT - RIGHT)
+    }
+
+    /// Where the picture of time ends, and the words begin.
+    fn end(&self) -> f64 {
+        WIDTH - RIGHT
     }
 
     /// Round seconds, about five of them.
@@ -159,7 +172,7 @@ mod tests {
     fn without_an_injection_there_is_nothing_to_draw() {
         let report = sample::run();
         let skipped = report.drills.iter().find(|d| d.injected_at().is_none()).expect("one");
-        assert!(timeline(skipped).into_string().is_empty());
+        assert!(timeline(skipped, &[]).into_string().is_empty());
     }
 
     #[test]
