@@ -4,13 +4,17 @@ use crate::{
     FaultContext, FaultError,
     victim::{Seen, until},
 };
-use k8s_openapi::api::core::v1::{Node, Pod};
-use kube::{Api, ResourceExt, api::ListParams};
+use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
+use kube::{Api, ResourceExt, api::ListParams, core::PartialObjectMeta};
 use loopdrill_cluster::objects::{pod_requests, resources, takes_ordinary_pods};
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    time::Duration,
+};
 
 /// How long pods that are leaving are waited for.
-const LEAVING: Duration = Duration::from_secs(40);
+const LEAVING: Duration = Duration::from_secs(60);
 
 /// Unrequested CPU of a node, or how much of it a filler takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,10 +48,13 @@ impl Room {
 
     /// The room as it stays when pods that are leaving have left.
     pub(crate) async fn settled(ctx: &FaultContext) -> Result<Self, FaultError> {
-        let pods: Api<Pod> = Api::all(ctx.target.client.clone());
+        let (client, all) = (&ctx.target.client, ListParams::default());
+        let namespaces: Api<Namespace> = Api::all(client.clone());
+        let pods: Api<Pod> = Api::all(client.clone());
         let left = until(ctx, "the end of pods that are leaving", LEAVING, || async {
-            let all = pods.list(&ListParams::default()).await.map_err(FaultError::api("list all pods"))?;
-            Ok(leaving(&all.items).map_or(Seen::Yes(()), Seen::NotYet))
+            let ending = namespaces.list_metadata(&all).await.map_err(FaultError::api("list namespaces"))?;
+            let pods = pods.list(&all).await.map_err(FaultError::api("list all pods"))?;
+            Ok(leaving(&pods.items, &ending_of(&ending.items)).map_or(Seen::Yes(()), Seen::NotYet))
         });
         match left.await {
             // One that does not go leaves no room, either; the read-back has the last word.
@@ -124,14 +131,24 @@ impl fmt::Display for Room {
     }
 }
 
-/// A pod that is being deleted and still holds CPU on its node.
-fn leaving(pods: &[Pod]) -> Option<String> {
+/// Namespaces that are being deleted.
+fn ending_of(namespaces: &[PartialObjectMeta<Namespace>]) -> BTreeSet<String> {
+    let ending = namespaces.iter().filter(|n| n.metadata.deletion_timestamp.is_some());
+    ending.map(ResourceExt::name_any).collect()
+}
+
+/// A pod that is being deleted, or whose namespace is, and still holds CPU on its node. The controller of namespaces takes
+/// its time: a namespace is in deletion for seconds before its pods are.
+fn leaving(pods: &[Pod], ending: &BTreeSet<String>) -> Option<String> {
     let holds = |p: &&Pod| {
         let placed = p.spec.as_ref().is_some_and(|s| s.node_name.is_some());
         counts(p) && placed && pod_requests(p).cpu_millis > 0
     };
-    let gone = |p: &&Pod| p.metadata.deletion_timestamp.is_some();
-    let pod = pods.iter().filter(gone).find(holds)?;
+    let goes = |p: &&Pod| {
+        let namespace = p.metadata.namespace.as_ref();
+        p.metadata.deletion_timestamp.is_some() || namespace.is_some_and(|n| ending.contains(n))
+    };
+    let pod = pods.iter().filter(goes).find(holds)?;
     Some(format!("{}/{} is still there", pod.namespace().unwrap_or_default(), pod.name_any()))
 }
 
@@ -187,9 +204,18 @@ mod tests {
                 "spec": {"nodeName": "x", "containers": [{"name": "c", "resources": {"requests": {"cpu": cpu}}}]},
                 "status": {"phase": phase}}))
         };
-        assert_eq!(leaving(&[pod(false, "100m", "Running")]), None);
-        assert_eq!(leaving(&[pod(true, "0", "Running"), pod(true, "100m", "Failed")]), None);
-        assert!(leaving(&[pod(true, "100m", "Running")]).is_some_and(|why| why.contains("n/p")));
+        let none = BTreeSet::new();
+        assert_eq!(leaving(&[pod(false, "100m", "Running")], &none), None);
+        assert_eq!(leaving(&[pod(true, "0", "Running"), pod(true, "100m", "Failed")], &none), None);
+        assert!(leaving(&[pod(true, "100m", "Running")], &none).is_some_and(|why| why.contains("n/p")));
+        // Its namespace is in deletion, and it is not yet.
+        let namespace = |name: &str, at: Option<&str>| -> PartialObjectMeta<Namespace> {
+            typed(json!({"metadata": {"name": name, "deletionTimestamp": at}}))
+        };
+        let other = ending_of(&[namespace("n", None), namespace("m", Some("2026-01-01T00:00:00Z"))]);
+        assert_eq!(leaving(&[pod(false, "100m", "Running")], &other), None);
+        let own = ending_of(&[namespace("n", Some("2026-01-01T00:00:00Z"))]);
+        assert!(leaving(&[pod(false, "100m", "Running")], &own).is_some_and(|why| why.contains("n/p")));
     }
 
     #[test]
