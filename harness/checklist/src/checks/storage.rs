@@ -171,27 +171,28 @@ fn spreading(s: &Snapshot) -> Verdict {
     if !s.nodes.is_empty() && zones(s).len() < 2 {
         return Verdict::Skip("the workers lie in fewer than two zones".into());
     }
-    let over_zones = |topology: &str| topology.ends_with("/zone");
-    let spreads = |w: &&&Workload| {
-        // A rule that counts other pods, or not all of these, leaves them where they are.
-        let own = |selector: &Option<LabelSelector>| selected(selector.as_ref(), w) >= w.replicas;
-        // So does a hard one that allows as much of a difference as there are pods.
-        let binds = |c: &Spread| !c.hard || c.max_skew < w.replicas;
-        // A rule that holds all of them together, or that names one zone, leaves nothing to spread over.
-        let together = w.template.affinity.iter().any(|p| over_zones(&p.topology) && own(&p.selector));
-        if together || in_one_zone(&w.template) {
-            return false;
-        }
-        w.template.spread.iter().any(|c| over_zones(&c.topology) && own(&c.selector) && binds(c))
-            || w.template.anti_affinity.iter().any(|p| over_zones(&p.topology) && own(&p.selector))
-    };
-    let alone = judged.iter().filter(|w| !spreads(w));
-    let tell = |w: &&Workload| {
-        let value =
-            format!("{} replicas, and no topologySpreadConstraints spread them over zones", w.replicas);
-        Finding::fail(w, value).in_file(w.file.as_ref())
+    let alone = judged.iter().filter_map(|w| Some((w, unspread(w)?)));
+    let tell = |(w, why): (&&Workload, &str)| {
+        Finding::fail(w, format!("{} replicas, and {why}", w.replicas)).in_file(w.file.as_ref())
     };
     Verdict::looked(alone.map(tell).collect(), judged.len(), "replicated StatefulSets")
+}
+
+/// Why replicas are not spread over zones.
+fn unspread(w: &Workload) -> Option<&'static str> {
+    let over_zones = |topology: &str| topology.ends_with("/zone");
+    // A rule that counts other pods, or not all of these, leaves them where they are.
+    let own = |selector: &Option<LabelSelector>| selected(selector.as_ref(), w) >= w.replicas;
+    // So does a hard one that allows as much of a difference as there are pods.
+    let binds = |c: &Spread| !c.hard || c.max_skew < w.replicas;
+    let template = &w.template;
+    let together = template.affinity.iter().any(|p| over_zones(&p.topology) && own(&p.selector));
+    if together || in_one_zone(template) {
+        return Some("its own affinity or node selector holds all of them in one zone");
+    }
+    let spread = template.spread.iter().any(|c| over_zones(&c.topology) && own(&c.selector) && binds(c))
+        || template.anti_affinity.iter().any(|p| over_zones(&p.topology) && own(&p.selector));
+    (!spread).then_some("no topologySpreadConstraints spread them over zones")
 }
 
 /// Whether pods may only stand in one and the same zone.

@@ -23,8 +23,11 @@ pub(super) fn kind_of(name: &str, value: &str) -> Option<KeyKind> {
         .or_else(|| words_of_base64(value).find_map(|text| by_form(&text)))
 }
 
+/// Whether a text holds a key of one form.
+type Form = fn(&str) -> bool;
+
 fn by_form(value: &str) -> Option<KeyKind> {
-    let forms: [(fn(&str) -> bool, KeyKind); 7] = [
+    let forms: [(Form, KeyKind); 7] = [
         (has_aws_key, KeyKind::AwsAccessKey),
         (has_gcp_key, KeyKind::GcpServiceAccount),
         (has_azure_secret, KeyKind::AzureClientSecret),

@@ -240,10 +240,19 @@ impl Action {
 impl Probe {
     /// Whether it says what is to be done, once and in full. The API refuses one that does not.
     pub(super) fn has_handler(&self) -> bool {
+        self.handlers() == [true]
+    }
+
+    /// Whether it says what is to be done, and not so that the API takes it.
+    pub(super) fn is_odd(&self) -> bool {
+        !matches!(self.handlers().as_slice(), [] | [true])
+    }
+
+    /// Its handlers, each with whether it is said in full.
+    fn handlers(&self) -> Vec<bool> {
         let runs = self.exec.as_ref().map(|e| !e.command.is_empty());
         let asks = [&self.http_get, &self.tcp_socket, &self.grpc].map(|a| a.as_ref().map(Action::asks));
-        let all: Vec<bool> = asks.into_iter().chain([runs]).flatten().collect();
-        all == [true]
+        asks.into_iter().chain([runs]).flatten().collect()
     }
 
     /// What it sends along.

@@ -100,6 +100,7 @@ pub(super) fn container(raw: &raw::Container) -> Container {
         cpu_limit: limits.get("cpu").and_then(|q| millis(&q.0)),
         memory_limit: limits.get("memory").and_then(|q| units(&q.0)),
         readiness: raw.readiness_probe.has_handler(),
+        odd_probe: raw.readiness_probe.is_odd(),
         ports: raw.ports.iter().map(|p| Port { name: p.name.clone(), number: p.container_port }).collect(),
         keys: raw
             .env

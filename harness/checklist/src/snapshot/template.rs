@@ -150,6 +150,8 @@ pub struct Container {
     pub memory_limit: Option<u64>,
     /// Whether it has a readiness probe.
     pub readiness: bool,
+    /// Whether it declares one that the API refuses.
+    pub odd_probe: bool,
     /// Its ports.
     pub ports: Vec<Port>,
     /// Keys that are written into its environment.

@@ -41,7 +41,7 @@ fn on_their_own<'a>(text: &'a str, mark: &'a str, of_key: fn(&u8) -> bool) -> im
     text.match_indices(mark).filter_map(move |(at, _)| {
         let before = at.checked_sub(1).and_then(|at| text.as_bytes().get(at));
         let rest = &text[at + mark.len()..];
-        let length = rest.bytes().take_while(|b| of_key(b)).count();
+        let length = rest.bytes().take_while(of_key).count();
         let ends = rest.as_bytes().get(length).is_none_or(|b| !b.is_ascii_alphanumeric());
         (before.is_none_or(|b| !b.is_ascii_alphanumeric()) && ends).then(|| &rest[..length])
     })
