@@ -7,7 +7,7 @@
 use crate::{
     check::{CheckResult, Evidence, Results},
     checks::SMALL,
-    snapshot::{Container, Snapshot, Workload},
+    snapshot::{Autoscaler, Container, Snapshot, Workload},
 };
 use loopdrill_kubernetes::{LabelSelector, Requirement};
 use serde_json::{Map, Value, json};
@@ -48,10 +48,10 @@ const FIXES: &[(&str, Fix)] = &[
     ("CO-01", |_, w, _| pod(w, requests)),
     ("CO-02", |_, w, _| pod(w, limits)),
     ("CO-04", |s, w, e| e.value.contains("has no PodDisruptionBudget").then(|| budget(s, w))),
-    ("CO-12", |_, w, _| second_pod(w)),
+    ("CO-12", |s, w, _| second_pod(s, w)),
     ("CO-13", |_, w, _| deadlines(w)),
     ("NE-01", |_, w, _| probe(w)),
-    ("ST-03", |_, w, _| spread(w)),
+    ("ST-03", |_, w, e| e.value.contains("no topologySpreadConstraints").then(|| spread(w))?),
 ];
 
 /// Patches for all findings that have one, one file an object. The order is that of the results.
@@ -247,7 +247,12 @@ fn has_budget(s: &Snapshot, namespace: &str, name: &str) -> bool {
 }
 
 /// A second pod of a Deployment without volumes: where there is one, it may well have room for one writer only.
-fn second_pod(w: &Workload) -> Option<Change> {
+/// Where an autoscaler decides how many there are, a number here changes nothing.
+fn second_pod(s: &Snapshot, w: &Workload) -> Option<Change> {
+    let of = |a: &Autoscaler| a.kind == w.kind && a.namespace == w.namespace && a.target == w.name;
+    if s.wiring.autoscalers.iter().any(of) {
+        return None;
+    }
     let may = w.kind == "Deployment" && w.replicas == 1 && w.template.claims.is_empty();
     may.then(|| Change::Own(json!({"replicas": 2})))
 }
@@ -268,6 +273,10 @@ fn deadlines(w: &Workload) -> Option<Change> {
 fn probe(w: &Workload) -> Option<Change> {
     let first =
         w.template.containers.iter().find(|c| !c.ports.is_empty() && !w.wires.init.contains(&c.name))?;
+    // A probe that the API refuses would stay beside what a patch adds.
+    if first.odd_probe {
+        return None;
+    }
     let port = first.ports.first()?.number;
     let probe = json!({"tcpSocket": {"port": port}, "periodSeconds": 5});
     Some(Change::Pod(json!({"containers": [{"name": first.name, "readinessProbe": probe}]})))

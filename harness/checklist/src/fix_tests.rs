@@ -135,3 +135,21 @@ fn a_part_of_a_workload_gets_no_patch() {
     let (patches, ..) = of(Scene::cluster().deployment("cart", 3, json!({})));
     assert_eq!(patches, []);
 }
+
+#[test]
+fn no_patch_is_made_that_would_change_nothing() {
+    let has = |scene: Scene, id: &str| of(scene).0.iter().any(|p| p.checks.iter().any(|c| c == id));
+    let alone = || Scene::cluster().service("cart").deployment("cart", 1, bare());
+    assert!(has(alone(), "CO-12") && has(alone(), "NE-01"));
+    let scaler = json!({"metadata": {"name": "cart", "namespace": "shop"},
+        "spec": {"minReplicas": 1, "scaleTargetRef": {"kind": "Deployment", "name": "cart"}}});
+    assert!(!has(alone().object(Input::Autoscalers, scaler), "CO-12"));
+    let mut odd = bare();
+    odd["containers"][0]["readinessProbe"] = json!({"httpGet": {"path": "/"}});
+    assert!(!has(Scene::cluster().service("cart").deployment("cart", 1, odd), "NE-01"));
+    let replicas = |pod: Value| Scene::manifests().workload(Input::StatefulSets, "db", 3, pod);
+    assert!(has(replicas(bare()), "ST-03"));
+    let mut pinned = bare();
+    pinned["nodeSelector"] = json!({"topology.kubernetes.io/zone": "a"});
+    assert!(!has(replicas(pinned), "ST-03"));
+}

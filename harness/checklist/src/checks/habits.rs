@@ -6,7 +6,7 @@ use crate::{
     snapshot::{Deadlines, Input, LostProbe, Role, Snapshot, WildcardRule, Workload},
 };
 use loopdrill_kubernetes::LabelSelector;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 pub(super) const IDENTITY: &[Check] = &[Check {
     id: "ID-07",
@@ -131,7 +131,15 @@ fn reach(rule: &WildcardRule) -> Level {
 }
 
 fn own_pods(s: &Snapshot) -> Verdict {
-    const SELECTING: [&str; 4] = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"];
+    const SELECTING: [&str; 7] = [
+        "Deployment",
+        "StatefulSet",
+        "DaemonSet",
+        "ReplicaSet",
+        "ReplicationController",
+        "DeploymentConfig",
+        "Rollout",
+    ];
     let judged: Vec<_> =
         s.judged().map(|(_, w)| w).filter(|w| SELECTING.contains(&w.kind.as_str())).collect();
     if judged.is_empty() {
@@ -141,6 +149,10 @@ fn own_pods(s: &Snapshot) -> Verdict {
         w.wires.selector.as_ref().is_some_and(|x| x.is_empty() || !x.matches(&w.template.labels))
     };
     let tell = |w: &&Workload| {
+        let empty = w.wires.selector.as_ref().is_some_and(LabelSelector::is_empty);
+        if empty {
+            return Finding::fail(w, "it has no selector that is understood").in_file(w.file.as_ref());
+        }
         let asked = w.wires.selector.as_ref().map(words).unwrap_or_default();
         let has: Vec<_> = w.template.labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
         let has = if has.is_empty() { "no label".to_string() } else { has.join(",") };
@@ -155,50 +167,56 @@ fn words(selector: &LabelSelector) -> String {
     let labels = selector.labels.iter().map(|(k, v)| format!("{k}={v}"));
     let expressions =
         selector.expressions.iter().map(|e| format!("{} {:?} {}", e.key, e.operator, e.values.join("|")));
-    let all: Vec<_> = labels.chain(expressions).collect();
-    if all.is_empty() { "everything".into() } else { all.join(",") }
+    labels.chain(expressions).collect::<Vec<_>>().join(",")
 }
 
 fn alone(s: &Snapshot) -> Verdict {
-    let served = served(s);
-    if served.is_empty() {
-        return Verdict::Skip("no Service leads to an application workload".into());
-    }
-    let scaled: HashMap<_, _> = s
+    let scaled: HashMap<Key<'_>, u32> = s
         .wiring
         .autoscalers
         .iter()
-        .map(|a| ((a.kind.as_str(), a.namespace.as_str(), a.target.as_str()), a))
+        .map(|a| ((a.kind.as_str(), a.namespace.as_str(), a.target.as_str()), a.least))
         .collect();
-    let tell = |(key, (w, service)): (&Key<'_>, &(&Workload, &str))| {
-        // An autoscaler decides how many there are, whatever the workload says.
-        let pods = scaled.get(key).map_or(w.replicas, |a| a.least);
+    // An autoscaler decides how many there are, whatever the workload says.
+    let pods = |w: &Workload| scaled.get(&key(w)).copied().unwrap_or(w.replicas);
+    let (mut served, mut alone) = (BTreeSet::new(), BTreeMap::new());
+    for (name, behind) in served_by(s) {
+        served.extend(behind.iter().map(|w| key(w)));
+        if behind.iter().map(|w| pods(w)).fold(0, u32::saturating_add) == 1 {
+            let only = behind.into_iter().find(|w| pods(w) == 1);
+            only.map(|w| alone.entry(key(w)).or_insert((w, name)));
+        }
+    }
+    if served.is_empty() {
+        return Verdict::Skip("no Service leads to an application workload".into());
+    }
+    let tell = |(w, service): (&Workload, &str)| {
         let value = format!("Service {service} leads to one pod");
         // A store with one pod is often one on purpose, and two of them are not made by a number.
         let finding = if w.kind == "StatefulSet" { Finding::warn(w, value) } else { Finding::fail(w, value) };
-        (pods == 1).then(|| finding.in_file(w.file.as_ref()))
+        finding.in_file(w.file.as_ref())
     };
-    Verdict::looked(served.iter().filter_map(tell).collect(), served.len(), "workloads behind Services")
+    Verdict::looked(alone.into_values().map(tell).collect(), served.len(), "workloads behind Services")
 }
 
 /// Kind, namespace and name.
 type Key<'a> = (&'a str, &'a str, &'a str);
 
-/// The workloads to be judged to which a Service leads, with one that does.
-fn served(s: &Snapshot) -> BTreeMap<Key<'_>, (&Workload, &str)> {
-    let (pods, mut all) = (Pods::of(s), BTreeMap::new());
+fn key(w: &Workload) -> Key<'_> {
+    (&w.kind, &w.namespace, &w.name)
+}
+
+/// The Services to be judged, each with the workloads to which it leads.
+fn served_by(s: &Snapshot) -> Vec<(&str, Vec<&Workload>)> {
+    let pods = Pods::of(s);
+    let counted = |w: &&Workload| !matches!(w.kind.as_str(), "DaemonSet" | "Job" | "CronJob");
     let services =
         s.wiring.services.iter().filter(|((ns, _), x)| s.judges(ns) && !x.external && !x.selector.is_empty());
-    for ((namespace, name), service) in services {
+    let behind = services.map(|((namespace, name), service)| {
         let selector = service.selector();
-        for w in pods.selected(namespace, &selector) {
-            if !matches!(w.kind.as_str(), "DaemonSet" | "Job" | "CronJob") {
-                all.entry((w.kind.as_str(), w.namespace.as_str(), w.name.as_str()))
-                    .or_insert((w, name.as_str()));
-            }
-        }
-    }
-    all
+        (name.as_str(), pods.selected(namespace, &selector).filter(counted).collect::<Vec<_>>())
+    });
+    behind.filter(|(_, workloads)| !workloads.is_empty()).collect()
 }
 
 fn deadlines(s: &Snapshot) -> Verdict {

@@ -1,10 +1,13 @@
 //! Identity: access is ephemeral, not a stored credential.
 
+mod reach;
+
 use crate::{
     check::{Area, Check, Finding, Level, Severity, Stage, Verdict, fault},
-    snapshot::{Bundle, Container, Input, Reads, Snapshot, Workload},
+    snapshot::{Bundle, Container, Input, Snapshot, Workload},
 };
 use loopdrill_model::Timestamp;
+use reach::{bundles_by_name, has_keys, reaches_cloud};
 use std::collections::{BTreeMap, BTreeSet};
 
 const PREDICTS: &[&str] = &[fault::IAM];
@@ -128,7 +131,8 @@ fn long_lived_keys(s: &Snapshot) -> Verdict {
                 .iter()
                 .map(|(name, kind)| tell(format!("annotation {name} holds {kind}"))),
         );
-        findings.extend(workload.template.containers.iter().flat_map(written_keys).map(tell));
+        let containers = workload.template.containers.iter().chain(&workload.template.debuggers);
+        findings.extend(containers.flat_map(written_keys).map(tell));
     }
     let (secrets, maps) = (s.read(Input::Secrets), s.read(Input::ConfigMaps));
     if s.is_manifests() && secrets + maps == 0 && s.workloads.is_empty() {
@@ -181,6 +185,9 @@ fn workload_identity(s: &Snapshot) -> Verdict {
                 account.1
             );
             findings.push(tell(Finding::fail(w, value)));
+        } else if has_keys(w, &bundles) {
+            let value = "has a stored key, too, which its programs take before its identity";
+            findings.push(tell(Finding::fail(w, value)));
         } else if users.get(&account).is_some_and(|n| *n > 1) {
             let value = format!("shares its identity {} with other workloads", account.1);
             findings.push(tell(Finding::warn(w, value)));
@@ -189,37 +196,17 @@ fn workload_identity(s: &Snapshot) -> Verdict {
     Verdict::looked(findings, reach.len(), "workloads that reach a cloud")
 }
 
-type Bundles<'a> = BTreeMap<(&'a str, &'a str, &'a str), &'a Bundle>;
-
-fn bundles_by_name(s: &Snapshot) -> Bundles<'_> {
-    s.bundles.iter().map(|b| ((b.kind.as_str(), b.namespace.as_str(), b.name.as_str()), b)).collect()
-}
-
-/// Whether a workload reaches a cloud: by what its environment names, by keys that are written into it, or by what
-/// it reads from Secrets and ConfigMaps.
-fn reaches_cloud(w: &Workload, bundles: &Bundles<'_>) -> bool {
-    let read = |r: &Reads| {
-        let Some(bundle) = bundles.get(&(r.kind.as_str(), w.namespace.as_str(), r.name.as_str())) else {
-            return false;
-        };
-        let of_entry = |name: &String| r.entry.as_ref().is_none_or(|e| e == name);
-        let names = r.environment && r.entry.is_none() && !bundle.cloud.is_empty();
-        names || bundle.keys.iter().any(|(name, _)| of_entry(name))
-    };
-    let written = |c: &Container| !c.keys.is_empty() || !c.command_keys.is_empty();
-    !w.template.cloud.is_empty() || w.template.containers.iter().any(written) || w.reads.iter().any(read)
-}
-
 fn declared(s: &Snapshot, (namespace, name): (&str, &str)) -> bool {
     s.service_accounts.iter().any(|a| a.namespace == namespace && a.name == name)
 }
 
-/// Everybody, or everybody who is a workload.
-const CROWDS: [&str; 4] = [
+/// Everybody, or everything that is a workload or a node.
+const CROWDS: [&str; 5] = [
     "Group system:authenticated",
     "Group system:unauthenticated",
     "User system:anonymous",
     "Group system:serviceaccounts",
+    "Group system:nodes",
 ];
 /// More administrators than these are too many to know.
 const MOST_ADMINS: usize = 5;
@@ -237,7 +224,9 @@ fn admins(s: &Snapshot) -> Verdict {
                 CROWDS.contains(&subject.as_str()) || subject.starts_with("Group system:serviceaccounts:");
             let default = subject.starts_with("ServiceAccount ") && subject.ends_with("/default");
             if crowd || default {
-                let value = format!("gives cluster-admin to {subject}");
+                let role =
+                    binding.role.as_ref().map_or("cluster-admin".into(), |r| format!("all rights, by {r},"));
+                let value = format!("gives {role} to {subject}");
                 findings.push(Finding::fail(object, value).in_file(binding.file.as_ref()));
             } else if !subject.starts_with("Group system:masters")
                 && subject != "Group kubeadm:cluster-admins"

@@ -97,7 +97,8 @@ fn readiness(s: &Snapshot) -> Verdict {
     let mut findings = Vec::new();
     let mut count = 0;
     for (_, w) in s.judged() {
-        let Some(service) = services.leading_to(w).next() else { continue };
+        // One that also leads to pods that are not ready is asked by their peers, and waits for nothing.
+        let Some(service) = services.leading_to(w).find(|service| !service.unready) else { continue };
         count += 1;
         if !w.template.containers.iter().any(|c| c.readiness && !c.initial) {
             let value =

@@ -6,7 +6,7 @@
 use super::pods::Pods;
 use crate::{
     check::{Area, Check, Finding, Severity, Stage, Verdict, fault},
-    snapshot::{Input, Snapshot, Workload},
+    snapshot::{Autoscaler, Input, Snapshot, Workload},
 };
 use std::{collections::BTreeSet, fmt};
 
@@ -233,19 +233,23 @@ fn claims(s: &Snapshot) -> Verdict {
 fn autoscalers(s: &Snapshot) -> Verdict {
     /// Kinds that are read here; others may well exist.
     const KNOWN: [&str; 4] = ["Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"];
+    /// Kinds that cannot be scaled.
+    const RIGID: [&str; 4] = ["DaemonSet", "Job", "CronJob", "Pod"];
     let judged: Vec<_> = s.wiring.autoscalers.iter().filter(|a| s.judges(&a.namespace)).collect();
     if judged.is_empty() {
         return Verdict::Skip("there is no HorizontalPodAutoscaler".into());
     }
     let lost = judged.iter().filter(|a| {
         let is = |w: &Workload| w.namespace == a.namespace && w.kind == a.kind && w.name == a.target;
-        KNOWN.contains(&a.kind.as_str()) && !s.workloads.iter().any(is)
+        // Kinds are told by their exact name.
+        KNOWN.iter().any(|known| known.eq_ignore_ascii_case(&a.kind)) && !s.workloads.iter().any(is)
     });
-    let tell = |a: &&crate::snapshot::Autoscaler| {
-        let object = format!("HorizontalPodAutoscaler {}/{}", a.namespace, a.name);
-        missing(s, object, &format!("scales {} {}", a.kind, a.target))
+    let tell = |a: &&Autoscaler| missing(s, a, &format!("scales {} {}", a.kind, a.target));
+    let rigid = judged.iter().filter(|a| RIGID.contains(&a.kind.as_str()));
+    let refuse = |a: &&Autoscaler| {
+        Finding::fail(a, format!("scales {} {}, which has no number of pods", a.kind, a.target))
     };
-    let findings = lost.map(tell).collect();
+    let findings = lost.map(tell).chain(rigid.map(refuse)).collect();
     Verdict::looked(findings, judged.len(), "HorizontalPodAutoscalers")
 }
 
@@ -299,6 +303,15 @@ fn ingresses(s: &Snapshot) -> Verdict {
     let mut findings = Vec::new();
     for backend in &judged {
         let object = format!("Ingress {}/{}", backend.namespace, backend.ingress);
+        if backend.service.is_empty() {
+            findings.push(Finding::fail(object, "leads nowhere: one of its backends names no Service"));
+            continue;
+        }
+        if backend.port.is_empty() {
+            let value = format!("names no port of Service {} as the API takes it", backend.service);
+            findings.push(Finding::fail(object, value));
+            continue;
+        }
         let key = (backend.namespace.clone(), backend.service.clone());
         let Some(service) = s.wiring.services.get(&key) else {
             findings.push(missing(s, object, &format!("leads to Service {}", backend.service)));

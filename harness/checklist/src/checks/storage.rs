@@ -3,9 +3,9 @@
 use super::{selection::selected, zonal::is_zonal};
 use crate::{
     check::{Area, Check, Finding, Severity, Stage, Verdict, fault},
-    snapshot::{Input, Snapshot, Spread, StorageClass, Workload},
+    snapshot::{Input, Snapshot, Spread, StorageClass, Template, Workload},
 };
-use loopdrill_kubernetes::LabelSelector;
+use loopdrill_kubernetes::{LabelSelector, NodeTerm, Operator};
 use std::collections::{BTreeMap, BTreeSet};
 
 const PREDICTS: &[&str] = &[fault::PVC];
@@ -171,22 +171,41 @@ fn spreading(s: &Snapshot) -> Verdict {
     if !s.nodes.is_empty() && zones(s).len() < 2 {
         return Verdict::Skip("the workers lie in fewer than two zones".into());
     }
-    let over_zones = |topology: &str| topology.ends_with("/zone");
-    let spreads = |w: &&&Workload| {
-        // A rule that counts other pods, or not all of these, leaves them where they are.
-        let own = |selector: &Option<LabelSelector>| selected(selector.as_ref(), w) >= w.replicas;
-        // So does a hard one that allows as much of a difference as there are pods.
-        let binds = |c: &Spread| !c.hard || c.max_skew < w.replicas;
-        w.template.spread.iter().any(|c| over_zones(&c.topology) && own(&c.selector) && binds(c))
-            || w.template.anti_affinity.iter().any(|p| over_zones(&p.topology) && own(&p.selector))
-    };
-    let alone = judged.iter().filter(|w| !spreads(w));
-    let tell = |w: &&Workload| {
-        let value =
-            format!("{} replicas, and no topologySpreadConstraints spread them over zones", w.replicas);
-        Finding::fail(w, value).in_file(w.file.as_ref())
+    let alone = judged.iter().filter_map(|w| Some((w, unspread(w)?)));
+    let tell = |(w, why): (&&Workload, &str)| {
+        Finding::fail(w, format!("{} replicas, and {why}", w.replicas)).in_file(w.file.as_ref())
     };
     Verdict::looked(alone.map(tell).collect(), judged.len(), "replicated StatefulSets")
+}
+
+/// Why replicas are not spread over zones.
+fn unspread(w: &Workload) -> Option<&'static str> {
+    let over_zones = |topology: &str| topology.ends_with("/zone");
+    // A rule that counts other pods, or not all of these, leaves them where they are.
+    let own = |selector: &Option<LabelSelector>| selected(selector.as_ref(), w) >= w.replicas;
+    // So does a hard one that allows as much of a difference as there are pods.
+    let binds = |c: &Spread| !c.hard || c.max_skew < w.replicas;
+    let template = &w.template;
+    let together = template.affinity.iter().any(|p| over_zones(&p.topology) && own(&p.selector));
+    if together || in_one_zone(template) {
+        return Some("its own affinity or node selector holds all of them in one zone");
+    }
+    let spread = template.spread.iter().any(|c| over_zones(&c.topology) && own(&c.selector) && binds(c))
+        || template.anti_affinity.iter().any(|p| over_zones(&p.topology) && own(&p.selector));
+    (!spread).then_some("no topologySpreadConstraints spread them over zones")
+}
+
+/// Whether pods may only stand in one and the same zone.
+fn in_one_zone(template: &Template) -> bool {
+    let of_zone = |key: &str| key.ends_with("/zone");
+    let zones = |term: &NodeTerm| -> Vec<String> {
+        let named = term.expressions.iter().filter(|e| of_zone(&e.key) && e.operator == Operator::In);
+        named.flat_map(|e| e.values.iter().cloned()).collect()
+    };
+    let named: Vec<_> = template.node_terms.iter().map(zones).collect();
+    let all: BTreeSet<_> = named.iter().flatten().collect();
+    let pinned = template.node_selector.keys().any(|key| of_zone(key));
+    pinned || (all.len() == 1 && named.iter().all(|zones| !zones.is_empty()))
 }
 
 /// Kinds that start a new pod before the old one has gone, or that have pods on several nodes.
@@ -206,12 +225,20 @@ const REPLACED: [&str; 9] = [
 fn writers(s: &Snapshot) -> Verdict {
     let mut findings = Vec::new();
     let mut count = 0;
-    for (_, w) in s.judged().filter(|(_, w)| !w.template.claims.is_empty() || !w.claim_templates.is_empty()) {
+    let has_volume = |w: &Workload| {
+        let template = &w.template;
+        !template.claims.is_empty() || !template.disks.is_empty() || !w.claim_templates.is_empty()
+    };
+    for (_, w) in s.judged().filter(|(_, w)| has_volume(w)) {
         count += 1;
         // The pods of a StatefulSet that mount one claim want it all at once.
         let together = w.kind == "StatefulSet" && w.replicas >= 2;
         if !together && !REPLACED.contains(&w.kind.as_str()) {
             continue;
+        }
+        for disk in &w.template.disks {
+            let value = format!("writes to a volume of {disk}, which only one node can use at a time");
+            findings.push(Finding::fail(w, value).in_file(w.file.as_ref()));
         }
         for name in &w.template.claims {
             let claim = s.claims.iter().find(|c| c.namespace == w.namespace && c.name == *name);

@@ -4,7 +4,7 @@ use crate::snapshot::{Snapshot, StorageClass};
 
 /// Provisioners whose volumes can be used from one zone alone, each with where that is said. What spans a region, or is
 /// reached over the network from everywhere, is not in here.
-const ZONAL: [(&str, &str); 28] = [
+const ZONAL: [(&str, &str); 32] = [
     (
         "ebs.csi.aws.com",
         "docs.aws.amazon.com/ebs/latest/userguide/ebs-volumes.html: a volume and its instance share a zone",
@@ -61,6 +61,16 @@ const ZONAL: [(&str, &str); 28] = [
         "block-storage.csi.stackit.cloud",
         "github.com/stackitcloud/gardener-extension-provider-stackit: its topology is topology.block-storage.csi.stackit.cloud/zone",
     ),
+    (
+        "csi.cloudscale.ch",
+        "github.com/cloudscale-ch/csi-cloudscale: a volume belongs to a zone, by csi.cloudscale.ch/zone",
+    ),
+    (
+        "evs.csi.huaweicloud.com",
+        "github.com/huaweicloud/huaweicloud-csi-driver: by topology.evs.csi.huaweicloud.com/zone",
+    ),
+    ("zfs.csi.openebs.io", "github.com/openebs/zfs-localpv: device, volume and application are on one host"),
+    ("topolvm.cybozu.com", "github.com/topolvm/topolvm, docs/topolvm-plugin-name: its name before 0.15"),
     ("topolvm.io", "github.com/topolvm/topolvm: pods go to the node where the logical volume is"),
     ("rancher.io/local-path", "github.com/rancher/local-path-provisioner: a folder of one node"),
     (

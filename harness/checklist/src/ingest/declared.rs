@@ -19,8 +19,9 @@ impl Builder {
 /// An object's name as evidence has it.
 fn name_of(input: Input, kind: &str, meta: &raw::Meta) -> String {
     let kind = if kind.is_empty() { input.own_kind() } else { kind };
+    let name = super::objects::name(meta).unwrap_or_default();
     match input.kinds() {
-        Some(kinds) if !kinds.namespaced => format!("{kind} {}", meta.name),
-        _ => format!("{kind} {}/{}", super::objects::namespace(meta), meta.name),
+        Some(kinds) if !kinds.namespaced => format!("{kind} {name}"),
+        _ => format!("{kind} {}/{name}", super::objects::namespace(meta)),
     }
 }

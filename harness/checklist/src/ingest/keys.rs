@@ -2,6 +2,8 @@
 //!
 //! What comes in are secrets; what goes out is which kind of key was seen.
 
+mod others;
+
 use super::placeholder::is_placeholder;
 use crate::snapshot::KeyKind;
 use base64::Engine as _;
@@ -21,14 +23,20 @@ pub(super) fn kind_of(name: &str, value: &str) -> Option<KeyKind> {
         .or_else(|| words_of_base64(value).find_map(|text| by_form(&text)))
 }
 
+/// Whether a text holds a key of one form.
+type Form = fn(&str) -> bool;
+
 fn by_form(value: &str) -> Option<KeyKind> {
-    if has_aws_key(value) {
-        Some(KeyKind::AwsAccessKey)
-    } else if has_gcp_key(value) {
-        Some(KeyKind::GcpServiceAccount)
-    } else {
-        has_azure_secret(value).then_some(KeyKind::AzureClientSecret)
-    }
+    let forms: [(Form, KeyKind); 7] = [
+        (has_aws_key, KeyKind::AwsAccessKey),
+        (has_gcp_key, KeyKind::GcpServiceAccount),
+        (has_azure_secret, KeyKind::AzureClientSecret),
+        (others::has_account_key, KeyKind::AzureAccountKey),
+        (others::has_refresh_token, KeyKind::GcpRefreshToken),
+        (others::has_alibaba_key, KeyKind::AlibabaAccessKey),
+        (others::has_digital_ocean_token, KeyKind::DigitalOceanToken),
+    ];
+    forms.into_iter().find(|(has, _)| has(value)).map(|(_, kind)| kind)
 }
 
 fn by_name(name: &str, value: &str) -> Option<KeyKind> {

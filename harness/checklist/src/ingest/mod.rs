@@ -28,10 +28,13 @@ use loopdrill_kubernetes::Resources;
 use loopdrill_model::Timestamp;
 use scaling::Scaling;
 use serde::de::DeserializeOwned;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 /// The label on everything that a run of ours creates.
 const RUN_LABEL: &str = "loopdrill.dev/run";
+
+/// Labels by which a Job's pods say whose they are.
+const OF_JOBS: [&str; 2] = ["job-name", "batch.kubernetes.io/job-name"];
 
 /// Why an object was not taken in.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +46,7 @@ pub enum IngestError {
     #[error("minAvailable and maxUnavailable exclude each other; keep one")]
     BothShares,
     /// A share that is neither a number nor a percentage.
-    #[error("{0:?} is neither a number of pods nor a percentage")]
+    #[error("{0:?} is neither a number of pods nor a percentage up to 100 %")]
     Share(String),
     /// It has no name.
     #[error("it has no metadata.name")]
@@ -76,7 +79,8 @@ pub struct Builder {
     owner_index: HashMap<OwnerKey, u32>,
     pods: Vec<LoosePod>,
     refused: Vec<(u32, String)>,
-    wires: BTreeMap<OwnerKey, Wires>,
+    /// Of objects with one name, those of each, in their order.
+    wires: BTreeMap<OwnerKey, VecDeque<Wires>>,
     scaling: Scaling,
     defaults: Defaults,
     /// Namespaces in which a policy allows everything.
@@ -175,12 +179,16 @@ impl Builder {
     fn workload(&mut self, kind: &str, raw: &raw::Workload) -> Result<(), IngestError> {
         let (meta, spec) = (&raw.metadata, &raw.spec);
         let key = (kind.to_string(), objects::namespace(meta), objects::name(meta)?);
-        let workload = Workload {
+        let mut workload = Workload {
             replicas: spec.replicas.unwrap_or(1),
             template: pod::template(&key.1, &spec.template.metadata, &spec.template.spec),
             claim_templates: pod::claim_templates(&spec.template.spec, &spec.volume_claim_templates),
             ..self.bare(&key, &[meta, &spec.template.metadata], &spec.template.spec)
         };
+        if kind == "Job" {
+            let given = OF_JOBS.map(|label| (label.to_string(), meta.name.clone()));
+            workload.template.labels.extend(given.into_iter().filter(|(_, name)| !name.is_empty()));
+        }
         self.scaling.declared(&key, meta, spec);
         self.snapshot.workloads.push(workload);
         Ok(())
@@ -197,9 +205,11 @@ impl Builder {
             return Ok(());
         }
         let key = live::owner_of(&raw.metadata, name);
+        // In manifests every pod is one of its own, whatever its name.
+        let alone = key.0 == "Pod" && self.snapshot.is_manifests();
         let index = match self.owner_index.get(&key) {
-            Some(index) => *index,
-            None => {
+            Some(index) if !alone => *index,
+            _ => {
                 let index = u32::try_from(self.owners.len()).unwrap_or(u32::MAX);
                 let workload = self.of_pod(&key, raw);
                 self.owners.push(Owned { workload, pods: 0, labels: BTreeSet::new() });
@@ -252,7 +262,9 @@ impl Builder {
         let mut labels = BTreeMap::new();
         for owned in self.owners {
             let own = key(&owned.workload);
-            labels.insert(own.clone(), owned.all_labels());
+            if !(own.0 == "Pod" && self.snapshot.is_manifests()) {
+                labels.insert(own.clone(), owned.all_labels());
+            }
             let known = known.get(&own).copied();
             let index = known.unwrap_or(self.snapshot.workloads.len());
             match known {
@@ -297,6 +309,10 @@ fn tidy_up(mut snapshot: Snapshot) -> Snapshot {
     snapshot.zonal_provisioners.dedup();
     snapshot.default_deny.sort();
     snapshot.default_deny.dedup();
+    let roles = &snapshot.wiring.roles;
+    let all: BTreeSet<&str> =
+        roles.iter().filter(|r| r.kind == "ClusterRole" && r.is_all()).map(|r| r.name.as_str()).collect();
+    snapshot.admins.retain(|b| b.role.as_deref().is_none_or(|role| all.contains(role)));
     snapshot.bundles.sort_by(|a, b| (&a.kind, &a.namespace, &a.name).cmp(&(&b.kind, &b.namespace, &b.name)));
     snapshot
 }

@@ -23,7 +23,7 @@ lean! {
     NodeStatus { allocatable: BTreeMap<String, raw::Text>, conditions: Vec<Condition> }
     Condition { r#type: String, status: String }
     RawService { metadata: raw::Meta, spec: ServiceSpec }
-    ServiceSpec { selector: BTreeMap<String, String>, r#type: String }
+    ServiceSpec { selector: BTreeMap<String, String>, r#type: String, publish_not_ready_addresses: bool }
     RawPodDisruptionBudget { api_version: String, metadata: raw::Meta, spec: BudgetSpec }
     BudgetSpec { selector: Option<raw::Selector>, min_available: Option<Value>, max_unavailable: Option<Value> }
     RawPriorityClass { metadata: raw::Meta, value: i64, global_default: bool }
@@ -61,7 +61,7 @@ impl Builder {
             Input::StatefulSets => self.workload("StatefulSet", &parse(json)?)?,
             Input::DaemonSets => self.workload("DaemonSet", &parse(json)?)?,
             Input::CronJobs => self.cron_job(parse(json)?)?,
-            Input::Autoscalers => self.scaling.autoscaler(&parse(json)?),
+            Input::Autoscalers => self.scaling.autoscaler(kind, &parse(json)?),
             Input::Services => s.services.extend(service(&parse(json)?)?),
             Input::Ingresses => s.ingresses.push(ingress::ingress(&parse(json)?, self.file.clone())?),
             Input::NetworkPolicies => self.network_policy(&parse(json)?)?,
@@ -74,7 +74,7 @@ impl Builder {
             Input::Secrets => s.bundles.extend(bundle::secret(&parse(json)?, all, self.file.clone())?),
             Input::ConfigMaps => s.bundles.extend(bundle::config_map(&parse(json)?, all, self.file.clone())?),
             Input::ServiceAccounts => s.service_accounts.push(service_account(&parse(json)?)?),
-            Input::Bindings => s.admins.extend(admin(&parse(json)?, self.file.clone())?),
+            Input::Bindings => s.admins.extend(binding(&parse(json)?, self.file.clone())?),
             // What is measured is filled in and not taken from objects.
             _ => {}
         }
@@ -135,6 +135,7 @@ fn service(raw: &RawService) -> Result<Option<Service>, IngestError> {
         name: name(&raw.metadata)?,
         selector: raw.spec.selector.clone(),
         scrape: scrapes(&raw.metadata.annotations),
+        unready: raw.spec.publish_not_ready_addresses,
     };
     // Without a selector somebody else keeps the endpoints; that of an ExternalName is ignored.
     let leads = !service.selector.is_empty() && raw.spec.r#type != "ExternalName";
@@ -164,9 +165,22 @@ fn network_policy(raw: &raw::NetworkPolicy) -> Result<(String, ToAll), IngestErr
         _ if !all || !incoming => ToAll::Neither,
         [] => ToAll::Denies,
         rules if rules.iter().any(anything) => ToAll::Allows,
+        // Whom it does not name is denied.
+        rules if rules.iter().all(|r| !r.from.is_empty() && r.from.iter().all(is_narrow)) => ToAll::Denies,
         _ => ToAll::Neither,
     };
     Ok((namespace(&raw.metadata), does))
+}
+
+/// Whether a sender is some pods, or some namespaces, and not whatever there is in the cluster.
+fn is_narrow(sender: &raw::Sender) -> bool {
+    let pods = sender.pod_selector.as_ref().map(selector);
+    let namespaces = sender.namespace_selector.as_ref().map(selector);
+    match (pods, namespaces) {
+        (None, None) => false,
+        (Some(_), None) => true,
+        (pods, Some(namespaces)) => !namespaces.is_empty() || pods.is_some_and(|p| !p.is_empty()),
+    }
 }
 
 /// The budget, where it selects anything: without a selector it does not, and with an empty one it did not before
@@ -178,8 +192,8 @@ fn budget(raw: &RawPodDisruptionBudget) -> Result<Option<PodDisruptionBudget>, I
         (Some(_), Some(_)) => return Err(IngestError::BothShares),
         (Some(max), None) => share(max, Disruptions::MaxUnavailable, Disruptions::MaxUnavailablePercent)?,
         (None, Some(min)) => share(min, Disruptions::MinAvailable, Disruptions::MinAvailablePercent)?,
-        // The API's default.
-        (None, None) => Disruptions::MinAvailable(1),
+        // The API sets no default, and the controller expects no pod then, so that none may go.
+        (None, None) => Disruptions::MaxUnavailable(0),
     };
     Ok(Some(PodDisruptionBudget {
         namespace: namespace(&raw.metadata),
@@ -201,7 +215,7 @@ fn share(
     percent: fn(u32) -> Disruptions,
 ) -> Result<Disruptions, IngestError> {
     let whole = || value.as_u64().and_then(|n| u32::try_from(n).ok()).map(number);
-    let share = |text: &str| text.strip_suffix('%')?.parse().ok().map(percent);
+    let share = |text: &str| text.strip_suffix('%')?.parse().ok().filter(|share| *share <= 100).map(percent);
     let read = value.as_str().map_or_else(whole, share);
     read.ok_or_else(|| IngestError::Share(value.as_str().map_or_else(|| value.to_string(), Into::into)))
 }
@@ -292,11 +306,12 @@ fn service_account(raw: &RawServiceAccount) -> Result<ServiceAccount, IngestErro
     })
 }
 
-/// The binding, where it gives all rights.
-fn admin(raw: &RawBinding, file: Option<String>) -> Result<Option<Binding>, IngestError> {
-    let all = raw.role_ref.kind == "ClusterRole" && raw.role_ref.name == "cluster-admin";
-    let name = name(&raw.metadata)?;
-    Ok(all.then(|| Binding { name, subjects: raw.subjects.iter().map(subject).collect(), file }))
+/// The binding to a ClusterRole, of which not every one gives all rights.
+fn binding(raw: &RawBinding, file: Option<String>) -> Result<Option<Binding>, IngestError> {
+    let (name, role) = (name(&raw.metadata)?, &raw.role_ref);
+    let subjects = raw.subjects.iter().map(subject).collect();
+    let other = Some(role.name.clone()).filter(|role| role != "cluster-admin");
+    Ok((role.kind == "ClusterRole").then_some(Binding { name, role: other, subjects, file }))
 }
 
 /// Whom a binding is for. A user `system:serviceaccount:NAMESPACE:NAME` is that account.

@@ -1,10 +1,18 @@
 //! What stands where a secret is to be filled in later.
 
 /// Marks by which tools find what they have to fill in.
-const BRACKETS: [(&str, &str); 7] =
-    [("$(", ")"), ("${", "}"), ("{{", "}}"), ("<", ">"), ("%%", "%%"), ("@@", "@@"), ("[[", "]]")];
+const BRACKETS: [(&str, &str); 8] = [
+    ("#{", "}"),
+    ("$(", ")"),
+    ("${", "}"),
+    ("{{", "}}"),
+    ("<", ">"),
+    ("%%", "%%"),
+    ("@@", "@@"),
+    ("[[", "]]"),
+];
 /// Starts of references to where the secret really is.
-const REFERENCES: [&str; 16] = [
+const REFERENCES: [&str; 19] = [
     "vault:",
     "vault://",
     "ref+",
@@ -21,9 +29,12 @@ const REFERENCES: [&str; 16] = [
     "azure:",
     "akv://",
     "sm://",
+    "bao:",
+    "berglas://",
+    "file://",
 ];
 /// What people write so that somebody writes something else, letters and digits only.
-const WORDS: [&str; 19] = [
+const WORDS: [&str; 24] = [
     "changeme",
     "changeit",
     "changethis",
@@ -38,13 +49,18 @@ const WORDS: [&str; 19] = [
     "fillin",
     "placeholder",
     "dummy",
+    "fake",
+    "example",
+    "sample",
+    "secret",
+    "na",
     "redacted",
     "msi",
     "none",
     "null",
     "empty",
 ];
-const STARTS: [&str; 6] = ["your", "insert", "changeme", "replacewith", "replaceme", "enteryour"];
+const STARTS: [&str; 7] = ["putyour", "your", "insert", "changeme", "replacewith", "replaceme", "enteryour"];
 
 /// Whether a value is only the place of one.
 pub(super) fn is_placeholder(value: &str) -> bool {
@@ -54,6 +70,7 @@ pub(super) fn is_placeholder(value: &str) -> bool {
     word.is_empty()
         || is_bracketed(value)
         || is_underlined(value)
+        || is_path(value)
         || REFERENCES.iter().any(|r| small.starts_with(r))
         || WORDS.contains(&word.as_str())
         || STARTS.iter().any(|s| word.starts_with(s))
@@ -67,15 +84,26 @@ fn is_bracketed(value: &str) -> bool {
     BRACKETS.iter().any(pair) || is_variable(value)
 }
 
+/// `/run/secrets/azure`: where the secret is mounted.
+fn is_path(value: &str) -> bool {
+    let of_path =
+        |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '/' | '-' | '_' | '.');
+    value.starts_with('/') && value.matches('/').count() > 1 && value.chars().all(of_path)
+}
+
 /// `$NAME`.
 fn is_variable(value: &str) -> bool {
     let of_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     value.strip_prefix('$').is_some_and(|name| !name.is_empty() && name.chars().all(of_name))
 }
 
-/// `__NAME__`.
+/// `__NAME__`, `@NAME@`.
 fn is_underlined(value: &str) -> bool {
-    value.len() > 4 && value.starts_with("__") && value.ends_with("__")
+    let between = |mark: &str| {
+        let inner = value.strip_prefix(mark).and_then(|rest| rest.strip_suffix(mark));
+        inner.is_some_and(|name| !name.is_empty())
+    };
+    between("__") || between("@")
 }
 
 /// `xxxx`, `0000`.
@@ -105,6 +133,11 @@ mod tests {
             "********",
             "YOUR_CLIENT_SECRET",
             "__SECRET__",
+            "@SECRET@",
+            "#{SECRET}#",
+            "n/a",
+            "berglas://bucket/azure",
+            "put-your-secret-here",
             "%%SECRET%%",
             "",
             " ",

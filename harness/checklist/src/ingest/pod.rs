@@ -16,6 +16,7 @@ pub(super) fn template(namespace: &str, meta: &raw::Meta, spec: &raw::PodSpec) -
     let main = spec.containers.iter().map(|c| container(c, false));
     let first = spec.init_containers.iter().map(|c| container(c, c.restart_policy != "Always"));
     template.containers = main.chain(first).collect();
+    template.debuggers = spec.ephemeral_containers.iter().map(|c| container(c, false)).collect();
     let whole =
         container(&raw::Container { resources: spec.resources.clone(), ..raw::Container::default() }, false);
     template.containers.iter_mut().for_each(|c| share(c, &whole));
@@ -33,7 +34,9 @@ fn share(container: &mut Container, whole: &Container) {
 }
 
 fn container(raw: &raw::Container, initial: bool) -> Container {
-    let mut command_keys: Vec<KeyKind> = commands(raw).filter_map(|text| keys::kind_of("", text)).collect();
+    let commands = commands(raw).filter_map(|text| keys::kind_of("", text));
+    let headers = headers(raw).filter_map(|h| keys::kind_of(&h.name, &h.value));
+    let mut command_keys: Vec<KeyKind> = commands.chain(headers).collect();
     command_keys.dedup();
     Container { initial, command_keys, malformed: malformed(&raw.resources), ..template::container(raw) }
 }
@@ -45,6 +48,14 @@ fn commands(raw: &raw::Container) -> impl Iterator<Item = &String> {
     let run = probes.into_iter().filter_map(|p| p.exec.as_ref());
     let run = run.chain(hooks.into_iter().filter_map(|h| h.exec.as_ref()));
     raw.command.iter().chain(&raw.args).chain(run.flat_map(|exec| &exec.command))
+}
+
+/// What the kubelet sends along when it asks a container something.
+fn headers(raw: &raw::Container) -> impl Iterator<Item = &raw::Header> {
+    let probes = [&raw.readiness_probe, &raw.liveness_probe, &raw.startup_probe];
+    let hooks = [&raw.lifecycle.post_start, &raw.lifecycle.pre_stop];
+    let hooks = hooks.into_iter().filter_map(|h| h.http_get.as_ref()).flat_map(|a| &a.http_headers);
+    probes.into_iter().flat_map(raw::Probe::headers).chain(hooks)
 }
 
 /// Amounts that the API refuses.
@@ -104,9 +115,9 @@ pub(super) fn claim_templates(spec: &raw::PodSpec, own: &[raw::Claim]) -> Vec<Op
     own.iter().chain(ephemeral.map(|e| &e.volume_claim_template)).map(super::objects::class_of).collect()
 }
 
-/// Keys in annotations, of a workload and of its pods: the value of one may well be a copy of what was once a Secret's.
+/// Keys in annotations and labels, of a workload and of its pods: the value of one may well be a copy of what was once a Secret's.
 pub(super) fn annotated_keys(annotated: &[&raw::Meta]) -> Vec<(String, KeyKind)> {
-    let all = annotated.iter().flat_map(|meta| &meta.annotations);
+    let all = annotated.iter().flat_map(|meta| meta.annotations.iter().chain(&meta.labels));
     let found: BTreeSet<_> =
         all.filter_map(|(name, value)| Some((name.clone(), keys::kind_of(name, value)?))).collect();
     found.into_iter().collect()

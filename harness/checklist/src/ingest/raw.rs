@@ -82,6 +82,7 @@ lean! {
         host_network: bool,
         containers: Vec<Container>,
         init_containers: Vec<Container>,
+        ephemeral_containers: Vec<Container>,
         overhead: BTreeMap<String, Text>,
         resources: Resources,
         node_selector: Map,
@@ -107,9 +108,11 @@ lean! {
         args: Vec<String>,
     }
     Exec { command: Vec<String> }
-    Handler { exec: Option<Exec> }
+    Handler { exec: Option<Exec>, http_get: Option<Action> }
     Lifecycle { post_start: Handler, pre_stop: Handler }
-    Probe { exec: Option<Exec>, http_get: Option<IgnoredAny>, tcp_socket: Option<IgnoredAny>, grpc: Option<IgnoredAny> }
+    Probe { exec: Option<Exec>, http_get: Option<Action>, tcp_socket: Option<Action>, grpc: Option<Action> }
+    Action { port: Text, http_headers: Vec<Header> }
+    Header { name: String, value: String }
     Resources { requests: BTreeMap<String, Text>, limits: BTreeMap<String, Text> }
     Port { name: String, container_port: u16 }
     Env { name: String, value: String, value_from: EnvSource }
@@ -150,7 +153,13 @@ lean! {
         projected: Projected,
         secret: SecretSource,
         config_map: Named,
+        aws_elastic_block_store: Option<Disk>,
+        gce_persistent_disk: Option<Disk>,
+        azure_disk: Option<Disk>,
+        cinder: Option<Disk>,
+        vsphere_volume: Option<Disk>,
     }
+    Disk { read_only: bool }
     Ephemeral { volume_claim_template: Claim }
     SecretSource { secret_name: String }
     ClaimSource { claim_name: String }
@@ -174,7 +183,7 @@ lean! {
         min: BTreeMap<String, Text>,
         r#type: String, default: BTreeMap<String, Text>, default_request: BTreeMap<String, Text> }
     HorizontalPodAutoscaler { metadata: Meta, spec: AutoscalerSpec }
-    AutoscalerSpec { scale_target_ref: Scaled, min_replicas: Option<u32> }
+    AutoscalerSpec { scale_target_ref: Scaled, min_replicas: Option<u32>, min_replica_count: Option<u32> }
     CronJob { metadata: Meta, spec: CronJobSpec }
     CronJobSpec { job_template: JobTemplate }
     JobTemplate { spec: WorkloadSpec }
@@ -183,7 +192,7 @@ lean! {
     NetworkPolicy { metadata: Meta, spec: PolicySpec }
     PolicySpec { pod_selector: Selector, policy_types: Vec<String>, ingress: Vec<IngressRule> }
     IngressRule { from: Vec<Sender>, ports: Vec<IgnoredAny> }
-    Sender { ip_block: Addresses }
+    Sender { ip_block: Addresses, pod_selector: Option<Selector>, namespace_selector: Option<Selector> }
     Addresses { cidr: String, except: Vec<String> }
     Ingress { metadata: Meta, spec: IngressSpec }
     IngressSpec { ingress_class_name: String }
@@ -191,9 +200,63 @@ lean! {
     ClaimSpec { storage_class_name: Option<String>, access_modes: Vec<String> }
 }
 
+/// By it KEDA keeps a number of pods, whatever there is to do.
+const PAUSED: &str = "autoscaling.keda.sh/paused-replicas";
+
+impl HorizontalPodAutoscaler {
+    /// What it scales, and how many pods it leaves at least. KEDA's leaves one as long as there is anything to do.
+    pub(super) fn target(&self, kind: &str) -> (String, &str, u32) {
+        let (Scaled { kind: of, name }, spec) = (&self.spec.scale_target_ref, &self.spec);
+        if kind != "ScaledObject" {
+            return (of.clone(), name, spec.min_replicas.unwrap_or(1));
+        }
+        let of = if of.is_empty() { "Deployment" } else { of };
+        let paused = self.metadata.annotations.get(PAUSED).and_then(|pods| pods.parse().ok());
+        (of.into(), name, paused.unwrap_or_else(|| spec.min_replica_count.unwrap_or_default().max(1)))
+    }
+}
+
+impl Volume {
+    /// The kind of a disk that one node alone can write on, where it is named here and not by a claim.
+    pub(super) fn disk(&self) -> Option<&'static str> {
+        let all = [
+            ("awsElasticBlockStore", &self.aws_elastic_block_store),
+            ("gcePersistentDisk", &self.gce_persistent_disk),
+            ("azureDisk", &self.azure_disk),
+            ("cinder", &self.cinder),
+            ("vsphereVolume", &self.vsphere_volume),
+        ];
+        let writes = |disk: &Option<Disk>| disk.as_ref().is_some_and(|d| !d.read_only);
+        all.into_iter().find(|(_, disk)| writes(disk)).map(|(name, _)| name)
+    }
+}
+
+impl Action {
+    fn asks(&self) -> bool {
+        !matches!(self.port.0.as_str(), "" | "0")
+    }
+}
+
 impl Probe {
-    /// Whether it says what is to be done. The API refuses one that does not.
+    /// Whether it says what is to be done, once and in full. The API refuses one that does not.
     pub(super) fn has_handler(&self) -> bool {
-        self.exec.is_some() || self.http_get.is_some() || self.tcp_socket.is_some() || self.grpc.is_some()
+        self.handlers() == [true]
+    }
+
+    /// Whether it says what is to be done, and not so that the API takes it.
+    pub(super) fn is_odd(&self) -> bool {
+        !matches!(self.handlers().as_slice(), [] | [true])
+    }
+
+    /// Its handlers, each with whether it is said in full.
+    fn handlers(&self) -> Vec<bool> {
+        let runs = self.exec.as_ref().map(|e| !e.command.is_empty());
+        let asks = [&self.http_get, &self.tcp_socket, &self.grpc].map(|a| a.as_ref().map(Action::asks));
+        asks.into_iter().chain([runs]).flatten().collect()
+    }
+
+    /// What it sends along.
+    pub(super) fn headers(&self) -> impl Iterator<Item = &Header> {
+        self.http_get.iter().flat_map(|a| &a.http_headers)
     }
 }

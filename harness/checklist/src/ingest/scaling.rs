@@ -18,10 +18,9 @@ pub(super) struct Scaling {
 
 impl Scaling {
     /// An autoscaler; the API's own floor is one.
-    pub(super) fn autoscaler(&mut self, raw: &raw::HorizontalPodAutoscaler) {
-        let target = &raw.spec.scale_target_ref;
-        let target = (target.kind.clone(), objects::namespace(&raw.metadata), target.name.clone());
-        self.floors.insert(target, raw.spec.min_replicas.unwrap_or(1));
+    pub(super) fn autoscaler(&mut self, kind: &str, raw: &raw::HorizontalPodAutoscaler) {
+        let (of, name, least) = raw.target(kind);
+        self.floors.insert((of, objects::namespace(&raw.metadata), name.into()), least);
     }
 
     /// A workload, and what it says of others.

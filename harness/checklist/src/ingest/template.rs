@@ -52,6 +52,7 @@ pub(super) fn template(namespace: &str, meta: &raw::Meta, spec: &raw::PodSpec) -
         spread: spec.topology_spread_constraints.iter().map(peers::spread).collect(),
         tolerations: spec.tolerations.iter().map(toleration).collect(),
         claims: spec.volumes.iter().filter_map(|v| given(&v.persistent_volume_claim.claim_name)).collect(),
+        disks: spec.volumes.iter().filter_map(raw::Volume::disk).map(Into::into).collect(),
         pull_secrets: spec.image_pull_secrets.iter().map(|s| s.name.clone()).collect(),
         tokens: spec
             .volumes
@@ -68,6 +69,7 @@ pub(super) fn template(namespace: &str, meta: &raw::Meta, spec: &raw::PodSpec) -
             || meta.labels.get("azure.workload.identity/use").is_some_and(|v| v == "true"),
         scrape: scrapes(&meta.annotations),
         host_network: spec.host_network,
+        ..Template::default()
     }
 }
 
@@ -98,6 +100,7 @@ pub(super) fn container(raw: &raw::Container) -> Container {
         cpu_limit: limits.get("cpu").and_then(|q| millis(&q.0)),
         memory_limit: limits.get("memory").and_then(|q| units(&q.0)),
         readiness: raw.readiness_probe.has_handler(),
+        odd_probe: raw.readiness_probe.is_odd(),
         ports: raw.ports.iter().map(|p| Port { name: p.name.clone(), number: p.container_port }).collect(),
         keys: raw
             .env

@@ -8,7 +8,7 @@ use crate::snapshot::{
 use loopdrill_kubernetes::LabelSelector;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 mod spec;
 
@@ -21,6 +21,7 @@ const BOOTSTRAPPING: &str = "kubernetes.io/bootstrapping";
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct Controller {
+    api_version: String,
     metadata: raw::Meta,
     spec: ControllerSpec,
 }
@@ -77,27 +78,6 @@ struct ServicePort {
 }
 
 #[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct Hpa {
-    metadata: raw::Meta,
-    spec: HpaSpec,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct HpaSpec {
-    scale_target_ref: Target,
-    min_replicas: Option<u32>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Target {
-    kind: String,
-    name: String,
-}
-
-#[derive(Deserialize, Default)]
 #[serde(default)]
 struct RawRole {
     metadata: raw::Meta,
@@ -120,12 +100,13 @@ impl Builder {
     /// Takes in what an object refers to. One that is not understood has been counted as such already, and refers to
     /// nothing.
     pub(super) fn wire(&mut self, input: Input, kind: &str, json: &str) {
+        let own = if kind.is_empty() { input.own_kind() } else { kind };
         let wiring = &mut self.snapshot.wiring;
         match input {
             Input::Services => wiring.services.extend([service(parse(json))]),
             Input::Ingresses => wiring.backends.extend(backends(&parse(json))),
             Input::NetworkPolicies => wiring.policies.push(policy(&parse(json))),
-            Input::Autoscalers => wiring.autoscalers.push(autoscaler(parse(json))),
+            Input::Autoscalers => wiring.autoscalers.push(autoscaler(own, parse(json))),
             Input::Roles | Input::ClusterRoles => wiring.roles.extend(role(input.own_kind(), parse(json))),
             Input::ConfigMaps | Input::Secrets => {
                 let object: raw::Bare = parse(json);
@@ -135,10 +116,10 @@ impl Builder {
             Input::Pods if kind.is_empty() && json.contains("\"ownerReferences\"") => {}
             Input::Pods if matches!(kind, "" | "Pod") => {
                 let pod: BarePod = parse(json);
-                let key = ("Pod".into(), objects::namespace(&pod.metadata), pod.metadata.name);
-                self.wires.insert(key, wires_of(&pod.spec));
+                let wires = wires_of(&pod.spec);
+                self.wires.entry(of("Pod", &pod.metadata)).or_default().push_back(wires);
             }
-            _ => self.controller(if kind.is_empty() { input.own_kind() } else { kind }, json),
+            _ => self.controller(own, json),
         }
     }
 
@@ -147,11 +128,16 @@ impl Builder {
             return;
         }
         let raw: Controller = parse(json);
-        let key: OwnerKey = (kind.into(), objects::namespace(&raw.metadata), raw.metadata.name.clone());
-        if let Some(wires) = wires_of_controller(raw.spec) {
-            self.wires.insert(key, wires);
+        let key = of(kind, &raw.metadata);
+        if let Some(wires) = wires_of_controller(kind, &raw.api_version, raw.spec) {
+            self.wires.entry(key).or_default().push_back(wires);
         }
     }
+}
+
+/// Under which name a workload is known.
+fn of(kind: &str, meta: &raw::Meta) -> OwnerKey {
+    (kind.into(), objects::namespace(meta), objects::name(meta).unwrap_or_default())
 }
 
 /// The controllers' own hashes and counters, which are in no selector that people write.
@@ -178,7 +164,10 @@ impl Owned {
     }
 }
 
-fn wires_of_controller(spec: ControllerSpec) -> Option<Wires> {
+/// Kinds whose selector is a plain map of labels, and is their template's where there is none.
+const PLAIN: [&str; 2] = ["ReplicationController", "DeploymentConfig"];
+
+fn wires_of_controller(kind: &str, version: &str, spec: ControllerSpec) -> Option<Wires> {
     if let Some(job) = spec.job_template {
         let job = job.spec;
         let end =
@@ -189,17 +178,24 @@ fn wires_of_controller(spec: ControllerSpec) -> Option<Wires> {
         return Some(Wires { deadlines: Some(deadlines), ..wires_of(&job.template.spec) });
     }
     let template = spec.template?;
-    Some(Wires { selector: spec.selector.as_ref().map(label_selector), ..wires_of(&template.spec) })
+    // These versions have no default for it; what runs no image is a patch, and need not say it again.
+    let must = version == "apps/v1" && template.spec.containers().any(|c| !c.image.is_empty());
+    let plain = PLAIN.contains(&kind);
+    let selector = spec.selector.as_ref().map(|value| label_selector(value, plain));
+    Some(Wires {
+        selector: selector.or_else(|| must.then(LabelSelector::default)),
+        ..wires_of(&template.spec)
+    })
 }
 
 /// A label selector, or the plain labels of a ReplicationController.
-fn label_selector(value: &Value) -> LabelSelector {
+fn label_selector(value: &Value, is_plain: bool) -> LabelSelector {
     let plain = || {
         BTreeMap::<String, String>::deserialize(value)
             .ok()
             .map(|labels| LabelSelector { labels, ..LabelSelector::default() })
     };
-    let full = value.get("matchLabels").is_some() || value.get("matchExpressions").is_some();
+    let full = !is_plain && (value.get("matchLabels").is_some() || value.get("matchExpressions").is_some());
     let read = || raw::Selector::deserialize(value).ok().map(|raw| template::selector(&raw));
     (if full { read() } else { plain() }).unwrap_or_default()
 }
@@ -232,16 +228,25 @@ fn backends(ingress: &Value) -> Vec<Backend> {
     let paths = spec["rules"].as_array().into_iter().flatten();
     let paths = paths.flat_map(|rule| rule["http"]["paths"].as_array().into_iter().flatten());
     let all = paths.map(|path| &path["backend"]).chain([&spec["defaultBackend"], &spec["backend"]]);
-    let text = |v: &Value| v.as_str().map(str::to_string).or_else(|| v.as_u64().map(|n| n.to_string()));
+    let text = |v: &Value| v.as_str().map(str::to_string);
+    let number = |v: &Value| v.as_u64().map(|n| n.to_string());
+    // Each version has its own fields, and passes over those of the others.
+    let today = ingress["apiVersion"] == "networking.k8s.io/v1";
     let one = |backend: &Value| {
         let new = &backend["service"];
-        let port = text(&new["port"]["name"]).or_else(|| text(&new["port"]["number"]));
-        Some(Backend {
-            namespace: objects::namespace(&meta),
-            ingress: meta.name.clone(),
-            service: text(&new["name"]).or_else(|| text(&backend["serviceName"]))?,
-            port: port.or_else(|| text(&backend["servicePort"])).unwrap_or_default(),
-        })
+        let old = if today { &Value::Null } else { backend };
+        if today && !backend.is_null() && new.is_null() && backend["resource"].is_null() {
+            return Some(("".into(), String::new()));
+        }
+        let service = text(&new["name"]).or_else(|| text(&old["serviceName"]))?;
+        // A number in quotes is refused in the one, and a name in the other.
+        let port = text(&new["port"]["name"]).or_else(|| number(&new["port"]["number"]));
+        let port = port.or_else(|| text(&old["servicePort"])).or_else(|| number(&old["servicePort"]));
+        Some((service, port.unwrap_or_default()))
+    };
+    let one = |backend: &Value| {
+        let (service, port) = one(backend)?;
+        Some(Backend { namespace: objects::namespace(&meta), ingress: meta.name.clone(), service, port })
     };
     let mut found: Vec<Backend> = Vec::new();
     for backend in all.filter_map(one) {
@@ -260,13 +265,15 @@ fn policy(raw: &raw::NetworkPolicy) -> PolicyWires {
     }
 }
 
-fn autoscaler(raw: Hpa) -> Autoscaler {
+fn autoscaler(kind: &str, raw: raw::HorizontalPodAutoscaler) -> Autoscaler {
+    let (of, target, least) = raw.target(kind);
     Autoscaler {
+        declared: kind.into(),
         namespace: objects::namespace(&raw.metadata),
+        kind: of,
+        target: target.into(),
+        least,
         name: raw.metadata.name,
-        kind: raw.spec.scale_target_ref.kind,
-        target: raw.spec.scale_target_ref.name,
-        least: raw.spec.min_replicas.unwrap_or(1),
     }
 }
 
@@ -293,12 +300,12 @@ fn role(kind: &str, raw: RawRole) -> Option<Role> {
 /// Links what was taken in with the workloads that it belongs to.
 pub(super) fn attach(
     workloads: &mut [crate::snapshot::Workload],
-    mut wires: BTreeMap<OwnerKey, Wires>,
+    mut wires: BTreeMap<OwnerKey, VecDeque<Wires>>,
     mut labels: BTreeMap<OwnerKey, BTreeSet<(String, String)>>,
 ) {
     for workload in workloads {
         let key = (workload.kind.clone(), workload.namespace.clone(), workload.name.clone());
-        workload.wires = wires.remove(&key).unwrap_or_default();
+        workload.wires = wires.get_mut(&key).and_then(VecDeque::pop_front).unwrap_or_default();
         let own = &workload.template.labels;
         let beside = labels.remove(&key).unwrap_or_default();
         workload.wires.pod_labels = beside.into_iter().filter(|(k, v)| own.get(k) != Some(v)).collect();

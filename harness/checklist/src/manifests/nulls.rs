@@ -17,6 +17,9 @@ const TEXTS: [&str; 8] = [
 /// Fields that are lists of texts.
 const LISTS: [&str; 2] = ["command", "args"];
 
+/// Fields that are maps of amounts. An amount that is null is nothing, and is as good as none.
+const AMOUNTS: [&str; 7] = ["requests", "limits", "default", "defaultRequest", "max", "min", "overhead"];
+
 /// Makes texts of what is null among texts.
 pub(super) fn to_texts(value: &mut Value) {
     match value {
@@ -30,6 +33,7 @@ fn of_field(name: &str, value: &mut Value) {
     match value {
         Value::Array(all) if LISTS.contains(&name) => all.iter_mut().for_each(empty_for_null),
         Value::Object(map) if TEXTS.contains(&name) || is_service_selector(name, map) => fill(map),
+        Value::Object(map) if AMOUNTS.contains(&name) => map.retain(|_, amount| !amount.is_null()),
         _ => to_texts(value),
     }
 }
@@ -64,5 +68,8 @@ mod tests {
         assert_eq!(object["metadata"], json!({"labels": {"a": "", "b": "c"}, "annotations": null}));
         assert_eq!(object["spec"]["selector"], json!({"matchLabels": null}));
         assert_eq!(object["spec"]["template"]["metadata"]["labels"], json!({"x": ""}));
+        let mut amounts = json!({"resources": {"requests": {"cpu": null, "memory": 1}}});
+        to_texts(&mut amounts);
+        assert_eq!(amounts, json!({"resources": {"requests": {"memory": 1}}}));
     }
 }

@@ -109,7 +109,7 @@ inputs! {
     };
     /// `horizontalpodautoscalers.autoscaling`.
     Autoscalers => "horizontalpodautoscalers.autoscaling", namespaced {
-        "HorizontalPodAutoscaler" of "autoscaling/",
+        "HorizontalPodAutoscaler" of "autoscaling/", "ScaledObject" of "keda.sh/",
     };
     /// `roles.rbac.authorization.k8s.io`.
     Roles => "roles.rbac.authorization.k8s.io", namespaced { "Role" of "rbac.authorization.k8s.io/" };

@@ -204,6 +204,9 @@ pub struct Service {
     /// Whether it asks to be scraped by annotation.
     #[serde(default)]
     pub scrape: bool,
+    /// Whether it also leads to pods that are not ready.
+    #[serde(default)]
+    pub unready: bool,
 }
 
 /// An Ingress.
@@ -338,6 +341,9 @@ pub struct ServiceAccount {
 pub struct Binding {
     /// Its name.
     pub name: String,
+    /// The role that gives all rights, where it is not `cluster-admin`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
     /// Whom it binds: `Group system:masters`, `ServiceAccount kube-system/x`.
     pub subjects: Vec<String>,
     /// The file that declares it.

@@ -15,6 +15,14 @@ pub enum KeyKind {
     GcpServiceAccount,
     /// A client secret of Azure.
     AzureClientSecret,
+    /// The key of a storage account of Azure, or of one of its buses.
+    AzureAccountKey,
+    /// What Google keeps for a user: it gives new tokens until it is revoked.
+    GcpRefreshToken,
+    /// An access key id of Alibaba Cloud.
+    AlibabaAccessKey,
+    /// A token of DigitalOcean's.
+    DigitalOceanToken,
 }
 
 impl fmt::Display for KeyKind {
@@ -23,6 +31,10 @@ impl fmt::Display for KeyKind {
             Self::AwsAccessKey => "a long-lived AWS access key",
             Self::GcpServiceAccount => "a GCP service-account key",
             Self::AzureClientSecret => "an Azure client secret",
+            Self::AzureAccountKey => "the key of an Azure storage account or bus",
+            Self::GcpRefreshToken => "the refresh token of a Google user",
+            Self::AlibabaAccessKey => "an Alibaba Cloud access key",
+            Self::DigitalOceanToken => "a DigitalOcean token",
         })
     }
 }
@@ -88,6 +100,8 @@ pub struct Template {
     pub priority_class: Option<String>,
     /// Its containers, those that run before the others included.
     pub containers: Vec<Container>,
+    /// Containers that were put into it to look around; they can request nothing.
+    pub debuggers: Vec<Container>,
     /// What it requests, as the scheduler counts.
     pub requests: Resources,
     /// `nodeSelector`, and hard node affinity as alternatives.
@@ -104,6 +118,8 @@ pub struct Template {
     pub tolerations: Vec<Toleration>,
     /// Names of the claims that it mounts.
     pub claims: Vec<String>,
+    /// Kinds of the disks that it mounts by themselves, to write on them.
+    pub disks: Vec<String>,
     /// Names of the Secrets with which its images are pulled.
     pub pull_secrets: Vec<String>,
     /// Tokens that it has projected for itself.
@@ -134,6 +150,8 @@ pub struct Container {
     pub memory_limit: Option<u64>,
     /// Whether it has a readiness probe.
     pub readiness: bool,
+    /// Whether it declares one that the API refuses.
+    pub odd_probe: bool,
     /// Its ports.
     pub ports: Vec<Port>,
     /// Keys that are written into its environment.

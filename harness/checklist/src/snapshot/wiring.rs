@@ -2,7 +2,10 @@
 
 use loopdrill_kubernetes::LabelSelector;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 /// What a workload's own declaration refers to.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -136,9 +139,12 @@ pub struct PolicyWires {
     pub selector: LabelSelector,
 }
 
-/// A HorizontalPodAutoscaler.
+/// A HorizontalPodAutoscaler, or what KEDA makes one from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Autoscaler {
+    /// Its own kind.
+    #[serde(default = "of_kubernetes")]
+    pub declared: String,
     /// Its namespace.
     pub namespace: String,
     /// Its name.
@@ -149,6 +155,16 @@ pub struct Autoscaler {
     pub target: String,
     /// How many pods it leaves at least.
     pub least: u32,
+}
+
+fn of_kubernetes() -> String {
+    "HorizontalPodAutoscaler".into()
+}
+
+impl fmt::Display for Autoscaler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}/{}", self.declared, self.namespace, self.name)
+    }
 }
 
 /// A Role or ClusterRole.
@@ -162,6 +178,15 @@ pub struct Role {
     pub name: String,
     /// Its rules in which a `*` stands.
     pub wildcards: Vec<WildcardRule>,
+}
+
+impl Role {
+    /// Whether it gives all rights of the API.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        let wild = |all: &[String]| all.iter().any(|x| x == "*");
+        self.wildcards.iter().any(|r| wild(&r.groups) && wild(&r.resources) && wild(&r.verbs))
+    }
 }
 
 /// A rule with a `*` among its verbs or resources.

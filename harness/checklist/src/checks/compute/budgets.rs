@@ -3,7 +3,7 @@
 use crate::{
     check::{Finding, Verdict},
     checks::selection::budgeted,
-    snapshot::{Input, PodDisruptionBudget, Snapshot, Workload},
+    snapshot::{Disruptions, Input, PodDisruptionBudget, Snapshot, Workload},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +19,7 @@ pub(super) fn judge(s: &Snapshot) -> Verdict {
     for w in &judged {
         findings.extend(counts.judge(s, w).map(|f| f.in_file(w.file.as_ref())));
     }
+    findings.extend(counts.without_scale(s));
     let subjects = judged.iter().filter(|w| w.replicas >= 2).count();
     if subjects == 0 && findings.is_empty() {
         return Verdict::Skip("no application workload has two replicas or more".into());
@@ -32,16 +33,46 @@ struct Budgets<'a>(BTreeMap<&'a str, Vec<(&'a PodDisruptionBudget, u32)>>);
 impl<'a> Budgets<'a> {
     fn of(s: &'a Snapshot) -> Self {
         let mut workloads: BTreeMap<&str, Vec<&Workload>> = BTreeMap::new();
-        for w in s.workloads.iter().filter(|w| REPLICATED.contains(&w.kind.as_str()) && w.replicas > 0) {
+        let counted = |w: &&Workload| REPLICATED.contains(&w.kind.as_str()) || is_bare(s, w);
+        for w in s.workloads.iter().filter(counted).filter(|w| w.replicas > 0) {
             workloads.entry(&w.namespace).or_default().push(w);
         }
         let mut all: BTreeMap<&str, Vec<(&PodDisruptionBudget, u32)>> = BTreeMap::new();
         for budget in &s.budgets {
             let beside = workloads.get(budget.namespace.as_str()).into_iter().flatten();
+            // A share of pods without a controller is no number: they are not counted then.
+            let beside = beside.filter(|w| w.kind != "Pod" || is_number(budget));
             let pods = beside.map(|w| budgeted(budget, w)).fold(0, u32::saturating_add);
             all.entry(&budget.namespace).or_default().push((budget, pods));
         }
         Self(all)
+    }
+
+    /// Budgets that hold pods for ever which no number of replicas stands behind: for those alone `minAvailable` as a number
+    /// can be counted. In a cluster such pods may be a node's own, which no drain evicts.
+    fn without_scale(&self, s: &Snapshot) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for (_, w) in s.judged().filter(|(_, w)| s.is_manifests() && w.replicas > 0) {
+            let ends = matches!(w.kind.as_str(), "Job" | "CronJob");
+            let mine = self.0.get(w.namespace.as_str()).into_iter().flatten();
+            let mut mine = mine.filter(|(b, _)| (ends || w.kind == "Pod") && budgeted(b, w) > 0);
+            let blocks = |b: &PodDisruptionBudget, pods: u32| {
+                if ends { !is_number(b) } else { b.allows.of(pods) == 0 }
+            };
+            let Some((budget, _)) = mine.find(|(b, pods)| blocks(b, *pods)) else { continue };
+            let name = &budget.name;
+            let finding = if is_number(budget) {
+                Finding::fail(w, format!("PodDisruptionBudget {name} allows none of its pods to go"))
+            } else {
+                let value = format!(
+                    "PodDisruptionBudget {name} can only count it by minAvailable as a number: none may go"
+                );
+                // Pods that come to an end hold no drain for ever.
+                if ends { Finding::warn(w, value) } else { Finding::fail(w, value) }
+            };
+            findings.push(finding.in_file(w.file.as_ref()));
+        }
+        findings
     }
 
     /// What is wrong with the budgets of a workload.
@@ -70,6 +101,15 @@ impl<'a> Budgets<'a> {
             Finding::fail(w, format!("PodDisruptionBudgets count {counted} of its {} pods", w.replicas))
         })
     }
+}
+
+/// Whether no controller stands behind it.
+fn is_bare(s: &Snapshot, w: &Workload) -> bool {
+    w.kind == "Pod" && s.is_manifests()
+}
+
+fn is_number(budget: &PodDisruptionBudget) -> bool {
+    matches!(budget.allows, Disruptions::MinAvailable(_))
 }
 
 fn without_budget(s: &Snapshot, w: &Workload) -> Finding {

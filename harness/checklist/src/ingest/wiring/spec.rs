@@ -34,6 +34,7 @@ named! {
     }
     Container {
         name: String,
+        image: String,
         env: Vec<Env>,
         env_from: Vec<EnvFrom>,
         ports: Vec<Port>,
@@ -45,13 +46,14 @@ named! {
     ValueFrom { config_map_key_ref: Source, secret_key_ref: Source }
     EnvFrom { config_map_ref: Source, secret_ref: Source }
     Source { name: String, secret_name: String, optional: bool }
-    Volume { config_map: Source, secret: Source, persistent_volume_claim: Claim, projected: Projected }
+    Volume { config_map: Source, secret: Source, persistent_volume_claim: Claim, projected: Projected, csi: Csi, azure_file: Source }
+    Csi { node_publish_secret_ref: Source }
     Claim { claim_name: String }
     Projected { sources: Vec<Projection> }
     Projection { config_map: Source, secret: Source }
     Port { name: String, container_port: u16 }
     Probe { http_get: Option<Action>, tcp_socket: Option<Action>, grpc: Option<Action> }
-    Action { port: Value }
+    Action { port: Value, host: String }
 }
 
 impl PodSpec {
@@ -94,9 +96,17 @@ impl PodSpec {
         let maps =
             maps.chain(self.volumes.iter().map(|v| &v.config_map)).chain(projected().map(|p| &p.config_map));
         let secrets = env().map(|e| &e.secret_key_ref).chain(from().map(|f| &f.secret_ref));
-        let secrets =
-            secrets.chain(self.volumes.iter().map(|v| &v.secret)).chain(projected().map(|p| &p.secret));
+        let secrets = secrets
+            .chain(self.volumes.iter().flat_map(Volume::secrets))
+            .chain(projected().map(|p| &p.secret));
         (maps.collect(), secrets.collect())
+    }
+}
+
+impl Volume {
+    /// Secrets that it is, or is mounted with.
+    fn secrets(&self) -> [&Source; 3] {
+        [&self.secret, &self.csi.node_publish_secret_ref, &self.azure_file]
     }
 }
 
@@ -123,13 +133,21 @@ impl Container {
     fn lost(&self, name: &str, probe: &Probe) -> Option<LostProbe> {
         let action =
             [&probe.http_get, &probe.tcp_socket, &probe.grpc].into_iter().find_map(Option::as_ref)?;
+        // What runs elsewhere need not be declared here.
+        if !action.host.is_empty() {
+            return None;
+        }
         // In quotes it is a name, a number too; and no port has a name without a letter.
         let (port, named) = match &action.port {
             Value::String(text) => (text.clone(), true),
             Value::Number(number) => (number.to_string(), false),
             _ => return None,
         };
-        let is = |p: &Port| if named { p.name == port } else { p.container_port.to_string() == port };
+        // One of gRPC is asked by number alone; the API refuses a name.
+        let by_number = probe.grpc.is_some();
+        let is = |p: &Port| {
+            if named { p.name == port && !by_number } else { p.container_port.to_string() == port }
+        };
         let declared = self.ports.iter().any(is);
         (!declared).then(|| LostProbe { container: self.name.clone(), probe: name.into(), port, named })
     }
