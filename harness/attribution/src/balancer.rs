@@ -39,6 +39,8 @@ fn is_failure(event: &SeenEvent) -> bool {
         "AllocationFailed",
         "FailedBuildModel",
         "FailedDeployModel",
+        "Sync",
+        "Translate",
     ];
     event.warning
         && matches!(event.object.kind.as_str(), "Service" | "Ingress")
