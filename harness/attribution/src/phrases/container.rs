@@ -253,7 +253,7 @@ pub(super) const TABLE: &[Phrase] = &[
         "OCI runtime create failed: runc create failed: error running hook #0: nvidia-container-cli: mount error: failed to add device rules: no: unknown",
     ),
     Phrase::strong(
-        "unresolvable cdi devices",
+        "cdi devices",
         DeviceUnavailable,
         "https://github.com/NVIDIA/nvidia-container-toolkit/issues/1239",
         "OCI runtime create failed: error modifying OCI spec: failed to inject CDI devices: unresolvable CDI devices nvidia.com/gpu=0: unknown",
@@ -281,5 +281,11 @@ pub(super) const TABLE: &[Phrase] = &[
         BadConfiguration,
         "https://github.com/opencontainers/runc/blob/main/libcontainer/capabilities/capabilities.go",
         "failed to create shim task: OCI runtime create failed: unknown capability \"CAP_FOO\": unknown",
+    ),
+    Phrase::strong(
+        "oom: the memory limit could be too low",
+        OutOfMemory,
+        "https://github.com/containers/crun/pull/635",
+        "container create failed: OOM: the memory limit could be too low: read from the init process",
     ),
 ];

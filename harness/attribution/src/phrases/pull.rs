@@ -358,4 +358,16 @@ pub(super) const TABLE: &[Phrase] = &[
         "https://github.com/containerd/containerd/issues/3068",
         "failed to unpack image on snapshotter overlayfs: no",
     ),
+    Phrase::new(
+        "error parsing http 404 response body",
+        ImageNotFound,
+        "https://github.com/Azure/acs-engine/issues/2752",
+        "error parsing HTTP 404 response body: invalid character 'F' looking for beginning of value: \"File not found.\"",
+    ),
+    Phrase::strong(
+        "snapshotter not loaded",
+        RuntimeFailing,
+        "https://github.com/containerd/containerd/issues/1986",
+        "failed to stat snapshot sha256:ab: snapshotter not loaded: overlayfs: invalid argument",
+    ),
 ];

@@ -250,4 +250,16 @@ pub(super) const TABLE: &[Phrase] = &[
         "https://github.com/containerd/containerd/blob/main/plugins/content/local/writer.go",
         "failed commit on ref \"layer-sha256:ab\": unexpected commit digest sha256:cd, expected sha256:ab: failed precondition",
     ),
+    Phrase::wrapper(
+        "failed to do request",
+        RegistryUnreachable,
+        "https://github.com/containerd/containerd/blob/main/core/remotes/docker/resolver.go",
+        "failed to resolve reference \"r/a:1\": failed to do request: Head \"https://r/v2/a/manifests/1\": no",
+    ),
+    Phrase::wrapper(
+        "pinging container registry",
+        RegistryUnreachable,
+        "https://github.com/containers/image/blob/main/docker/docker_client.go",
+        "pinging container registry r:5000: Get \"https://r:5000/v2/\": no",
+    ),
 ];
