@@ -223,6 +223,11 @@ pub(super) const EXAMPLES: &[(&str, &str, &str)] = &[
         "connection-timed-out mongo:27017",
     ),
     (
+        "tedious no answer",
+        r#"ConnectionError: Failed to connect to sql:1433 in 15000ms"#,
+        "connection-timed-out sql:1433",
+    ),
+    (
         "reset",
         r#"server closed the connection unexpectedly This probably means the server terminated abnormally"#,
         "connection-reset",
@@ -244,6 +249,7 @@ pub(super) const EXAMPLES: &[(&str, &str, &str)] = &[
         r#"[ERROR] [MY-012592] [InnoDB] Operating system error number 5 in a file operation."#,
         "disk-error",
     ),
+    ("EIO", r#"sqlite3.OperationalError: disk I/O error"#, "disk-error"),
     (
         "EROFS",
         r#"[ERROR] [MY-012592] [InnoDB] Operating system error number 30 in a file operation."#,

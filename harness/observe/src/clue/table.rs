@@ -435,6 +435,11 @@ pub(super) const ROWS: &[Row] = &[
         net!(ConnectionTimedOut),
     ),
     row(
+        "tedious no answer",
+        r"Failed to connect to (?P<host>[^:\s]+):(?P<port>\d+) in \d+ ?ms",
+        net!(ConnectionTimedOut),
+    ),
+    row(
         "pymongo no answer",
         r"\b(?P<host>[a-z0-9.-]+):(?P<port>\d+): timed out \(configured timeouts",
         net!(ConnectionTimedOut),
@@ -467,7 +472,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     row(
         "EIO",
-        r"(?i:input/output error|structure needs cleaning|stale (?:nfs )?file handle|transport endpoint is not connected)|\bE(?:IO|STALE):|Operating system error number 5\b",
+        r"(?i:input/output error|structure needs cleaning|\bdisk I/O error|stale (?:nfs )?file handle|transport endpoint is not connected)|\bE(?:IO|STALE):|Operating system error number 5\b",
         file!(DiskError),
     ),
     row("EMFILE", r"(?i:too many open files)|\bE[MN]FILE\b", plain!(TooManyFiles)),
