@@ -40,9 +40,12 @@ fn is_failure(event: &SeenEvent) -> bool {
         "FailedBuildModel",
         "FailedDeployModel",
     ];
+    // GKE's controller names the step that failed.
+    const OF_GKE: &[&str] = &["Sync", "Translate"];
+    let (kind, reason) = (event.object.kind.as_str(), event.reason.as_str());
     event.warning
-        && matches!(event.object.kind.as_str(), "Service" | "Ingress")
-        && FAILED.contains(&event.reason.as_str())
+        && (matches!(kind, "Service" | "Ingress") && FAILED.contains(&reason)
+            || kind == "Ingress" && OF_GKE.contains(&reason))
 }
 
 /// Whether it still fails: it did so lately, and neither another event nor the Service itself says that it is there.

@@ -28,6 +28,7 @@ pub(crate) fn pull_failure(reason: &str, message: &str, image: &str) -> Option<C
     match reason {
         "InvalidImageName" => Some(Cause::BadConfiguration),
         "ErrImageNeverPull" => Some(Cause::ImageNotFound),
+        "SignatureValidationFailed" => Some(Cause::BadConfiguration),
         _ => read(Topic::Pull, message, &names_in(image))?.cause,
     }
 }
@@ -91,6 +92,8 @@ pub(crate) fn sandbox_failure(reason: &str, message: &str) -> Option<(Cause, Sai
         "unable to pull sandbox image",
         "pulling pause image",
         "failed pulling image",
+        "pinging container registry",
+        "initializing source",
     ];
     let text = nameless(message, &[]);
     let of_image = IMAGE.iter().any(|words| says(&text, words));
@@ -117,9 +120,12 @@ pub(crate) fn giving_up(reason: &str, message: &str) -> Option<Cause> {
         "Evicted" => Some(Cause::NodePressure),
         "UnexpectedAdmissionError" => Some(Cause::DeviceUnavailable),
         "TopologyAffinityError" => Some(Cause::Exhaustion),
-        "NodeAffinity" | "MatchNodeSelector" | "NodePorts" | "PodFitsHostPorts" => {
-            Some(Cause::PlacementConstraint)
-        }
+        "NodeAffinity"
+        | "MatchNodeSelector"
+        | "NodePorts"
+        | "PodFitsHostPorts"
+        | "PodOSSelectorNodeLabelDoesNotMatch"
+        | "SMTAlignmentError" => Some(Cause::PlacementConstraint),
         "SysctlForbidden" | "AppArmor" | "PodOSNotSupported" => Some(Cause::BadConfiguration),
         reason if reason.starts_with("OutOf") => Some(Cause::Exhaustion),
         _ => return None,
@@ -219,5 +225,7 @@ pub(crate) fn says_peers(message: &str) -> bool {
     )
 }
 
+#[cfg(test)]
+mod field;
 #[cfg(test)]
 mod tests;

@@ -55,10 +55,15 @@ fn unstarted(world: &World, crash: &Crash<'_>, found: &mut Findings<'_>) {
     if let Some((_, e)) = told {
         finding = finding.proven_by("Failed", excerpt(&e.message), e.at, &Source::api("events"));
     }
-    match pod.node.as_deref().filter(|_| cause.control_loop() == Loop::Compute) {
+    match pod.node.as_deref().filter(|_| is_of_the_node(cause)) {
         Some(node) => found.add(format!("node/{node}"), finding.about([node_subject(node)])),
         None => found.add(format!("{}/configuration", pod.namespace), finding),
     }
+}
+
+/// Whether the node is to blame for a container that it does not start. A limit of memory is the container's own.
+fn is_of_the_node(cause: Cause) -> bool {
+    cause.control_loop() == Loop::Compute && cause != Cause::OutOfMemory
 }
 
 /// Seconds around a container's end within which what a kubelet tells is about it.
@@ -88,7 +93,7 @@ fn uncreated(
         pod.at,
         &Source::api("pods"),
     );
-    match pod.node.as_deref().filter(|_| cause.control_loop() == Loop::Compute) {
+    match pod.node.as_deref().filter(|_| is_of_the_node(cause)) {
         Some(node) => found.add(format!("node/{node}"), finding.about([node_subject(node)])),
         None => found.add(format!("{}/configuration", pod.namespace), finding),
     }

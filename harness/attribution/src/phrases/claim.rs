@@ -1,9 +1,7 @@
 //! Claims that no volume is made for, and volumes that do not grow.
 
 use super::Phrase;
-use loopdrill_model::Cause::{
-    ClaimOrClassMissing, IamDenied, ProvisioningFailed, RbacDenied, ResizeFailed, TokenInvalid,
-};
+use loopdrill_model::Cause::{ClaimOrClassMissing, IamDenied, ProvisioningFailed, ResizeFailed};
 
 pub(super) const TABLE: &[Phrase] = &[
     Phrase::harmless(
@@ -24,88 +22,16 @@ pub(super) const TABLE: &[Phrase] = &[
         "no persistent volumes available for this claim and no storage class is set",
     ),
     Phrase::strong(
-        "unauthorizedoperation",
-        IamDenied,
-        "https://github.com/kubernetes-sigs/aws-ebs-csi-driver/issues/595",
-        "failed to provision volume with StorageClass \"gp3\": rpc error: code = Internal desc = Could not create volume: UnauthorizedOperation: You are not authorized to perform this operation.",
-    ),
-    Phrase::strong(
-        "not authorized to perform",
-        IamDenied,
-        "https://github.com/kubernetes-sigs/aws-efs-csi-driver/issues/850",
-        "failed to provision volume with StorageClass \"efs\": rpc error: code = Unauthenticated desc = Access Denied. Please ensure you have the right AWS permissions: User: a is not authorized to perform: elasticfilesystem:CreateAccessPoint",
-    ),
-    Phrase::strong(
-        "accessdenied",
-        IamDenied,
-        "https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html",
-        "Could not create volume: operation error EC2: CreateVolume, get identity: AccessDenied: no",
-    ),
-    Phrase::strong(
         "access denied",
         IamDenied,
         "https://github.com/kubernetes-sigs/aws-efs-csi-driver/issues/850",
         "rpc error: code = Unauthenticated desc = Access Denied. Please ensure you have the right AWS permissions",
     ),
     Phrase::strong(
-        "nocredentialproviders: no valid providers in chain",
-        IamDenied,
-        "https://github.com/kubernetes-sigs/aws-ebs-csi-driver/issues/1146",
-        "Could not create volume \"pvc-1\" in EC2: NoCredentialProviders: no valid providers in chain",
-    ),
-    Phrase::strong(
-        "no ec2 imds role found",
-        IamDenied,
-        "https://github.com/kubernetes-sigs/aws-ebs-csi-driver/issues/1783",
-        "get credentials: failed to refresh cached credentials, no EC2 IMDS role found, operation error ec2imds: GetMetadata",
-    ),
-    Phrase::strong(
-        "does not have authorization to perform action",
-        IamDenied,
-        "https://github.com/Azure/AKS/issues/1476",
-        "Code=\"AuthorizationFailed\" Message=\"The client 'a' with object id 'a' does not have authorization to perform action 'Microsoft.Compute/disks/write' over scope '/s'\"",
-    ),
-    Phrase::strong(
-        "permission to perform this operation was denied",
-        IamDenied,
-        "https://github.com/vmware-archive/kubernetes-archived/issues/505",
-        "Failed to provision volume with StorageClass \"fast\": ServerFaultCode: Permission to perform this operation was denied.",
-    ),
-    Phrase::strong(
-        "nopermission",
-        IamDenied,
-        "https://github.com/kubernetes-sigs/vsphere-csi-driver/issues/350",
-        "failed to provision volume with StorageClass \"vsphere-storage\": rpc error: code = Internal desc = failed to get shared datastores in kubernetes cluster. Error: NoPermission",
-    ),
-    Phrase::strong(
-        "does not have access to service account",
-        IamDenied,
-        "https://github.com/kubernetes-sigs/gcp-compute-persistent-disk-csi-driver/issues/794",
-        "googleapi: Error 403: The user does not have access to service account 'x@p.iam.gserviceaccount.com'. Ask a project owner to grant you the iam.serviceAccountUser role on the service account, forbidden",
-    ),
-    Phrase::strong(
-        "failed to refresh the token for request",
-        TokenInvalid,
-        "https://github.com/Azure/AKS/issues/371",
-        "azure.BearerAuthorizer#WithAuthorization: Failed to refresh the Token for request to https://management.azure.com/subscriptions/s: StatusCode=401 -- Original Error: adal: Refresh request failed. Status Code = '401'.",
-    ),
-    Phrase::strong(
-        "required permission for",
-        IamDenied,
-        "https://github.com/kubernetes-sigs/gcp-compute-persistent-disk-csi-driver/issues/794",
-        "unknown Insert disk error: googleapi: Error 403: Required 'compute.disks.create' permission for 'projects/p/zones/z/disks/d', forbidden",
-    ),
-    Phrase::strong(
         "code = permissiondenied",
         IamDenied,
         "https://github.com/kubernetes-sigs/gcp-compute-persistent-disk-csi-driver/issues/293",
         "rpc error: code = PermissionDenied desc = CreateVolume failed: googleapi: Error 403: Required 'compute.disks.create' permission for 'projects/p', forbidden",
-    ),
-    Phrase::strong(
-        "is forbidden: user cannot",
-        RbacDenied,
-        "https://github.com/kubernetes-sigs/nfs-subdir-external-provisioner/issues/25",
-        "failed to provision volume: persistentvolumes is forbidden: User \"system:serviceaccount:n:a\" cannot create resource \"persistentvolumes\"",
     ),
     Phrase::new(
         "code = resourceexhausted",
@@ -215,5 +141,11 @@ pub(super) const TABLE: &[Phrase] = &[
         ResizeFailed,
         "https://github.com/hwameistor/hwameistor/issues/626",
         "rpc error: code = Unknown desc = volume expansion not completed yet",
+    ),
+    Phrase::strong(
+        "failed to get an available volume in ec2",
+        IamDenied,
+        "https://github.com/kubernetes-sigs/aws-ebs-csi-driver/issues/3010",
+        "rpc error: code = Internal desc = Could not create volume \"pvc-1\": failed to get an available volume in EC2: InvalidVolume.NotFound: The volume 'vol-1' does not exist.",
     ),
 ];

@@ -2,7 +2,7 @@
 
 use super::Phrase;
 use loopdrill_model::Cause::{
-    AttachOrMountFailed, BadConfiguration, DeviceUnavailable, NodePressure, RuntimeFailing,
+    AttachOrMountFailed, BadConfiguration, DeviceUnavailable, NodePressure, OutOfMemory, RuntimeFailing,
 };
 
 pub(super) const TABLE: &[Phrase] = &[
@@ -197,5 +197,95 @@ pub(super) const TABLE: &[Phrase] = &[
         BadConfiguration,
         "https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/kubelet_pods.go",
         "failed to create subPath directory for volumeMount \"data\" of container \"a\"",
+    ),
+    Phrase::strong(
+        "cannot connect to the docker daemon",
+        RuntimeFailing,
+        "https://github.com/moby/moby/blob/master/client/errors.go",
+        "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
+    ),
+    Phrase::strong(
+        "applying cgroup configuration for process caused",
+        RuntimeFailing,
+        "https://github.com/opencontainers/runc/issues/3312",
+        "starting container process caused: process_linux.go:385: applying cgroup configuration for process caused: error creating systemd unit `docker-a.scope`: got `failed`: unknown",
+    ),
+    Phrase::new(
+        "failed to start shim",
+        RuntimeFailing,
+        "https://github.com/containerd/containerd/issues/10984",
+        "failed to create task for container: Unimplemented: failed to start shim: start failed: unsupported shim version (3): not implemented",
+    ),
+    Phrase::strong(
+        "failed to start shim: exec:",
+        RuntimeFailing,
+        "https://github.com/containerd/containerd/issues/2481",
+        "failed to create containerd task: failed to start shim: exec: \"containerd-shim\": executable file not found in $PATH: unknown",
+    ),
+    Phrase::strong(
+        "failed to create shim task: exec:",
+        RuntimeFailing,
+        "https://github.com/containerd/containerd/blob/main/docs/getting-started.md",
+        "failed to create containerd task: failed to create shim task: exec: \"runc\": executable file not found in $PATH: unknown",
+    ),
+    Phrase::strong(
+        "failed to prepare extraction snapshot",
+        RuntimeFailing,
+        "https://github.com/containerd/containerd/issues/6772",
+        "error unpacking image: failed to prepare extraction snapshot \"extract-1\": failed to stat parent: stat /x: no such file or directory",
+    ),
+    Phrase::new(
+        "content digest",
+        RuntimeFailing,
+        "https://github.com/containerd/containerd/blob/main/plugins/content/local/store.go",
+        "failed to create containerd container: get image \"sha256:ab\": rpc error: code = NotFound desc = content digest sha256:ab: not found",
+    ),
+    Phrase::strong(
+        "container init was oom-killed",
+        OutOfMemory,
+        "https://github.com/aws/amazon-ecs-agent/issues/3021",
+        "OCI runtime create failed: container_linux.go:380: starting container process caused: container init was OOM-killed (memory limit too low?): unknown",
+    ),
+    Phrase::strong(
+        "nvidia-container-cli:",
+        DeviceUnavailable,
+        "https://github.com/NVIDIA/libnvidia-container/blob/main/src/cli/main.c",
+        "OCI runtime create failed: runc create failed: error running hook #0: nvidia-container-cli: mount error: failed to add device rules: no: unknown",
+    ),
+    Phrase::strong(
+        "cdi devices",
+        DeviceUnavailable,
+        "https://github.com/NVIDIA/nvidia-container-toolkit/issues/1239",
+        "OCI runtime create failed: error modifying OCI spec: failed to inject CDI devices: unresolvable CDI devices nvidia.com/gpu=0: unknown",
+    ),
+    Phrase::strong(
+        "stale nfs file handle",
+        AttachOrMountFailed,
+        "https://github.com/kubernetes-sigs/nfs-subdir-external-provisioner/issues/30",
+        "failed to prepare subPath for volumeMount \"data\" of container \"a\": mkdir /x: stale NFS file handle",
+    ),
+    Phrase::new(
+        "not a directory",
+        BadConfiguration,
+        "https://github.com/opencontainers/runc/issues/2128",
+        "runc create failed: unable to start container process: error during container init: mkdir /app: not a directory: unknown",
+    ),
+    Phrase::new(
+        "error mounting to rootfs at",
+        BadConfiguration,
+        "https://github.com/opencontainers/runc/blob/main/libcontainer/rootfs_linux.go",
+        "unable to start container process: error during container init: error mounting \"/v\" to rootfs at \"/etc/app/sub\": mkdirat /etc/app/sub: read-only file system: unknown",
+    ),
+    Phrase::new(
+        "unknown capability",
+        BadConfiguration,
+        "https://github.com/opencontainers/runc/blob/main/libcontainer/capabilities/capabilities.go",
+        "failed to create shim task: OCI runtime create failed: unknown capability \"CAP_FOO\": unknown",
+    ),
+    Phrase::strong(
+        "oom: the memory limit could be too low",
+        OutOfMemory,
+        "https://github.com/containers/crun/pull/635",
+        "container create failed: OOM: the memory limit could be too low: read from the init process",
     ),
 ];

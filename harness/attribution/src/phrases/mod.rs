@@ -8,11 +8,13 @@
 //! - What no phrase knows has no cause here; the rules decide what silence of the table means.
 
 mod claim;
+mod cloud;
 mod container;
 mod mount;
 mod nameless;
 mod pull;
 mod refusal;
+mod registry;
 mod sandbox;
 mod schedule;
 mod secrets;
@@ -105,36 +107,41 @@ impl Phrase {
     }
 }
 
-/// The phrases of a topic.
-fn table(topic: Topic) -> &'static [Phrase] {
+/// The tables of a topic. What a cloud says is the same to all who work there.
+fn tables(topic: Topic) -> &'static [&'static [Phrase]] {
     match topic {
-        Topic::Pull => pull::TABLE,
-        Topic::Mount => mount::TABLE,
-        Topic::Secrets => secrets::TABLE,
-        Topic::Claim => claim::TABLE,
-        Topic::Sandbox => sandbox::TABLE,
-        Topic::Container => container::TABLE,
-        Topic::Refusal => refusal::TABLE,
-        Topic::Status => status::TABLE,
-        Topic::Service => service::TABLE,
-        Topic::Schedule => schedule::TABLE,
+        Topic::Pull => &[pull::TABLE, registry::TABLE],
+        Topic::Mount => &[mount::TABLE, cloud::TABLE],
+        Topic::Secrets => &[secrets::TABLE],
+        Topic::Claim => &[claim::TABLE, cloud::TABLE],
+        Topic::Sandbox => &[sandbox::TABLE],
+        Topic::Container => &[container::TABLE],
+        Topic::Refusal => &[refusal::TABLE],
+        Topic::Status => &[status::TABLE],
+        Topic::Service => &[service::TABLE, cloud::TABLE],
+        Topic::Schedule => &[schedule::TABLE],
     }
+}
+
+/// The phrases of a topic.
+fn phrases(topic: Topic) -> impl Iterator<Item = &'static Phrase> {
+    tables(topic).iter().copied().flatten()
 }
 
 /// The phrase that decides what `message` means, where the table knows one. `names` are those that somebody gave to
 /// the objects that the message is about.
 pub(crate) fn read(topic: Topic, message: &str, names: &[&str]) -> Option<&'static Phrase> {
-    decisive(table(topic), &nameless(message, names))
+    decisive(phrases(topic), &nameless(message, names))
 }
 
 /// All phrases of the topic that a message holds.
 pub(crate) fn read_all(topic: Topic, message: &str) -> Vec<&'static Phrase> {
     let text = nameless(message, &[]);
-    table(topic).iter().filter(|p| says(&text, p.words)).collect()
+    phrases(topic).filter(|p| says(&text, p.words)).collect()
 }
 
-fn decisive(table: &'static [Phrase], text: &str) -> Option<&'static Phrase> {
-    let found = table.iter().filter_map(|p| Some((p.weight, last_end(text, p.words)?, p.words.len(), p)));
+fn decisive(table: impl Iterator<Item = &'static Phrase>, text: &str) -> Option<&'static Phrase> {
+    let found = table.filter_map(|p| Some((p.weight, last_end(text, p.words)?, p.words.len(), p)));
     found.max_by_key(|(weight, end, length, _)| (*weight, *end, *length)).map(|(.., p)| p)
 }
 

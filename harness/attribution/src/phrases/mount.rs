@@ -1,9 +1,7 @@
 //! Volumes that do not attach or mount: EBS, Azure disks and files, GCE PD, Ceph, Longhorn, NFS, vSphere, Cinder, local.
 
 use super::Phrase;
-use loopdrill_model::Cause::{
-    AttachOrMountFailed, BadConfiguration, IamDenied, NodePressure, RbacDenied, TokenInvalid, VolumeLimit,
-};
+use loopdrill_model::Cause::{AttachOrMountFailed, BadConfiguration, IamDenied, NodePressure, VolumeLimit};
 
 pub(super) const TABLE: &[Phrase] = &[
     // Said of what is well.
@@ -67,48 +65,6 @@ pub(super) const TABLE: &[Phrase] = &[
     ),
     // Somebody may not.
     Phrase::strong(
-        "unauthorizedoperation",
-        IamDenied,
-        "https://github.com/kubernetes-sigs/aws-ebs-csi-driver/issues/595",
-        "Could not attach volume \"vol-1\" to node \"i-1\": UnauthorizedOperation: You are not authorized to perform this operation.",
-    ),
-    Phrase::strong(
-        "is not authorized to perform",
-        IamDenied,
-        "https://github.com/kubernetes-sigs/aws-efs-csi-driver/issues/850",
-        "User: arn:aws:sts::111122223333:assumed-role/r/s is not authorized to perform: elasticfilesystem:DescribeMountTargets",
-    ),
-    Phrase::strong(
-        "does not have authorization to perform action",
-        IamDenied,
-        "https://github.com/Azure/AKS/issues/1476",
-        "Code=\"AuthorizationFailed\" Message=\"The client 'a' with object id 'a' does not have authorization to perform action 'Microsoft.Compute/disks/read' over scope '/s'\"",
-    ),
-    Phrase::strong(
-        "failed to refresh the token for request",
-        TokenInvalid,
-        "https://github.com/Azure/AKS/issues/371",
-        "azure.BearerAuthorizer#WithAuthorization: Failed to refresh the Token for request to https://management.azure.com/subscriptions/s: StatusCode=401 -- Original Error: adal: Refresh request failed. Status Code = '401'.",
-    ),
-    Phrase::strong(
-        "expiredauthenticationtoken",
-        TokenInvalid,
-        "https://github.com/Azure/AKS/issues/4287",
-        "AttachVolume.Attach failed for volume \"pvc-1\" : rpc error: code = NotFound desc = Volume not found, failed with error: GET http://localhost:7788/subscriptions/s RESPONSE 401: 401 Unauthorized ERROR CODE: ExpiredAuthenticationToken",
-    ),
-    Phrase::strong(
-        "required permission for",
-        IamDenied,
-        "https://github.com/kubernetes-sigs/gcp-compute-persistent-disk-csi-driver/issues/794",
-        "unknown Insert disk error: googleapi: Error 403: Required 'compute.disks.create' permission for 'projects/p/zones/z/disks/d', forbidden",
-    ),
-    Phrase::strong(
-        "authorizationpermissionmismatch",
-        IamDenied,
-        "https://github.com/kubernetes-sigs/blob-csi-driver/issues/632",
-        "RESPONSE 403: AuthorizationPermissionMismatch, this request is not authorized",
-    ),
-    Phrase::strong(
         "code = permissiondenied",
         IamDenied,
         "https://github.com/GoogleCloudPlatform/gcs-fuse-csi-driver/blob/main/docs/troubleshooting.md",
@@ -121,28 +77,10 @@ pub(super) const TABLE: &[Phrase] = &[
         "MountVolume.SetUp failed for volume \"gcs\" : rpc error: code = Unauthenticated desc = failed to prepare storage service",
     ),
     Phrase::strong(
-        "accessdenied",
-        IamDenied,
-        "https://github.com/kubernetes-sigs/aws-ebs-csi-driver/issues/595",
-        "WebIdentityErr: failed to retrieve credentials caused by: AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity status code: 403",
-    ),
-    Phrase::strong(
         "nmi response failed with status code",
         IamDenied,
         "https://github.com/Azure/secrets-store-csi-driver-provider-azure/issues/34",
         "MountVolume.SetUp failed for volume \"v\" : kubernetes.io/csi: mounter.SetupAt failed: rpc error: code = Unknown desc = error mounting secret level=fatal msg=\"[error] : failed to get vault: failed to get management token: nmi response failed with status code: 403\"",
-    ),
-    Phrase::strong(
-        "incorrect user name or password",
-        IamDenied,
-        "https://github.com/kubernetes-sigs/vsphere-csi-driver/issues/846",
-        "ServerFaultCode: Cannot complete login due to an incorrect user name or password.",
-    ),
-    Phrase::strong(
-        "is forbidden: user cannot",
-        RbacDenied,
-        "https://github.com/kubernetes-sigs/secrets-store-csi-driver/issues/523",
-        "volumeattachments.storage.k8s.io is forbidden: User \"system:node:n\" cannot get resource \"volumeattachments\" in API group \"storage.k8s.io\"",
     ),
     // The node takes no more.
     Phrase::strong(
@@ -374,5 +312,17 @@ pub(super) const TABLE: &[Phrase] = &[
         AttachOrMountFailed,
         "https://github.com/kubernetes-sigs/sig-storage-local-static-provisioner/issues/424",
         "MountVolume.NewMounter initialization failed for volume \"local\" : path \"/mnt/disks/a\" does not exist",
+    ),
+    Phrase::strong(
+        "could not get a free device name to assign to node",
+        VolumeLimit,
+        "https://github.com/kubernetes-sigs/aws-ebs-csi-driver/blob/master/pkg/cloud/devicemanager/manager.go",
+        "rpc error: code = Internal desc = Could not attach volume \"vol-1\" to node \"i-1\": could not get a free device name to assign to node i-1",
+    ),
+    Phrase::new(
+        "stale nfs file handle",
+        AttachOrMountFailed,
+        "https://github.com/kubernetes-sigs/nfs-subdir-external-provisioner/issues/30",
+        "MountVolume.SetUp failed for volume \"nfs\" : stat /x: stale NFS file handle",
     ),
 ];

@@ -26,8 +26,16 @@ const KEPT: &[&str] = &[
 ];
 
 /// Kinds that messages name together with their group.
-const KINDS: &[&str] =
-    &["storageclass", "secretproviderclass", "csidriver", "csinode", "runtimeclass", "priorityclass"];
+const KINDS: &[&str] = &[
+    "storageclass",
+    "secretproviderclass",
+    "csidriver",
+    "csinode",
+    "runtimeclass",
+    "priorityclass",
+    "resourceclaim",
+    "deviceclass",
+];
 
 /// `message` in lower case, with single spaces, without quotations (but for quoted speech), without words that look
 /// like an image, a path or a host, and without any of `names`.
@@ -87,7 +95,7 @@ fn unquoted(message: &str) -> String {
         };
         bare.push(' ');
         let content = &inner[..end];
-        if is_speech(&bare) || SPEECH.contains(&content) {
+        if is_speech(&bare) || SPEECH.contains(&content) || open == '"' && is_answer(content) {
             bare.push_str(content);
         }
         bare.push(' ');
@@ -105,6 +113,13 @@ fn is_speech(before: &str) -> bool {
     SPEECH
         .iter()
         .any(|s| word.ends_with(s) && !word[..word.len() - s.len()].ends_with(|c: char| c.is_alphanumeric()))
+}
+
+/// Whether what stands in double quotes is a whole error, as a cloud's library writes it and others quote it: a code of
+/// letters alone, a colon, and words. No name has a space.
+fn is_answer(content: &str) -> bool {
+    let Some((code, words)) = content.split_once(": ") else { return false };
+    code.len() >= 6 && code.bytes().all(|b| b.is_ascii_alphabetic()) && words.contains(' ')
 }
 
 /// Without `name` where it stands as a whole word.

@@ -3,7 +3,7 @@
 
 use super::Phrase;
 use loopdrill_model::Cause::{
-    BadConfiguration, ImageNotFound, NodePressure, PullUnauthorized, RegistryUnreachable, RuntimeFailing,
+    BadConfiguration, ImageNotFound, NodePressure, PullUnauthorized, RuntimeFailing,
 };
 
 pub(super) const TABLE: &[Phrase] = &[
@@ -176,181 +176,6 @@ pub(super) const TABLE: &[Phrase] = &[
         "https://github.com/containerd/containerd/blob/main/core/remotes/docker/authorizer.go",
         "failed to resolve reference \"r/a:1\": failed to authorize: no",
     ),
-    // The registry does not answer, or not as one.
-    Phrase::transient(
-        "no such host",
-        RegistryUnreachable,
-        "https://github.com/kubernetes/kubernetes/issues/86095",
-        "failed to do request: Head \"https://r.example/v2/\": dial tcp: lookup r.example on 10.0.0.2:53: no such host",
-    ),
-    Phrase::transient(
-        "server misbehaving",
-        RegistryUnreachable,
-        "https://github.com/moby/moby/issues/23629",
-        "dial tcp: lookup r.example on 10.0.0.2:53: server misbehaving",
-    ),
-    Phrase::transient(
-        "temporary failure in name resolution",
-        RegistryUnreachable,
-        "https://github.com/containers/podman/issues/10384",
-        "pinging container registry r.example: dial tcp: lookup r.example: Temporary failure in name resolution",
-    ),
-    Phrase::transient(
-        "dial tcp",
-        RegistryUnreachable,
-        "https://github.com/golang/go/blob/master/src/net/net.go",
-        "failed to do request: Head \"https://r.example/v2/\": dial tcp 10.0.0.9:443: operation was canceled",
-    ),
-    Phrase::transient(
-        "i/o timeout",
-        RegistryUnreachable,
-        "https://github.com/containerd/containerd/issues/6097",
-        "failed to do request: Head \"https://r.example/v2/\": dial tcp 10.0.0.9:443: i/o timeout",
-    ),
-    Phrase::transient(
-        "connection refused",
-        RegistryUnreachable,
-        "https://github.com/containerd/containerd/issues/6097",
-        "dial tcp 10.0.0.9:5000: connect: connection refused",
-    ),
-    Phrase::transient(
-        "connection reset",
-        RegistryUnreachable,
-        "https://github.com/containerd/containerd/issues/4604",
-        "read tcp 10.0.0.3:5->10.0.0.9:443: read: connection reset by peer",
-    ),
-    Phrase::transient(
-        "connection timed out",
-        RegistryUnreachable,
-        "https://github.com/cri-o/cri-o/issues/4307",
-        "pinging container registry r.example: connect: connection timed out",
-    ),
-    Phrase::transient(
-        "no route to host",
-        RegistryUnreachable,
-        "https://github.com/containerd/containerd/issues/6097",
-        "dial tcp 10.0.0.9:443: connect: no route to host",
-    ),
-    Phrase::transient(
-        "network is unreachable",
-        RegistryUnreachable,
-        "https://github.com/moby/moby/issues/11997",
-        "dial tcp [2600:1f18::1]:443: connect: network is unreachable",
-    ),
-    Phrase::transient(
-        "tls handshake timeout",
-        RegistryUnreachable,
-        "https://github.com/moby/moby/issues/22635",
-        "Get https://registry-1.docker.io/v2/: net/http: TLS handshake timeout",
-    ),
-    Phrase::transient(
-        "request canceled while waiting for connection",
-        RegistryUnreachable,
-        "https://github.com/moby/moby/issues/32270",
-        "Get https://registry-1.docker.io/v2/: net/http: request canceled while waiting for connection",
-    ),
-    Phrase::transient(
-        "client.timeout exceeded",
-        RegistryUnreachable,
-        "https://github.com/golang/go/blob/master/src/net/http/client.go",
-        "net/http: request canceled (Client.Timeout exceeded while awaiting headers)",
-    ),
-    Phrase::transient(
-        "context deadline exceeded",
-        RegistryUnreachable,
-        "https://github.com/kubernetes/kubernetes/issues/59376",
-        "rpc error: code = Unknown desc = context deadline exceeded",
-    ),
-    Phrase::transient(
-        "context canceled",
-        RegistryUnreachable,
-        "https://github.com/kubernetes/kubernetes/issues/131521",
-        "rpc error: code = Canceled desc = failed to pull and unpack image \"docker.io/acme/big:1\": context canceled",
-    ),
-    Phrase::transient(
-        "unexpected eof",
-        RegistryUnreachable,
-        "https://github.com/containerd/containerd/issues/4604",
-        "failed to copy: httpReadSeeker: failed open: unexpected EOF",
-    ),
-    Phrase::transient(
-        "eof",
-        RegistryUnreachable,
-        "https://github.com/moby/moby/issues/25093",
-        "Get \"https://r.example/v2/\": EOF",
-    ),
-    Phrase::transient(
-        "500 internal server error",
-        RegistryUnreachable,
-        "https://github.com/Azure/acr/issues/231",
-        "received unexpected HTTP status: 500 Internal Server Error",
-    ),
-    Phrase::transient(
-        "502 bad gateway",
-        RegistryUnreachable,
-        "https://github.com/goharbor/harbor/issues/6904",
-        "received unexpected HTTP status: 502 Bad Gateway",
-    ),
-    Phrase::transient(
-        "503 service unavailable",
-        RegistryUnreachable,
-        "https://github.com/containerd/containerd/issues/3071",
-        "unexpected status from HEAD request to https://r.example/v2/a/manifests/1: 503 Service Unavailable",
-    ),
-    Phrase::transient(
-        "504 gateway",
-        RegistryUnreachable,
-        "https://github.com/goharbor/harbor/issues/6904",
-        "received unexpected HTTP status: 504 Gateway Time-out",
-    ),
-    Phrase::strong(
-        "429 too many requests",
-        RegistryUnreachable,
-        "https://github.com/containerd/containerd/issues/4630",
-        "unexpected status code https://registry-1.docker.io/v2/library/nginx/manifests/1: 429 Too Many Requests",
-    ),
-    Phrase::strong(
-        "toomanyrequests",
-        RegistryUnreachable,
-        "https://docs.docker.com/docker-hub/usage/",
-        "Server message: toomanyrequests: You have reached your unauthenticated pull rate limit.",
-    ),
-    Phrase::strong(
-        "reached your pull rate limit",
-        RegistryUnreachable,
-        "https://docs.docker.com/docker-hub/usage/",
-        "You have reached your pull rate limit. You may increase the limit by authenticating and upgrading",
-    ),
-    Phrase::transient(
-        "pull qps exceeded",
-        RegistryUnreachable,
-        "https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/images/helpers.go",
-        "pull QPS exceeded",
-    ),
-    Phrase::strong(
-        "proxyconnect tcp",
-        RegistryUnreachable,
-        "https://github.com/containerd/containerd/issues/1990",
-        "Head \"https://r.example/v2/\": proxyconnect tcp: dial tcp 10.0.0.8:3128: connect: connection refused",
-    ),
-    Phrase::strong(
-        "proxy authentication required",
-        RegistryUnreachable,
-        "https://github.com/moby/moby/issues/22969",
-        "Get https://registry-1.docker.io/v2/: Proxy Authentication Required",
-    ),
-    Phrase::new(
-        "x509:",
-        RegistryUnreachable,
-        "https://github.com/containerd/containerd/issues/3071",
-        "Head \"https://r.example/v2/\": tls: failed to verify certificate: x509: certificate signed by unknown authority",
-    ),
-    Phrase::new(
-        "server gave http response to https client",
-        RegistryUnreachable,
-        "https://github.com/moby/moby/issues/8849",
-        "Get \"https://r.example:5000/v2/\": http: server gave HTTP response to HTTPS client",
-    ),
     // There is no such image.
     Phrase::new(
         "not found",
@@ -454,5 +279,95 @@ pub(super) const TABLE: &[Phrase] = &[
         RuntimeFailing,
         "https://github.com/containerd/containerd/issues/7139",
         "failed to create temp dir: mkdir /var/lib/containerd/tmpmounts/1: read-only file system",
+    ),
+    Phrase::strong(
+        "cannot connect to the docker daemon",
+        RuntimeFailing,
+        "https://github.com/moby/moby/blob/master/client/errors.go",
+        "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
+    ),
+    Phrase::new(
+        "error parsing http 403 response body",
+        PullUnauthorized,
+        "https://github.com/curiefense/curiefense/issues/824",
+        "error pulling image configuration: error parsing HTTP 403 response body: invalid character '<' looking for beginning of value: \"<html>\"",
+    ),
+    Phrase::new(
+        "authentication is required",
+        PullUnauthorized,
+        "https://jfrog.com/help/r/jfrog-artifactory-documentation/docker-registry",
+        "Error response from daemon: unknown: Authentication is required",
+    ),
+    Phrase::new(
+        "cannot be pulled due to configured policy",
+        BadConfiguration,
+        "https://github.com/goharbor/harbor/issues/19983",
+        "Error response from daemon: unknown: current image with 4 vulnerabilities cannot be pulled due to configured policy in 'Prevent images'",
+    ),
+    Phrase::strong(
+        "source image rejected",
+        BadConfiguration,
+        "https://github.com/containers/image/issues/1953",
+        "copying system image from manifest list: Source image rejected: A signature was required, but no signature exists",
+    ),
+    Phrase::strong(
+        "signature validation failed",
+        BadConfiguration,
+        "https://github.com/kubernetes/kubernetes/pull/117717",
+        "image pull failed for r/a:1 because the signature validation failed: no",
+    ),
+    Phrase::strong(
+        "unsupported docker v2s2 media type",
+        ImageNotFound,
+        "https://github.com/cri-o/cri-o/issues/2905",
+        "rpc error: code = Unknown desc = unsupported docker v2s2 media type: \"\"",
+    ),
+    Phrase::strong(
+        "mismatched image rootfs and manifest layers",
+        ImageNotFound,
+        "https://github.com/deislabs/containerd-wasm-shims/issues/191",
+        "failed to unpack image on snapshotter overlayfs: mismatched image rootfs and manifest layers",
+    ),
+    Phrase::strong(
+        "image is incompatible with a host",
+        ImageNotFound,
+        "https://github.com/moby/moby/blob/master/distribution/pull_v2_windows.go",
+        "a Windows version 10.0.20348-based image is incompatible with a 10.0.17763 host",
+    ),
+    Phrase::wrapper(
+        "failed to extract layer",
+        RuntimeFailing,
+        "https://github.com/containerd/containerd/issues/5842",
+        "failed to extract layer sha256:ab: mount callback failed on /x: archive/tar: invalid tar header: unknown",
+    ),
+    Phrase::wrapper(
+        "failed to prepare extraction snapshot",
+        RuntimeFailing,
+        "https://github.com/containerd/containerd/issues/6772",
+        "failed to prepare extraction snapshot \"extract-1\": failed to stat parent: stat /x: no such file or directory",
+    ),
+    Phrase::wrapper(
+        "failed to commit snapshot",
+        RuntimeFailing,
+        "https://github.com/containerd/containerd/blob/main/pkg/rootfs/apply.go",
+        "failed to commit snapshot extract-1 sha256:ab: no",
+    ),
+    Phrase::wrapper(
+        "failed to unpack image on snapshotter",
+        RuntimeFailing,
+        "https://github.com/containerd/containerd/issues/3068",
+        "failed to unpack image on snapshotter overlayfs: no",
+    ),
+    Phrase::new(
+        "error parsing http 404 response body",
+        ImageNotFound,
+        "https://github.com/Azure/acs-engine/issues/2752",
+        "error parsing HTTP 404 response body: invalid character 'F' looking for beginning of value: \"File not found.\"",
+    ),
+    Phrase::strong(
+        "snapshotter not loaded",
+        RuntimeFailing,
+        "https://github.com/containerd/containerd/issues/1986",
+        "failed to stat snapshot sha256:ab: snapshotter not loaded: overlayfs: invalid argument",
     ),
 ];

@@ -168,4 +168,10 @@ pub(super) const TABLE: &[Phrase] = &[
         "https://github.com/kubernetes/kubernetes/blob/master/staging/src/k8s.io/apimachinery/pkg/api/errors/errors.go",
         "pods \"a\" is forbidden: no",
     ),
+    Phrase::strong(
+        "cannot set blockownerdeletion",
+        RbacDenied,
+        "https://github.com/operator-framework/operator-sdk/issues/4020",
+        "pods \"a\" is forbidden: cannot set blockOwnerDeletion if an ownerReference refers to a resource you can't set finalizers on: , <nil>",
+    ),
 ];

@@ -2,7 +2,9 @@
 //! CRI-O, dockershim. Only whoever speaks decides: an address is the network's, a rootfs the node's.
 
 use super::Phrase;
-use loopdrill_model::Cause::{BadConfiguration, CniFailed, NodePressure, RuntimeFailing, TokenInvalid};
+use loopdrill_model::Cause::{
+    BadConfiguration, CniFailed, NodePressure, RbacDenied, RuntimeFailing, TokenInvalid,
+};
 
 pub(super) const TABLE: &[Phrase] = &[
     Phrase::harmless(
@@ -302,5 +304,11 @@ pub(super) const TABLE: &[Phrase] = &[
         BadConfiguration,
         "https://github.com/containerd/containerd/blob/main/internal/cri/server/sandbox_run.go",
         "failed to get sandbox runtime: no runtime for \"nvidia\" is configured",
+    ),
+    Phrase::strong(
+        "is forbidden: user cannot",
+        RbacDenied,
+        "https://github.com/projectcalico/calico/issues/5712",
+        "plugin type=\"calico\" failed (add): error getting ClusterInformation: connection is unauthorized: clusterinformations.crd.projectcalico.org \"default\" is forbidden: User \"u\" cannot get resource \"clusterinformations\"",
     ),
 ];

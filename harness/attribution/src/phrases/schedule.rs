@@ -206,4 +206,52 @@ pub(super) const TABLE: &[Phrase] = &[
         "https://github.com/kubernetes/kubernetes/blob/master/pkg/scheduler/framework/plugins/nodeunschedulable/node_unschedulable.go",
         "0/3 nodes are available: 3 node(s) were unschedulable.",
     ),
+    Phrase::strong(
+        "persistentvolumeclaim is not bound",
+        ProvisioningFailed,
+        "https://github.com/googlecodelabs/feedback/issues/440",
+        "PersistentVolumeClaim is not bound: \"data\" (repeated 3 times)",
+    ),
+    Phrase::strong(
+        "bound to non-existent persistentvolume",
+        ClaimOrClassMissing,
+        "https://github.com/kubernetes/kubernetes/blob/master/pkg/scheduler/framework/plugins/volumebinding/volume_binding.go",
+        "0/3 nodes are available: persistentvolumeclaim \"data\" bound to non-existent persistentvolume \"pv-1\".",
+    ),
+    Phrase::strong(
+        "error getting pvc",
+        ClaimOrClassMissing,
+        "https://github.com/kubernetes/kubernetes/blob/master/pkg/scheduler/framework/plugins/volumebinding/binder.go",
+        "running PreFilter plugin \"VolumeBinding\": error getting PVC \"n/data\": could not find v1.PersistentVolumeClaim \"n/data\"",
+    ),
+    Phrase::new(
+        "resourceclaim not available on the node",
+        DeviceUnavailable,
+        "https://github.com/kubernetes/kubernetes/blob/master/pkg/scheduler/framework/plugins/dynamicresources/dynamicresources.go",
+        "0/2 nodes are available: 2 resourceclaim not available on the node.",
+    ),
+    Phrase::new(
+        "device class does not exist",
+        DeviceUnavailable,
+        "https://github.com/kubernetes/kubernetes/blob/master/pkg/scheduler/framework/plugins/dynamicresources/dynamicresources.go",
+        "0/2 nodes are available: 2 request gpu: device class gpu.example.com does not exist.",
+    ),
+    Phrase::new(
+        "waiting for dynamic resource controller to create the resourceclaim",
+        DeviceUnavailable,
+        "https://github.com/kubernetes/kubernetes/blob/release-1.26/pkg/scheduler/framework/plugins/dynamicresources/dynamicresources.go",
+        "0/2 nodes are available: waiting for dynamic resource controller to create the resourceclaim \"gpu\".",
+    ),
+    Phrase::strong(
+        "resourceclaim not found",
+        DeviceUnavailable,
+        "https://github.com/kubernetes/kubernetes/blob/master/pkg/scheduler/framework/plugins/dynamicresources/dynamicresources.go",
+        "0/2 nodes are available: resourceclaim.resource.k8s.io \"gpu\" not found.",
+    ),
+    Phrase::new(
+        "didn't match the requested hostname",
+        PlacementConstraint,
+        "https://github.com/kubernetes/kubernetes/blob/release-1.18/pkg/scheduler/framework/plugins/nodename/node_name.go",
+        "0/3 nodes are available: 3 node(s) didn't match the requested hostname.",
+    ),
 ];

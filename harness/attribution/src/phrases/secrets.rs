@@ -180,4 +180,16 @@ pub(super) const TABLE: &[Phrase] = &[
         "https://github.com/kubernetes-sigs/secrets-store-csi-driver/issues/560",
         "error connecting to provider \"aws\": provider not found: provider \"aws\"",
     ),
+    Phrase::new(
+        "vault is sealed",
+        CloudUnreachable,
+        "https://github.com/hashicorp/vault-csi-provider/issues/168",
+        "error making mount request: failed to login: Error making API request. URL: POST http://vault:8200/v1/auth/kubernetes/login Code: 503. Errors: * Vault is sealed",
+    ),
+    Phrase::new(
+        "code: 503",
+        CloudUnreachable,
+        "https://github.com/hashicorp/vault-csi-provider/issues/168",
+        "error making mount request: failed to login: Error making API request. URL: POST http://vault:8200/v1/auth/kubernetes/login Code: 503. Errors: no",
+    ),
 ];

@@ -2,7 +2,7 @@
 //! balancer controller.
 
 use super::Phrase;
-use loopdrill_model::Cause::{IamDenied, LoadBalancerFailed, TokenInvalid};
+use loopdrill_model::Cause::{BadConfiguration, IamDenied, LoadBalancerFailed};
 
 pub(super) const TABLE: &[Phrase] = &[
     Phrase::new(
@@ -72,45 +72,21 @@ pub(super) const TABLE: &[Phrase] = &[
         "failed to ensure load balancer: create or update lb failed, error: the server could not find the requested resource (post loadbalancers.meta.k8s.io)",
     ),
     Phrase::strong(
-        "is not authorized to perform",
-        IamDenied,
-        "https://github.com/kubernetes/kops/issues/15990",
-        "Error syncing load balancer: failed to ensure load balancer: AccessDenied: User: arn:aws:sts::1:assumed-role/r/i is not authorized to perform: elasticloadbalancing:ModifyLoadBalancerAttributes",
-    ),
-    Phrase::strong(
-        "accessdenied",
-        IamDenied,
-        "https://github.com/kubernetes/kops/issues/15990",
-        "failed to ensure load balancer: AccessDenied: no status code: 403",
-    ),
-    Phrase::strong(
-        "unauthorizedoperation",
-        IamDenied,
-        "https://github.com/kubernetes-sigs/aws-load-balancer-controller/issues/2692",
-        "Failed deploy model due to UnauthorizedOperation: You are not authorized to perform this operation.",
-    ),
-    Phrase::strong(
-        "does not have authorization to perform action",
-        IamDenied,
-        "https://github.com/Azure/AKS/issues/1136",
-        "failed to ensure load balancer: Code=\"AuthorizationFailed\" Message=\"The client 'a' with object id 'b' does not have authorization to perform action 'Microsoft.Network/x' over scope '/s'\"",
-    ),
-    Phrase::strong(
-        "failed to refresh the token for request",
-        TokenInvalid,
-        "https://github.com/Azure/AKS/issues/371",
-        "azure.BearerAuthorizer#WithAuthorization: Failed to refresh the Token for request to https://management.azure.com/subscriptions/s: StatusCode=401 -- Original Error: adal: Refresh request failed. Status Code = '401'.",
-    ),
-    Phrase::strong(
-        "required permission for",
-        IamDenied,
-        "https://github.com/kubernetes-sigs/gcp-compute-persistent-disk-csi-driver/issues/794",
-        "unknown Insert disk error: googleapi: Error 403: Required 'compute.disks.create' permission for 'projects/p/zones/z/disks/d', forbidden",
-    ),
-    Phrase::strong(
         "permission denied",
         IamDenied,
         "https://cloud.google.com/kubernetes-engine/docs/troubleshooting/load-balancing",
         "googleapi: Error 403: Permission denied on 'x'",
+    ),
+    Phrase::strong(
+        "service not found",
+        BadConfiguration,
+        "https://github.com/kubernetes-sigs/aws-load-balancer-controller/pull/1637",
+        "Failed build model due to ingress: bugbash/echo: Service \"echo-sew\" not found",
+    ),
+    Phrase::strong(
+        "translation failed: invalid ingress spec",
+        BadConfiguration,
+        "https://github.com/kubernetes/ingress-gce/blob/master/pkg/controller/translator/translator.go",
+        "Translation failed: invalid ingress spec: could not find service \"shop/web\"",
     ),
 ];

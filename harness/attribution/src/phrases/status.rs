@@ -165,4 +165,16 @@ pub(super) const TABLE: &[Phrase] = &[
         "https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/nodeshutdown/nodeshutdown_manager_linux.go",
         "node is shutting down",
     ),
+    Phrase::strong(
+        "no space left on device",
+        NodePressure,
+        "https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/cm/devicemanager/manager.go",
+        "Allocate failed due to failed to write checkpoint file \"kubelet_internal_checkpoint\": write /x: no space left on device, which is unexpected",
+    ),
+    Phrase::strong(
+        "cannot connect to the docker daemon",
+        RuntimeFailing,
+        "https://github.com/moby/moby/blob/master/client/errors.go",
+        "failed to get docker version: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
+    ),
 ];

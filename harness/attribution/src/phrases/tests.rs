@@ -17,7 +17,7 @@ const TOPICS: &[Topic] = &[
 ];
 
 fn entries() -> Vec<(Topic, &'static Phrase)> {
-    TOPICS.iter().flat_map(|t| table(*t).iter().map(|p| (*t, p))).collect()
+    TOPICS.iter().flat_map(|t| phrases(*t).map(|p| (*t, p))).collect()
 }
 
 #[test]

@@ -341,6 +341,20 @@ fn a_load_balancer_that_is_not_made_is_the_network_s_until_it_is() {
 }
 
 #[test]
+fn an_ingress_of_gke_says_which_step_failed() {
+    let told = |kind: &str, reason: &str, words: &str| {
+        at_once(|s| s.past_event((kind, "front"), "front", (reason, words), (9, 1900.0, 60.0)))
+    };
+    let quota = "Error syncing to GCP: error running load balancer syncing routine: googleapi: Error 403: Quota 'FORWARDING_RULES' exceeded. Limit: 15.0, quotaExceeded";
+    let denied = "Error syncing to GCP: googleapi: Error 403: Required 'compute.firewalls.create' permission for 'projects/p', forbidden";
+    let nobody = "Translation failed: invalid ingress spec: could not find service \"shop/web\"";
+    assert_eq!(told("Ingress", "Sync", quota), [LoadBalancerFailed]);
+    assert_eq!(told("Ingress", "Sync", denied), [IamDenied]);
+    assert_eq!(told("Ingress", "Translate", nobody), [BadConfiguration]);
+    assert_eq!(told("Certificate", "Sync", quota), [], "others sync, too");
+}
+
+#[test]
 fn a_claim_that_does_not_grow_is_storage_s_though_its_pod_runs() {
     let words = "error expanding volume \"ns/data\" of plugin \"kubernetes.io/azure-disk\": compute.DisksClient#CreateOrUpdate: Failure sending request: StatusCode=0 -- Original Error: autorest/azure: Service returned an error. Status= Code=\"OperationNotAllowed\" Message=\"Cannot resize disk kubernetes-dynamic-pvc-d69e9034 while it is attached to running VM /subscriptions/0.\"";
     let told = |grows: bool, healed: bool| {

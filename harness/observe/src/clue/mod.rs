@@ -6,6 +6,8 @@
 //! - A line that says of itself that it is information gives no clue; nor does one long before the end.
 
 mod decode;
+#[cfg(test)]
+mod field;
 mod place;
 mod shape;
 mod table;

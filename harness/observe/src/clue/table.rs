@@ -75,7 +75,7 @@ fn forbidden(c: &Captures<'_>) -> Option<ClueKind> {
 }
 
 fn upstream(c: &Captures<'_>) -> Option<ClueKind> {
-    let code = text(c, "code").or(text(c, "c"))?.parse().ok()?;
+    let code = ["code", "c", "r"].iter().find_map(|group| text(c, group))?.parse().ok()?;
     Some(ClueKind::UpstreamError { code })
 }
 
@@ -121,13 +121,13 @@ pub(super) const ROWS: &[Row] = &[
     ),
     row(
         "api 401",
-        r"the server has asked for the client to provide credentials|You must be logged in to the server|failed to (?:list|watch|get) \*?[\w./]+: Unauthorized|Message: Unauthorized! (?:Configured|Token)|ApiException: (?:\(401\)|Unauthorized)|error retrieving resource lock .*: Unauthorized",
+        r#"the server has asked for the client to provide credentials|You must be logged in to the server|failed to (?:list|watch|get) \*?[\w./]+: Unauthorized|Message: Unauthorized! (?:Configured|Token)|ApiException: (?:\(401\)|Unauthorized)|HTTP-Code: 401 |reason"?: ?"Unauthorized", ?"?code"?: ?401|error retrieving resource lock .*: Unauthorized"#,
         plain!(ApiUnauthorized),
     ),
     // Certificates, before whatever failed because of them.
     row(
         "expired certificate",
-        r"certificate has expired|CERT_HAS_EXPIRED|CertificateExpiredException|CertificateNotYetValidException|\bNotTimeValid\b|certificate is not yet valid|NotAfter: |CertExpired|certificate expired|CERT_NOT_YET_VALID",
+        r"certificate has expired|CERT_HAS_EXPIRED|CertificateExpiredException|CertificateNotYetValidException|\bNotTimeValid\b|certificate is not yet valid|NotAfter: |CertExpired|invalid peer certificate: Expired|certificate expired|CERT_NOT_YET_VALID",
         tls!(Expired),
     ),
     row(
@@ -148,32 +148,33 @@ pub(super) const ROWS: &[Row] = &[
     // Clouds.
     row(
         "AWS denies",
-        r"is not authorized to perform: |[Nn]ot authorized to perform sts:|\(AccessDenied(?:Exception)?\)|\bAccessDenied(?:Exception)?: |<Code>AccessDenied</Code>|api error AccessDenied|UnauthorizedOperation: |\(UnauthorizedOperation\)",
+        // A class of Java of that name is another's: of files, or of a server that denies its own user.
+        r#"is not authorized to perform: |[Nn]ot authorized to perform sts:|\(AccessDenied(?:Exception)?\)|(?:^|[^.\w])AccessDenied(?:Exception)?: [^/]|<Code>AccessDenied</Code>|api error AccessDenied|UnauthorizedOperation: |\(UnauthorizedOperation\)|Access Denied \(Service: |Error Code: AccessDenied|\(403\) when calling the \w+ operation: Forbidden|\bAmazon\w+Exception: Access Denied|code: Some\("AccessDenied(?:Exception)?"\)|Aws::\w+::Errors::AccessDenied|\bAccessDenied \(client\)"#,
         plain!(CloudDenied),
     ),
     row(
         "Azure denies",
-        r"AuthorizationFailed|does not have authorization to perform action|AuthorizationPermissionMismatch|LinkedAuthorizationFailed",
+        r"AuthorizationFailed|does not have authorization to perform action|AuthorizationPermissionMismatch|LinkedAuthorizationFailed|ErrorCode: (?:AuthorizationFailure|Forbidden)\b|[Cc]aller is not authorized to perform action on resource|does not have \w+ \w+ permission on key vault|This request is not authorized to perform this operation|Forbidden \(403\); Substatus: ",
         plain!(CloudDenied),
     ),
     row(
         "Google denies",
-        r"googleapi: (?:got HTTP response code|Error) 403|PERMISSION_DENIED: |code = PermissionDenied desc = (?:Permission|IAM|Caller|The caller)|does not have [a-z]+\.[a-zA-Z]+\.[a-zA-Z]+ access|Permission '[a-z.]+[a-zA-Z.]*' denied",
+        r"googleapi: (?:got HTTP response code|Error) 403|PERMISSION_DENIED: |code = PermissionDenied desc = (?:Permission|IAM|Caller|The caller)|does not have [a-z]+\.[a-zA-Z]+\.[a-zA-Z]+ access|Permission '[a-z.]+[a-zA-Z.]*' denied|api_core\.exceptions\.(?:PermissionDenied|Forbidden): 403|IAM returned 403 Forbidden",
         plain!(CloudDenied),
     ),
     row(
         "cloud throttles",
-        r"\bThrottl(?:ing|ed)(?:Exception)?\b.*:|\(Throttling(?:Exception)?\)|RequestLimitExceeded|[Rr]ate [Ee]xceeded|TooManyRequestsException|\bSlowDown\b|ProvisionedThroughputExceeded|googleapi: Error 429|RESOURCE_EXHAUSTED|rateLimitExceeded|SubscriptionRequestsThrottled",
+        r"\bThrottl(?:ing|ed)(?:Exception)?\b.*:|\(Throttling(?:Exception)?\)|RequestLimitExceeded|[Rr]ate [Ee]xceeded|TooManyRequestsException|\bSlowDown\b|ProvisionedThroughputExceeded|googleapi: Error 429|RESOURCE_EXHAUSTED|rateLimitExceeded|SubscriptionRequestsThrottled|ErrorCode: TooManyRequests|ResourceExhausted: 429|Quota exceeded for quota metric",
         plain!(CloudThrottled),
     ),
     row(
         "AWS token",
-        r"ExpiredToken|InvalidIdentityToken|WebIdentityErr|InvalidClientTokenId|UnrecognizedClientException|security token included in the request is|SignatureDoesNotMatch|NoCredentialProviders|Unable to locate credentials|NoCredentialsError|no EC2 IMDS role found|failed to refresh cached credentials|CredentialsProviderError|Unable to load (?:AWS )?credentials from any|InvalidAccessKeyId",
+        r"ExpiredToken|InvalidIdentityToken|WebIdentityErr|InvalidClientTokenId|UnrecognizedClientException|security token included in the request is|SignatureDoesNotMatch|NoCredentialProviders|Unable to locate credentials|NoCredentialsError|no EC2 IMDS role found|failed to refresh cached credentials|CredentialsProviderError|Unable to load (?:AWS )?credentials from any|InvalidAccessKeyId|CredentialsNotLoaded|MissingCredentialsError|unable to sign request without credentials set|Unable to get IAM security credentials",
         plain!(CloudToken),
     ),
     row(
         "Azure and Google token",
-        r#"AADSTS\d+|(?:ManagedIdentity|WorkloadIdentity|DefaultAzure)Credential[: ].*(?:unavailable|failed)|oauth2: "?invalid_grant|invalid_grant|could not find default credentials|DefaultCredentialsError|Identity not found|code = Unauthenticated desc ="#,
+        r#"AADSTS\d+|(?:ManagedIdentity|WorkloadIdentity|DefaultAzure)Credential[: ].*(?:unavailable|failed)|oauth2: "?invalid_grant|invalid_grant|could not find default credentials|[Yy]our default credentials were not found|Could not load the default credentials|from the Google Compute Engine metadata service\. Status: 4|DefaultCredentialsError|Identity not found|code = Unauthenticated desc ="#,
         plain!(CloudToken),
     ),
     // Passwords.
@@ -199,7 +200,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     row(
         "other servers' password",
-        r"MongoServerError: (?:bad auth|Authentication failed)|\(AuthenticationFailed\) Authentication failed|Exception authenticating MongoCredential|ACCESS_REFUSED - Login was refused|Login failed for user '|ORA-01017|unable to authenticate user \[|Bad credentials for user|LDAP: error code 49",
+        r"MongoServerError: (?:bad auth|Authentication failed)|\(AuthenticationFailed\) Authentication failed|Exception authenticating MongoCredential|ACCESS_REFUSED - Login was refused|Login failed for user '|ORA-01017|unable to authenticate user \[|Bad credentials for user|LDAP: error code 49|Authentication failed\., full error|\[Bad credentials\]|nats: Authorization Violation|Authentication failed: password is incorrect",
         plain!(PasswordRejected),
     ),
     // Names.
@@ -223,7 +224,34 @@ pub(super) const ROWS: &[Row] = &[
         r#"could not translate host name "(?P<host>[^"]+)" to address"#,
         net!(NameUnresolved),
     ),
-    row("MySQL name", r"Unknown MySQL server host '(?P<host>[^']+)'", net!(NameUnresolved)),
+    row("MySQL name", r"Unknown (?:MySQL )?server host '(?P<host>[^']+)'", net!(NameUnresolved)),
+    row(
+        "PHP name",
+        r"php_network_getaddresses: getaddrinfo(?: for (?P<host>[^\s:]+))? failed: ",
+        net!(NameUnresolved),
+    ),
+    row(
+        "Ruby name",
+        r"Failed to open TCP connection to (?P<host>[^:\s]+):(?P<port>\d+) \((?:getaddrinfo|Hostname not known)",
+        net!(NameUnresolved),
+    ),
+    row(
+        "redis-rb name",
+        r"Error connecting to Redis on (?P<host>[^:\s]+):(?P<port>\d+) \(SocketError\)",
+        net!(NameUnresolved),
+    ),
+    row("pymongo name", r"\b(?P<host>[a-z0-9.-]+):(?P<port>\d+): \[Errno -[235]\] ", net!(NameUnresolved)),
+    row(
+        "aiohttp name",
+        r"Cannot connect to host (?P<host>[^:\s]+):(?P<port>\d+) ssl:\S+ \[(?:Name or service|Temporary failure|Try again|Domain name not found|Could not contact DNS)",
+        net!(NameUnresolved),
+    ),
+    row(
+        "Elixir name",
+        r"tcp connect \((?P<host>[^:)\s]+):(?P<port>\d+)\): non-existing domain",
+        net!(NameUnresolved),
+    ),
+    row("HAProxy name", r"could not resolve address '(?P<host>[^':]+)", net!(NameUnresolved)),
     row(
         "Python name",
         r"host='(?P<host>[^']+)', port=(?P<port>\d+)\).*(?:Name or service not known|Temporary failure in name resolution|Failed to resolve|No address associated)",
@@ -253,7 +281,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     row(
         "libc name",
-        r"failed to lookup address information|Name or service not known|Temporary failure in name resolution|nodename nor servname provided|No address associated with hostname|Try again \(EAI_AGAIN\)",
+        r"failed to lookup address information|Name or service not known|Temporary failure in name resolution|nodename nor servname provided|No address associated with hostname|Try again \(EAI_AGAIN\)|name resolver error: produced zero addresses",
         net!(NameUnresolved),
     ),
     // Nobody listens.
@@ -314,6 +342,41 @@ pub(super) const ROWS: &[Row] = &[
         r"Connection refused (?:\[::ffff:|\()?(?P<host>[^\s:()\]]+)\]?:(?P<port>\d+)",
         net!(ConnectionRefused),
     ),
+    row(
+        "Ruby refused",
+        r"Failed to open TCP connection to (?P<host>[^:\s]+):(?P<port>\d+) \(Connection refused",
+        net!(ConnectionRefused),
+    ),
+    row(
+        "redis-rb refused",
+        r"Error connecting to Redis on (?P<host>[^:\s]+):(?P<port>\d+) \(Errno::ECONNREFUSED\)",
+        net!(ConnectionRefused),
+    ),
+    row(
+        "pymongo refused",
+        r"\b(?P<host>[a-z0-9.-]+):(?P<port>\d+): \[Errno 111\] Connection refused",
+        net!(ConnectionRefused),
+    ),
+    row(
+        "mongo refused",
+        r"Error connecting to (?P<host>[^:\s]+):(?P<port>\d+).* :: Connection refused",
+        net!(ConnectionRefused),
+    ),
+    row(
+        "aiohttp refused",
+        r"Cannot connect to host (?P<host>[^:\s]+):(?P<port>\d+) ssl:\S+ \[Connect call failed",
+        net!(ConnectionRefused),
+    ),
+    row(
+        "gRPC refused",
+        r"ipv[46]:(?P<host>\[[^\]]+\]|[\d.]+):(?P<port>\d+): Failed to connect to remote host: .*Connection refused",
+        net!(ConnectionRefused),
+    ),
+    row(
+        "Elixir refused",
+        r"tcp connect \((?P<host>[^:)\s]+):(?P<port>\d+)\): connection refused",
+        net!(ConnectionRefused),
+    ),
     // Broken off.
     row(
         "Go reset",
@@ -366,27 +429,50 @@ pub(super) const ROWS: &[Row] = &[
         r"Failed to connect to (?P<host>\S+) port (?P<port>\d+).*(?:timed out|No route)|Connection timed out after \d+ milliseconds",
         net!(ConnectionTimedOut),
     ),
+    row(
+        "MySQL no answer",
+        r"Can't connect to (?:MySQL )?server on '(?P<host>[^':]+)(?::(?P<port>\d+))?'.*\((?:110|113|\[Errno 11[03]\][^)]*|timed out)\)",
+        net!(ConnectionTimedOut),
+    ),
+    row(
+        "tedious no answer",
+        r"Failed to connect to (?P<host>[^:\s]+):(?P<port>\d+) in \d+ ?ms",
+        net!(ConnectionTimedOut),
+    ),
+    row(
+        "pymongo no answer",
+        r"\b(?P<host>[a-z0-9.-]+):(?P<port>\d+): timed out \(configured timeouts",
+        net!(ConnectionTimedOut),
+    ),
     // Upstreams.
     row("Envoy", r"upstream connect error or disconnect/reset before headers|no healthy upstream", |_| {
         Some(ClueKind::UpstreamError { code: 503 })
     }),
     row(
         "HTTP 5xx",
-        r"(?i:status(?: ?code)?[:= ]+|unexpected status[^:]*: |response code:? |returned |server error: |http error )(?P<code>5\d\d)\b|(?P<c>\b50[0234]) (?:Internal Server Error|Bad Gateway|Service Unavailable|Gateway Time-?[Oo]ut)",
+        r"(?i:status(?: ?code)?[:= ]+|unexpected status[^:]*: |response code:? |server error: |http error )(?P<code>5\d\d)\b|returned (?P<r>5\d\d)(?:$|[.,:;)])|(?P<c>\b50[0234]) (?:Internal Server Error|Bad Gateway|Service Unavailable|Gateway Time-?[Oo]ut)",
         upstream,
     ),
     // Disks and files.
     row(
         "inotify",
-        r"(?i:(?:inotify|fsnotify).*(?:no space left on device|too many open files))|(?i:too many open files.*(?:inotify|fsnotify))",
+        r"(?i:(?:inotify|fsnotify).*(?:no space left on device|too many open files))|(?i:too many open files.*(?:inotify|fsnotify))|number of inotify (?:instances|watches)|number of file watchers reached",
         plain!(TooManyFiles),
     ),
-    row("ENOSPC", r"(?i:no space left on device|not enough space on the disk)|\bENOSPC\b", file!(NoSpace)),
+    row(
+        "ENOSPC",
+        r"(?i:no space left on device|not enough space on the disk)|\b(?:ENOSPC|enospc)\b|Operating system error number 28\b",
+        file!(NoSpace),
+    ),
     row("EDQUOT", r"(?i:disk quota exceeded)|\bEDQUOT\b", file!(NoSpace)),
-    row("EROFS", r"(?i:read-only file ?system)|\bEROFS\b", file!(ReadOnlyFileSystem)),
+    row(
+        "EROFS",
+        r"(?i:read-only file ?system)|\b(?:EROFS|erofs)\b|Operating system error number 30\b",
+        file!(ReadOnlyFileSystem),
+    ),
     row(
         "EIO",
-        r"(?i:input/output error|structure needs cleaning|stale (?:nfs )?file handle|transport endpoint is not connected)|\bE(?:IO|STALE):",
+        r"(?i:input/output error|structure needs cleaning|\bdisk I/O error|stale (?:nfs )?file handle|transport endpoint is not connected)|\bE(?:IO|STALE):|Operating system error number 5\b",
         file!(DiskError),
     ),
     row("EMFILE", r"(?i:too many open files)|\bE[MN]FILE\b", plain!(TooManyFiles)),
@@ -410,17 +496,24 @@ pub(super) const ROWS: &[Row] = &[
         r"memory allocation of \d+ bytes failed|std::bad_alloc",
         plain!(RuntimeOutOfMemory),
     ),
+    row("PHP memory", r"Allowed memory size of \d+ bytes exhausted", plain!(RuntimeOutOfMemory)),
+    row("Ruby memory", r"failed to allocate memory(?: \(NoMemoryError\))?$", plain!(RuntimeOutOfMemory)),
+    row(
+        "JVM memory",
+        r"insufficient memory for the Java Runtime Environment to continue",
+        plain!(RuntimeOutOfMemory),
+    ),
     row("ENOMEM", r"(?i:cannot allocate memory)|\bENOMEM\b", plain!(RuntimeOutOfMemory)),
     // The program itself.
     row("ENOEXEC", r"(?i:exec format error)|\bENOEXEC\b|cannot execute binary file", plain!(ExecFormat)),
     row(
         "no such program",
-        r#"executable file not found in \$PATH|: (?:command )?not found$|exec: "[^"]+": stat .* no such file or directory|exec [^:]+: no such file or directory|can't open file '[^']+': \[Errno 2\]|Cannot find module '|ModuleNotFoundError: |ClassNotFoundException: |error while loading shared libraries"#,
+        r#"executable file not found in \$PATH|: (?:command )?not found$|exec: "[^"]+": stat .* no such file or directory|exec [^:]+: no such file or directory|can't open file '[^']+': \[Errno 2\]|Cannot find module '|ModuleNotFoundError: |ClassNotFoundException: |error while loading shared libraries|Unable to access jarfile |Could not find or load main class |version `GLIBC_[\d.]+' not found|bundler: command not found: |The application '[^']+' does not exist"#,
         plain!(CommandNotFound),
     ),
     row(
         "EACCES",
-        r#"\bEACCES\b|\bEPERM\b|(?i:operation not permitted)|(?i:/\S+['"]?: permission denied)|(?i:permission denied:? \(?['"]?/)|\(13: Permission denied\)|AccessDeniedException: /|UnauthorizedAccessException: Access to the path|bind: permission denied"#,
+        r#"\bEACCES\b|\bEPERM\b|(?i:operation not permitted)|(?i:/\S+['"]?: permission denied)|(?i:permission denied:? \(?['"]?/)|\(13: Permission denied\)|AccessDeniedException: /|nio\.file\.AccessDeniedException|cannot bind socket \(Permission denied\)|has wrong ownership|[Ee]rrno:? 13\b|Operating system error number 13\b|append-only \w+ \S+: Permission denied|UnauthorizedAccessException: Access to the path|bind: permission denied"#,
         file!(FilePermission),
     ),
     // Settings.
@@ -431,17 +524,21 @@ pub(super) const ROWS: &[Row] = &[
     ),
     row(
         "missing setting",
-        r#"Could not resolve placeholder '|(?i:missing required (?:flag|option|setting|argument|configuration|property|key|parameter))|required (?:flag|key)\(?s?\)? .*(?:not set|missing)|superuser password is not specified|(?:need to|must) specify one of|(?i:config(?:uration)? file \S* ?(?:not found|does not exist|missing))|\.(?:ya?ml|json|toml|conf|cfg|ini|properties|env)['"]?: (?:no such file or directory|No such file or directory|cannot find)|ENOENT: no such file or directory, open '[^']+\.(?:ya?ml|json|toml|conf|env)'|Failed to configure a DataSource"#,
+        r#"Could not resolve placeholder '|(?i:missing required (?:flag|option|setting|argument|configuration|property|key|parameter))|required (?:flag|key)\(?s?\)? .*(?:not set|missing)|superuser password is not specified|(?:need to|must) specify one of|(?i:config(?:uration)? file \S* ?(?:not found|does not exist|missing))|\.(?:ya?ml|json|toml|conf|cfg|ini|properties|env)['"]?: (?:no such file or directory|No such file or directory|cannot find)|ENOENT: no such file or directory, open '[^']+\.(?:ya?ml|json|toml|conf|env)'|Failed to configure a DataSource|Field required \[type=missing|Missing `secret_key_base`"#,
         plain!(SettingMissing),
     ),
     row(
         "malformed setting",
-        r"yaml: (?:line \d+|unmarshal errors|did not find|mapping values)|(?i:(?:error|failed|unable|cannot|could not)(?: to)? (?:pars|load|decod|unmarshal|read)(?:e|ing)? (?:the )?\S*config)|invalid (?:configuration|config|port|value) |(?:unknown|unrecognized) (?:shorthand )?(?:flag|option|arguments?|configuration parameter|directive|field)|flag provided but not defined|JSONDecodeError|Unexpected token .* in JSON|\[emerg\]|TOML parse error|strconv\.\w+: parsing|unexpected argument '|error: (?:the following arguments are required|unrecognized arguments)|Failed to bind properties under|ScannerError|invalid character .* looking for beginning of value",
+        r#"yaml: (?:line \d+|unmarshal errors|did not find|mapping values)|(?i:(?:error|failed|unable|cannot|could not)(?: to)? (?:pars|load|decod|unmarshal|read)(?:e|ing)? (?:the )?\S*config)|invalid (?:configuration|config|port|value) |(?:unknown|unrecognized) (?:shorthand )?(?:flag|option|arguments?|configuration parameter|directive|field)|flag provided but not defined|JSONDecodeError|Unexpected token .* in JSON|\[emerg\]|TOML parse error|strconv\.\w+: parsing|unexpected argument '|error: (?:the following arguments are required|unrecognized arguments)|Failed to bind properties under|FATAL CONFIG FILE ERROR|configuration file "[^"]+" contains errors|unknown (?:keyword|variable) '|Unable to parse JSON as proto|ScannerError|invalid character .* looking for beginning of value"#,
         plain!(SettingMalformed),
     ),
     // What says no more than that the network failed, and what else a program throws.
     row("refused", r"(?i:connection refused)|\bECONNREFUSED\b", net!(ConnectionRefused)),
-    row("reset", r"(?i:connection reset)|\bECONNRESET\b|(?i:broken pipe)", net!(ConnectionReset)),
+    row(
+        "reset",
+        r"(?i:connection reset)|\bECONNRESET\b|(?i:broken pipe)|server closed the connection unexpectedly|\bsocket hang up\b|Lost connection to (?:MySQL )?server",
+        net!(ConnectionReset),
+    ),
     row(
         "no answer",
         r"(?i:connection timed out|no route to host)|\bE(?:CONN)?TIMEDOUT\b|code = DeadlineExceeded",
@@ -449,7 +546,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     row(
         "stack trace",
-        r#"^panic: |^goroutine \d+ \[|Traceback \(most recent call last\)|Exception in thread "|^thread '[^']*'.* panicked at|Unhandled exception\.|^\s+at \S+ ?\(.+:\d+(?::\d+)?\)$|(?i:segmentation fault)|\bSIGSEGV\b|^Uncaught |UnhandledPromiseRejection|triggerUncaughtException"#,
+        r#"^panic: |^goroutine \d+ \[|Traceback \(most recent call last\)|Exception in thread "|^thread '[^']*'.* panicked at|Unhandled exception\.|^\s+at \S+ ?\(.+:\d+(?::\d+)?\)$|(?i:segmentation fault)|\bSIGSEGV\b|^Uncaught |UnhandledPromiseRejection|PHP Fatal error: +Uncaught |triggerUncaughtException"#,
         plain!(StackTrace),
     ),
 ];

@@ -469,7 +469,7 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
 #[test]
 fn each_row_knows_its_programs_words() {
     let mut shown = BTreeSet::new();
-    for (who, line, wanted) in EXAMPLES {
+    for (who, line, wanted) in EXAMPLES.iter().chain(field::EXAMPLES) {
         let (row, _) =
             table::told(&decode::lines(line.as_bytes())[0].text).unwrap_or_else(|| panic!("{who}: {line}"));
         assert_eq!(row.who, *who, "{line}");
@@ -495,6 +495,11 @@ fn what_is_no_error_says_nothing() {
         "{\"level\":30,\"msg\":\"read-only file system\"}",
         "10.0.0.1 - - [28/Nov/2026] \"GET /forbidden HTTP/1.1\" 502 157",
         "user wrote: forbidden, you cannot list resources here",
+        "returned 500 rows in 12 ms",
+        "org.springframework.security.access.AccessDeniedException: Access is denied",
+        "org.springframework.security.authorization.AuthorizationDeniedException: Access Denied",
+        "registered error codes: AccessDenied, Forbidden",
+        "message from bob: access denied, he said, (403) is a number",
     ] {
         assert_eq!(heard(line), [], "{line}");
     }
@@ -585,7 +590,7 @@ fn fields_have_their_shape_or_are_empty() {
 #[test]
 fn canaries_do_not_sing() {
     const CANARY: &str = "CaNaRy0123456789";
-    for (_, line, _) in EXAMPLES {
+    for (_, line, _) in EXAMPLES.iter().chain(field::EXAMPLES) {
         let dressed = [
             format!("{CANARY} {line} token={CANARY}"),
             line.replace(['/', ' '], &format!(" {CANARY} ")),
