@@ -24,6 +24,8 @@ const SLOW_REQUEST: f64 = 1.0;
 
 /// Requests a second that are worth to be called many.
 const MANY: f64 = 50.0;
+/// Requests a second that are many for any API server.
+const VERY_MANY: f64 = 300.0;
 /// So many times what was usual before is more than it was.
 const GROWN: f64 = 3.0;
 /// Requests that are turned away within ten seconds, and are more than a burst.
@@ -163,9 +165,9 @@ fn api(world: &World, hidden: bool, healthy: bool, found: &mut Findings<'_>) {
             .proven_by(metrics::REQUESTS.name, rate.clone(), world.now(), &source)
     };
     let (refused, queued) = (rejected(world), queued(world));
-    // A moment of half that is a machine with much to do.
+    // Half of that is a machine with much to do, unless it lasts and the requests are very many.
     let half = SLOW_REQUEST / 2.0;
-    let slows = is_slow || p99.is_some_and(|p| p > half) && slow_before(world, half);
+    let slows = is_slow || now > VERY_MANY && p99.is_some_and(|p| p > half) && slow_before(world, half);
     let waits = waits_for_cpu(world, if grown { 10 } else { 20 });
     let suffers = slows || refused >= REFUSED || queued >= QUEUED || waits.is_some();
     if grown && suffers {

@@ -424,6 +424,19 @@ fn a_busy_moment_of_half_a_second_is_no_overload_and_one_that_lasts_is() {
     assert_eq!(s.causes(), [ApiOverload]);
 }
 
+/// A crowd of workloads that are made at once, on a machine that compiles beside it.
+#[test]
+fn a_busy_machine_with_three_times_the_requests_is_not_overloaded_by_them() {
+    let mut s = Scene::lab();
+    let (writes, asked) = steady(&mut s, 40);
+    for second in 1..=30 {
+        fsyncs(&mut s, writes + 30 * second, 0);
+        answered(&mut s, asked + 180 * second, 20 * second, 0);
+        s.pass(1.0);
+        assert_eq!(s.causes(), [], "after {second} s");
+    }
+}
+
 /// Namespaces are removed after an overload: a burst of requests on a machine with much to do.
 #[test]
 fn an_overload_that_is_over_lends_a_later_burst_nothing() {
