@@ -24,7 +24,7 @@ const SLOW_REQUEST: f64 = 1.0;
 
 /// Requests a second that are worth to be called many.
 const MANY: f64 = 50.0;
-/// Requests a second that are many for any API server.
+/// Requests a second from which lasting half-slowness is laid to them: above what a crowd of new workloads asks for.
 const VERY_MANY: f64 = 300.0;
 /// So many times what was usual before is more than it was.
 const GROWN: f64 = 3.0;
