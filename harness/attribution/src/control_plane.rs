@@ -1,5 +1,6 @@
 //! Control plane: etcd waits for its disk, or clients ask too much, or there is too little CPU.
 
+mod aggregated;
 mod components;
 mod etcd;
 
@@ -48,12 +49,33 @@ pub(crate) fn look(world: &World, found: &mut Findings<'_>) {
     let hidden = world.telemetry.histogram(&metrics::WAL_FSYNC).next().is_none();
     api(world, hidden, healthy, found);
     webhooks(world, found);
+    aggregated::look(world, found);
     components::look(world, found);
 }
 
 /// How an evidence names 99 % of a histogram.
 fn p99_of(family: &Family) -> String {
     format!("{} p99", family.name)
+}
+
+/// Requests a second.
+struct Traffic {
+    /// In the last ten seconds.
+    now: f64,
+    /// What was usual before; nothing for who has just been called in.
+    before: Option<f64>,
+}
+
+impl Traffic {
+    /// More than this are too many. Who does not know what is usual goes by what is much anywhere.
+    fn too_many(&self) -> f64 {
+        self.before.map_or(VERY_MANY, too_many)
+    }
+
+    fn words(&self) -> String {
+        let before = self.before.map(|before| format!(", before {before:.0}/s")).unwrap_or_default();
+        format!("{:.0}/s{before}", self.now)
+    }
 }
 
 /// More requests a second than this are too many where so many were usual.
@@ -68,8 +90,8 @@ pub(crate) fn measure(world: &World, signal: &str, source: &Source) -> Option<Me
         return Some(Measure::new("over 10 s", "ms", p99 * 1000.0).held_to(SLOW_REQUEST * 1000.0));
     }
     if signal == metrics::REQUESTS.name {
-        let (now, before) = traffic(world)?;
-        return Some(Measure::new("over 10 s", "/s", now).held_to(too_many(before)));
+        let asked = traffic(world)?;
+        return Some(Measure::new("over 10 s", "/s", asked.now).held_to(asked.too_many()));
     }
     if signal == metrics::REJECTED_REQUESTS.name {
         return Some(Measure::new("in 10 s", "", rejected(world)).held_to(REFUSED));
@@ -97,9 +119,8 @@ fn with_api(world: &World, mut finding: Finding) -> Finding {
         let value = format!("{:.0} ms over 10 s", p99 * 1000.0);
         finding = finding.proven_by(p99_of(&metrics::REQUEST_DURATION), value, world.now(), &source);
     }
-    if let Some((now, before)) = traffic(world) {
-        let value = format!("{now:.0}/s, before {before:.0}/s");
-        finding = finding.proven_by(metrics::REQUESTS.name, value, world.now(), &source);
+    if let Some(asked) = traffic(world).filter(|asked| asked.before.is_some()) {
+        finding = finding.proven_by(metrics::REQUESTS.name, asked.words(), world.now(), &source);
     }
     finding
 }
@@ -129,15 +150,19 @@ const QUIET_TIMES: &[(u64, u64)] =
 /// The first seconds of watching are such a time, too.
 const FIRST: Duration = Duration::from_secs(8);
 
-/// Requests a second: in the last ten seconds, and what was usual before.
-fn traffic(world: &World) -> Option<(f64, f64)> {
+/// What is asked of the API server; nothing before it has told twice.
+fn traffic(world: &World) -> Option<Traffic> {
     let all = |_: &BTreeMap<String, String>| true;
     let born = world.telemetry.metric(&metrics::REQUESTS).map(|(_, s)| s.born_at).min()?;
-    let known = (world.age(born) - 10.0).min(120.0);
-    if known < 15.0 {
+    let span = age(scraped(world), born).min(10.0);
+    if span < 2.0 {
         return None;
     }
-    let now = world.telemetry.increase(&metrics::REQUESTS, all, world.ago(10), world.now()) / 10.0;
+    let now = world.telemetry.increase(&metrics::REQUESTS, all, world.ago(10), world.now()) / span;
+    let known = (world.age(born) - 10.0).min(120.0);
+    if known < 15.0 {
+        return Some(Traffic { now, before: None });
+    }
     let before = world.telemetry.increase(&metrics::REQUESTS, all, world.ago(130), world.ago(10)) / known;
     // What has lasted for minutes is still more than what was usual before.
     let past = QUIET_TIMES.iter().filter(|(from, _)| float(*from) <= world.age(born));
@@ -146,45 +171,54 @@ fn traffic(world: &World) -> Option<(f64, f64)> {
     let usual = past.chain([first]).map(|(from, to)| {
         world.telemetry.increase(&metrics::REQUESTS, all, from, to) / age(to, from).max(1.0)
     });
-    Some((now, usual.filter(|rate| *rate > 1.0).fold(before, f64::min)))
+    let before = usual.filter(|rate| *rate > 1.0).fold(before, f64::min);
+    Some(Traffic { now, before: Some(before) })
+}
+
+/// What shows that requests are too many: those that are turned away and those that wait, for what, and whose they are.
+fn overload(world: &World, mut finding: Finding, waits: Option<String>) -> Finding {
+    let (refused, queued) = (rejected(world), queued(world));
+    let told = [
+        (metrics::REJECTED_REQUESTS.name, (refused > 0.0).then(|| format!("+{refused:.0} in 10 s"))),
+        (metrics::QUEUED_REQUESTS.name, (queued > 0.0).then(|| format!("{queued:.0}"))),
+        (metrics::SCHEDULING.name, waits),
+        (metrics::DISPATCHED_REQUESTS.name, most_asking(world)),
+    ];
+    for (signal, value) in told {
+        if let Some(value) = value {
+            finding = finding.proven_by(signal, value, world.now(), &Source::metrics("apiserver"));
+        }
+    }
+    finding
 }
 
 /// The API server's own view, where etcd is hidden or healthy.
 fn api(world: &World, hidden: bool, healthy: bool, found: &mut Findings<'_>) {
-    let Some((now, before)) = traffic(world) else { return };
-    let grown = now > too_many(before);
+    let Some(asked) = traffic(world) else { return };
+    let grown = asked.now > asked.too_many();
     let p99 = api_latency(world);
     let is_slow = p99.is_some_and(|p| p > SLOW_REQUEST);
     let latency = p99.map_or("unknown".to_owned(), |p| format!("{:.0} ms over 10 s", p * 1000.0));
-    let rate = format!("{now:.0}/s, before {before:.0}/s");
     let source = Source::metrics("apiserver");
     let base = |cause, confidence| {
         Finding::new(cause, confidence, scraped(world))
             .about([Subject::new("Component", "", "kube-apiserver")])
             .proven_by(p99_of(&metrics::REQUEST_DURATION), latency.clone(), world.now(), &source)
-            .proven_by(metrics::REQUESTS.name, rate.clone(), world.now(), &source)
+            .proven_by(metrics::REQUESTS.name, asked.words(), world.now(), &source)
     };
-    let (refused, queued) = (rejected(world), queued(world));
     // Half of that is a machine with much to do, unless it lasts and the requests are very many.
     let half = SLOW_REQUEST / 2.0;
-    let slows = is_slow || now > VERY_MANY && p99.is_some_and(|p| p > half) && slow_before(world, half);
+    let slows = is_slow || asked.now > VERY_MANY && p99.is_some_and(|p| p > half) && slow_before(world, half);
     let waits = waits_for_cpu(world, if grown { 10 } else { 20 });
-    let suffers = slows || refused >= REFUSED || queued >= QUEUED || waits.is_some();
+    let turned_away = rejected(world) >= REFUSED || queued(world) >= QUEUED;
+    // A slow etcd that nobody sees makes much traffic wait, too: then only the lack of CPU is the traffic's own doing.
+    let unseen = hidden && asked.before.is_none();
+    let suffers = waits.is_some() || !unseen && (slows || turned_away);
     if grown && suffers {
-        let mut finding = base(Cause::ApiOverload, if healthy { 0.88 } else { 0.7 });
-        if refused > 0.0 {
-            let value = format!("+{refused:.0} in 10 s");
-            let signal = metrics::REJECTED_REQUESTS.name;
-            finding = finding.proven_by(signal, value, world.now(), &source);
-        }
-        if queued > 0.0 {
-            let signal = metrics::QUEUED_REQUESTS.name;
-            finding = finding.proven_by(signal, format!("{queued:.0}"), world.now(), &source);
-        }
-        if let Some(value) = waits {
-            finding = finding.proven_by(metrics::SCHEDULING.name, value, world.now(), &source);
-        }
-        found.add("api", finding);
+        let sure = (if healthy { 0.88 } else { 0.7 }) - if asked.before.is_some() { 0.0 } else { 0.15 };
+        found.add("api", overload(world, base(Cause::ApiOverload, sure), waits));
+    } else if asked.before.is_none() {
+        // Whether it is slow without more traffic than is usual, only who has watched for a while can say.
     } else if hidden && is_slow && !grown && world.watched_for() > 60.0 && slow_before(world, SLOW_REQUEST) {
         found.add("etcd", base(Cause::EtcdDiskBound, 0.62).about([Subject::new("Component", "", "etcd")]));
     } else if healthy && is_slow && !grown {
@@ -224,6 +258,19 @@ fn waiting(world: &World, seconds: u64) -> Gain {
 fn queued(world: &World) -> f64 {
     let queues = world.telemetry.metric(&metrics::QUEUED_REQUESTS);
     queues.filter_map(|(_, s)| s.last().filter(|(at, _)| world.age(*at) < 10.0)).map(|(_, n)| *n).sum()
+}
+
+/// Of which kind most of the requests are that were let through lately, as priority and fairness sorts them.
+fn most_asking(world: &World) -> Option<String> {
+    let (from, to) = (world.ago(10), world.now());
+    let mut by_schema = BTreeMap::<&str, f64>::new();
+    for (key, series) in world.telemetry.metric(&metrics::DISPATCHED_REQUESTS) {
+        let schema = key.labels.get("flow_schema").map_or("", String::as_str);
+        *by_schema.entry(schema).or_default() += series.increase(from, to);
+    }
+    let all: f64 = by_schema.values().sum();
+    let (schema, most) = by_schema.into_iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
+    (most > 0.0).then(|| format!("{:.0} % of them of flow schema {schema}", 100.0 * most / all))
 }
 
 fn rejected(world: &World) -> f64 {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 /// What etcd's slowness brings about by itself: whatever needs the API server in time.
 const NEEDS_API: &[Cause] = &[
+    Cause::AggregatedApiDown,
     Cause::ApiOverload,
     Cause::ApplicationExit,
     Cause::AttachOrMountFailed,
@@ -120,6 +121,7 @@ fn explains(cause: Cause) -> Explains {
         | Cause::VolumeFaulty
         | Cause::ApiOverload
         | Cause::WebhookBlocked
+        | Cause::AggregatedApiDown
         | Cause::CloudThrottled
         | Cause::ProbeFailing
         | Cause::ApplicationExit => Explains::Nothing,
@@ -211,6 +213,8 @@ fn root_of(all: &[Finding], i: usize, past: &dyn Fn(&Finding) -> bool) -> Option
     let is_root = |root: &Finding| match explains(root.cause) {
         _ if root.basis == Basis::Weak => false,
         _ if echoes(symptom, root) => true,
+        // It is down because of whatever is wrong with the pods that answer it.
+        _ if is_aggregated(symptom) && root.basis == Basis::Observed && meets(root, symptom) => true,
         _ if root.basis == Basis::Clue && same_pods(root, symptom) => true,
         Explains::Nothing => false,
         Explains::WhatNeedsEtcd => {
@@ -277,6 +281,10 @@ fn names_as_link(teller: &Finding, down: &Finding) -> bool {
 
 fn meets(root: &Finding, symptom: &Finding) -> bool {
     symptom.subjects.iter().any(|s| root.has(s))
+}
+
+fn is_aggregated(f: &Finding) -> bool {
+    f.cause == Cause::AggregatedApiDown
 }
 
 /// What a pod shows, whatever the cause.

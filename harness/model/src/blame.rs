@@ -192,6 +192,9 @@ causes! {
     WebhookBlocked => "webhook-blocked", ControlPlane, "an admission webhook blocks the API",
         "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations",
         "bring the webhook's pods or certificate back; until then failurePolicy: Ignore";
+    AggregatedApiDown => "aggregated-api-down", ControlPlane, "an API that the API server passes on does not answer",
+        "kubectl get apiservices; kubectl describe apiservice NAME",
+        "bring the pods of its Service back, or correct its certificate; nobody needs it any more: kubectl delete apiservice NAME";
     CloudThrottled => "cloud-throttled", Workload, "the cloud's API throttles the account's requests",
         PREVIOUS,
         "ask the cloud less often, or for a higher limit";

@@ -100,6 +100,11 @@ families! {
     /// Requests that priority and fairness turned away.
     REJECTED_REQUESTS =
         number(ApiServer, "apiserver_flowcontrol_rejected_requests_total", &[Rules, Checks]);
+    /// Requests that priority and fairness let through, by the kind that it takes them for.
+    DISPATCHED_REQUESTS = Family {
+        keep: &["flow_schema"],
+        ..number(ApiServer, "apiserver_flowcontrol_dispatched_requests_total", &[Rules])
+    };
     /// Requests that wait for their turn.
     QUEUED_REQUESTS = number(ApiServer, "apiserver_flowcontrol_current_inqueue_requests", &[Rules]);
     /// Whether callers may what they ask for.

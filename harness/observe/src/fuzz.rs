@@ -94,6 +94,7 @@ fn reduced(bytes: &[u8]) -> Option<Signal> {
         "NetworkPolicy" => of(bytes, |o| Signal::NetworkPolicy(reduce::policy::network_policy(o))),
         "Namespace" => of(bytes, |o| Signal::Namespace(reduce::policy::namespace_labels(o))),
         "Lease" => of(bytes, |o| Signal::Lease(reduce::service::lease(o))),
+        "APIService" => of(bytes, |o| Signal::AggregatedApi(reduce::service::aggregated_api(o))),
         "ResourceQuota" => of(bytes, |o| Signal::Quota(reduce::service::quota(o))),
         _ => None,
     }

@@ -54,6 +54,8 @@ pub(crate) enum Fact {
     NodeNotReady,
     /// A condition of a controller has this type and reason.
     Trouble(String, String),
+    /// An aggregated API does not answer.
+    Unavailable,
     /// A Service selects pods by these labels.
     Selects(BTreeMap<String, String>),
 }
@@ -319,6 +321,12 @@ impl Timed for Pod {
 impl Timed for Node {
     fn own_time(&self, _fact: &Fact) -> Option<Timestamp> {
         self.ready_since
+    }
+}
+
+impl Timed for AggregatedApi {
+    fn own_time(&self, _fact: &Fact) -> Option<Timestamp> {
+        self.unavailable.as_ref()?.since
     }
 }
 

@@ -99,6 +99,10 @@ impl Default for Stores {
                 keys: index::service_keys,
                 ..Traits::default()
             }),
+            aggregated_apis: Store::new(Traits {
+                facts: |api| api.unavailable.iter().map(|_| Fact::Unavailable).collect(),
+                ..Traits::default()
+            }),
             quotas: Store::new(Traits { keys: index::quota_keys, ..Traits::default() }),
             ..Self::plain()
         }

@@ -799,3 +799,63 @@ fn a_token_for_another_audience_in_the_place_of_the_api_s() {
     assert_eq!(told("", 0), [ApplicationExit], "it is shown to whom it is for");
     assert_eq!(told("vault", 99), [ApplicationExit], "it says why it ends");
 }
+
+#[test]
+fn an_api_that_nobody_answers_is_the_control_plane_s_unless_its_pods_are_ill() {
+    let service = || Subject::new("Service", "ns", "metrics");
+    let told = |since: Option<f64>, service: Option<Subject>| {
+        at_once(|s| {
+            let since = since.map(|seconds| s.ago(seconds));
+            aggregated_api(s, service, since);
+        })
+    };
+    assert_eq!(told(Some(600.0), Some(service())), [AggregatedApiDown]);
+    assert_eq!(told(Some(20.0), Some(service())), [], "its pods are replaced");
+    assert_eq!(told(None, Some(service())), [], "it answers");
+    assert_eq!(told(Some(600.0), None), [], "the API server answers it itself");
+
+    let mut s = Scene::called_in();
+    let labels: std::collections::BTreeMap<_, _> = [("app".to_owned(), "metrics".to_owned())].into();
+    let (since, created) = (s.ago(600.0), s.ago(9000.0));
+    let behind = s.pod("metrics-1", |p| {
+        (p.created_at, p.ready, p.unready_since) = (created, false, Some(since));
+        p.labels = labels.clone().into();
+    });
+    let namespace = behind.namespace.clone();
+    s.waiting(behind, "ImagePullBackOff", "Back-off pulling image \"metrics:1\": ErrImagePull: rpc error: code = NotFound desc = failed to pull and unpack image \"metrics:1\": not found");
+    s.see(loopdrill_model::Signal::Service(Service {
+        namespace: namespace.clone(),
+        name: "metrics".into(),
+        uid: "metrics".into(),
+        version: 1,
+        selector: labels,
+        created_at: Some(created),
+        ..Service::default()
+    }));
+    aggregated_api(&mut s, Some(Subject::new("Service", namespace, "metrics")), Some(since));
+    let found = s.diagnoses();
+    assert_eq!(s.causes(), [ImageNotFound]);
+    assert!(found[0].chain.iter().any(|step| step.control_loop == Loop::ControlPlane), "{found:#?}");
+}
+
+#[test]
+fn a_flood_is_seen_by_who_is_called_in_and_a_busy_api_server_that_serves_all_is_not_one() {
+    let told = |rate: u32, slow: u32, refused: u32, hidden: bool| {
+        let mut s = Scene::called_in();
+        for second in 0..5_u32 {
+            if !hidden {
+                fsyncs(&mut s, u64::from(1000 + 30 * second), 0);
+            }
+            requests(&mut s, u64::from(100_000 + rate * second), u64::from(slow * second));
+            let refused = f64::from(refused * second);
+            s.metric("apiserver", "apiserver_flowcontrol_rejected_requests_total", &[], refused);
+            s.pass(1.0);
+        }
+        s.causes()
+    };
+    assert_eq!(told(2000, 200, 0, false), [ApiOverload], "slow");
+    assert_eq!(told(2000, 0, 20, false), [ApiOverload], "refused");
+    assert_eq!(told(2000, 0, 0, false), [], "many, and all are served");
+    assert_eq!(told(100, 10, 0, false), [], "slow, and who knows why");
+    assert_eq!(told(2000, 200, 20, true), [], "it may be etcd that nobody sees");
+}

@@ -72,6 +72,8 @@ fn crowded(s: &mut Scene) {
         fsyncs(s, writes + 30 * u64::from(second), 0);
         requests(s, asked + 400 * u64::from(second), 0);
         s.metric("apiserver", metrics::QUEUED_REQUESTS.name, &[], 80.0);
+        let by_accounts = [("flow_schema", "service-accounts")];
+        s.metric("apiserver", metrics::DISPATCHED_REQUESTS.name, &by_accounts, f64::from(400 * second));
         s.metric("apiserver", metrics::REJECTED_REQUESTS.name, &[], f64::from(10 * second));
         s.pass(1.0);
     }

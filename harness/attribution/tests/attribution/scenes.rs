@@ -1,7 +1,7 @@
 //! Each cause as a scene, with the observations without which nobody could tell.
 
 use crate::scene::{MI, Scene};
-use loopdrill_model::{Cause, Observation, Signal, Source, Subject, signal::*};
+use loopdrill_model::{Cause, Observation, Signal, Source, Subject, Timestamp, signal::*};
 
 /// A cause and how it looks.
 #[derive(Debug)]
@@ -57,6 +57,11 @@ pub(crate) const CASES: &[Case] = &[
         cause: Cause::WebhookBlocked,
         tell: webhook,
         decisive: |o| matches!(o.signal, Signal::Controller(_)),
+    },
+    Case {
+        cause: Cause::AggregatedApiDown,
+        tell: metrics_api_down,
+        decisive: |o| matches!(o.signal, Signal::AggregatedApi(_)),
     },
     Case { cause: Cause::BadConfiguration, tell: missing_config, decisive: is_pod },
     Case { cause: Cause::ProbeFailing, tell: liveness, decisive: is_event },
@@ -280,6 +285,31 @@ pub(crate) fn webhook(s: &mut Scene) {
         s,
         "Internal error occurred: failed calling webhook \"w.example.com\": failed to call webhook: no",
     );
+}
+
+pub(crate) fn metrics_api_down(s: &mut Scene) {
+    let (since, service) = (s.ago(90.0), Subject::new("Service", s.name("kube-system"), s.name("metrics")));
+    aggregated_api(s, Some(service), Some(since));
+    s.pass(0.5);
+}
+
+/// An API that this Service answers, and since when it does not.
+pub(crate) fn aggregated_api(s: &mut Scene, service: Option<Subject>, since: Option<Timestamp>) {
+    let refused = |since| {
+        Condition {
+        kind: "Available".into(),
+        reason: "FailedDiscoveryCheck".into(),
+        message: "failing or missing response from https://10.96.7.7:443/apis/metrics.k8s.io/v1beta1: Get \"https://10.96.7.7:443/apis/metrics.k8s.io/v1beta1\": dial tcp 10.96.7.7:443: connect: connection refused".into(),
+        since: Some(since),
+    }
+    };
+    s.see(Signal::AggregatedApi(AggregatedApi {
+        name: s.name("v1beta1.metrics.k8s.io"),
+        uid: "metrics".into(),
+        version: 2,
+        service,
+        unavailable: since.map(refused),
+    }));
 }
 
 pub(crate) fn out_of_memory(s: &mut Scene) {

@@ -354,9 +354,11 @@ mod tests {
     }
 
     #[test]
-    fn the_committed_gate_is_right_and_its_schema_is_the_one_that_is_printed() {
+    fn the_committed_gates_are_right_and_their_schema_is_the_one_that_is_printed() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        assert!(read(&root.join("ci/gate/nightly.yaml")).is_ok());
+        for gate in ["nightly.yaml", "whole-night.yaml"] {
+            assert!(read(&root.join("ci/gate").join(gate)).is_ok(), "{gate}");
+        }
         let schema = fs::read_to_string(root.join("suites/gate.schema.json")).expect("the schema");
         let wanted = format!("{:#}\n", loopdrill_suite::gate_schema());
         assert_eq!(schema, wanted, "`loopdrill schema --gate > suites/gate.schema.json` writes it anew");

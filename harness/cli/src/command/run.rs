@@ -19,10 +19,11 @@ use loopdrill_drill::{Budgets, Detectors, EventSender, EventStream, Options, Ses
 use loopdrill_faults::{Fault, journal};
 use loopdrill_model::{ExitStatus, RunReport};
 use loopdrill_observe::{ObserveOptions, record::RecordingWriter};
-use loopdrill_report::{Console, ConsoleOptions, Folds, OutputDir};
+use loopdrill_report::{Console, ConsoleOptions, Folds, OutputDir, SignedDuration};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::Instant,
 };
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -140,6 +141,7 @@ pub(crate) async fn main(command: Command) -> Result<ExitStatus, Failure> {
 
 /// Runs a plan, with all reports, and says how the process ends.
 pub(crate) async fn execute(args: &Args, plan: Plan, judge: Option<Judge>) -> Result<ExitStatus, Failure> {
+    let began = Instant::now();
     let listed = listed(args)?;
     let cancel = interrupt::token().map_err(|e| Failure::new(ExitStatus::NoCluster, &e))?;
     let dir = OutputDir::claim(&args.output_dir).map_err(|e| Failure::new(ExitStatus::Usage, &e))?;
@@ -169,6 +171,10 @@ pub(crate) async fn execute(args: &Args, plan: Plan, judge: Option<Judge>) -> Re
     }
     pipeline::tell(&report);
     page::again(&report, &dir, recording.as_ref().map(RecordingWriter::path));
+    if args.output == OutputFormat::Human {
+        let all = SignedDuration::try_from(began.elapsed()).unwrap_or(SignedDuration::MAX);
+        println!("{} in all, from the cluster to the reports", loopdrill_report::duration(all));
+    }
     let exit = errors.iter().fold(report.exit, |exit, e| {
         eprintln!("error: {e}");
         exit.worst(e.exit())

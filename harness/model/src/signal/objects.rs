@@ -43,6 +43,8 @@ macro_rules! with_objects {
         Namespace(Namespace), [], namespaces, ["Namespace"], [];
         /// What a node's CSI drivers can take.
         NodeDrivers(NodeDrivers), [], drivers, ["CSINode"], [];
+        /// An APIService as it is now.
+        AggregatedApi(AggregatedApi), [unavailable], aggregated_apis, ["APIService"], [];
     } } };
 }
 
@@ -227,6 +229,21 @@ pub struct Quota {
     pub name: String,
     pub uid: String,
     pub version: u64,
+}
+
+/// A version of an API group that a Service may answer for the API server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the other fields are Kubernetes' own")]
+pub struct AggregatedApi {
+    pub name: String,
+    pub uid: String,
+    pub version: u64,
+    /// The Service that answers; nothing where the API server does itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<Subject>,
+    /// Its condition `Available` where that is false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unavailable: Option<Condition>,
 }
 
 /// What one RoleBinding or ClusterRoleBinding gives to one ServiceAccount, with the role resolved. A binding

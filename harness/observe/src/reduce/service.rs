@@ -1,13 +1,15 @@
-//! Services, endpoint slices, leases, quotas.
+//! Services, endpoint slices, leases, quotas, aggregated APIs.
 
-use super::{name, namespace, uid, version};
-use crate::watch::{Reduce, WHAT_THERE_IS, Watched, in_namespaces};
+use super::{name, namespace, time, uid, version};
+use crate::watch::{Reduce, WHAT_THERE_IS, Watched, everywhere, in_namespaces};
 use k8s_openapi::api::coordination::v1::Lease as ApiLease;
 use k8s_openapi::api::core::v1::{ResourceQuota, Service as ApiService, ServicePort as ApiPort};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1::{APIService, APIServiceCondition};
 use loopdrill_kubernetes::well_known;
-use loopdrill_model::signal::{Lease, Quota, Service, ServicePort};
+use loopdrill_model::Subject;
+use loopdrill_model::signal::{AggregatedApi, Condition, Lease, Quota, Service, ServicePort};
 
 /// Kubelets renew a lease each in a namespace of their own; leader election happens everywhere else.
 const NO_KUBELETS: &str = "metadata.namespace!=kube-node-lease";
@@ -18,6 +20,7 @@ pub(super) fn watched() -> Vec<Watched> {
         in_namespaces(WHAT_THERE_IS, Reduce(service)),
         in_namespaces("who leads", Reduce(lease)).of(NO_KUBELETS),
         in_namespaces(WHAT_THERE_IS, Reduce(quota)),
+        everywhere("which APIs others answer", Reduce(aggregated_api)),
     ]
 }
 
@@ -92,4 +95,31 @@ pub(crate) fn lease(object: &ApiLease) -> Lease {
 pub(crate) fn quota(object: &ResourceQuota) -> Quota {
     let meta = &object.metadata;
     Quota { namespace: namespace(meta), name: name(meta), uid: uid(meta), version: version(meta) }
+}
+
+/// An APIService as attribution sees it.
+pub(crate) fn aggregated_api(object: &APIService) -> AggregatedApi {
+    let meta = &object.metadata;
+    let answers = object.spec.as_ref().and_then(|spec| spec.service.as_ref());
+    let conditions = object.status.iter().flat_map(|s| s.conditions.iter().flatten());
+    let mut refused = conditions.filter(|c| c.type_ == "Available" && c.status == "False");
+    AggregatedApi {
+        name: name(meta),
+        uid: uid(meta),
+        version: version(meta),
+        service: answers.map(|s| {
+            let (namespace, name) = (s.namespace.clone(), s.name.clone());
+            Subject::new("Service", namespace.unwrap_or_default(), name.unwrap_or_default())
+        }),
+        unavailable: refused.next().map(condition),
+    }
+}
+
+fn condition(c: &APIServiceCondition) -> Condition {
+    Condition {
+        kind: c.type_.clone(),
+        reason: c.reason.clone().unwrap_or_default(),
+        message: c.message.clone().unwrap_or_default(),
+        since: time(c.last_transition_time.as_ref()),
+    }
 }
