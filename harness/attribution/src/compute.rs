@@ -57,6 +57,11 @@ fn nodes_down(world: &World, found: &mut Findings<'_>) {
             let source = Source::other("probes");
             let value = format!("none of {asked} within {SILENCE} s or more");
             finding = finding.proven_by("probes that the machine answers", value, world.now(), &source);
+        } else if silent && world.is_unanswering(&node.name) && !is_probed(world, &node.name) {
+            finding.gone = true;
+            let source = Source::metrics(&format!("kubelet/{}", node.name));
+            let value = "no answer, not even a refusal; other nodes answer";
+            finding = finding.proven_by("the machine's port of the kubelet", value, world.now(), &source);
         }
         found.add(
             if said == Some(Cause::CniFailed) { CNI.into() } else { format!("node/{}", node.name) },
@@ -73,6 +78,11 @@ fn is_taken_away(node: &Node) -> bool {
     const TAINTS: &[&str] =
         &["ToBeDeletedByClusterAutoscaler", "karpenter.sh/disrupted", "karpenter.sh/disruption"];
     node.taints.iter().any(|t| TAINTS.contains(&t.key.as_str()))
+}
+
+/// Whether other nodes know a pod there that answers probes.
+fn is_probed(world: &World, node: &str) -> bool {
+    world.probes.paths().any(|(path, _)| path.to == node && path.from != node)
 }
 
 /// How many probes of healthy nodes the node left without answer lately; nothing when it answered one. A node that

@@ -2,7 +2,7 @@
 
 use crate::{
     finding::Finding,
-    world::{Seen, Streak, World, age},
+    world::{OUT_OF_MEMORY, Seen, Streak, World, age},
 };
 use loopdrill_model::{Source, Timestamp, signal::*};
 
@@ -26,6 +26,8 @@ pub(crate) struct Crash<'w> {
     pub(crate) since: Timestamp,
     /// When it was seen to end again: once is no loop. The first end, where earlier ones were not seen.
     pub(crate) loops_since: Timestamp,
+    /// An end of this row was for lack of memory.
+    lacked_memory: bool,
 }
 
 /// Seconds for which a container that runs again is still remembered as crashing.
@@ -36,9 +38,10 @@ const YOUNG: f64 = 300.0;
 const SETTLED: f64 = 60.0;
 
 impl Crash<'_> {
-    /// It ended because it used too much memory.
+    /// It ended because it used too much memory. The kernel's word does not always reach the kubelet, so that of two ends
+    /// in a row one may only be called a kill.
     pub(crate) fn out_of_memory(&self) -> bool {
-        self.end.reason == "OOMKilled"
+        self.end.reason == OUT_OF_MEMORY || self.end.exit_code == 137 && self.lacked_memory
     }
 
     /// It never ran: the runtime could not start it.
@@ -138,6 +141,7 @@ fn crash<'w>(world: &World, pod: &'w Seen<Pod>, c: &'w Container) -> Option<Cras
         deaths,
         ended_at: streak.last_at,
         since: streak.since,
+        lacked_memory: streak.out_of_memory,
         loops_since: if backs_off && streak.goes_back {
             streak.since
         } else {

@@ -145,6 +145,11 @@ impl<'w> Findings<'w> {
         lasts
     }
 
+    /// Something may be about to be found: the judgement is unsettled.
+    pub(crate) fn hold_back(&self) {
+        self.held_back.set(true);
+    }
+
     /// Adds a finding, merged with the one of the same cause and `group` when there is one.
     pub(crate) fn add(&mut self, group: impl Into<String>, finding: Finding) {
         let place = *self.places.entry((finding.cause, group.into())).or_insert(self.found.len());

@@ -25,6 +25,10 @@ pub(crate) fn look(world: &World, found: &mut Findings<'_>) {
     if ways.iter().all(|w| w.all(|f| f == Fate::Unknown)) {
         counted_black_holes(world, found);
     }
+    // What was lost once may be the first of many.
+    if ways.iter().any(Way::may_become) {
+        found.hold_back();
+    }
 }
 
 fn black_holes(world: &World, ways: &[Way<'_>], found: &mut Findings<'_>) {

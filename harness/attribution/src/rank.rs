@@ -149,7 +149,7 @@ pub(crate) fn rank(world: &World, findings: Vec<Finding>) -> Vec<Diagnosis> {
         kept.retain(|f| !past(f));
     }
     without_echoes(&mut kept);
-    let roots: Vec<Option<usize>> = (0..kept.len()).map(|i| root_of(&kept, i, &past)).collect();
+    let roots: Vec<Option<usize>> = (0..kept.len()).map(|i| root_of(world, &kept, i, &past)).collect();
     for i in (0..kept.len()).filter(|i| roots[*i].is_some()) {
         let root = ultimate(&roots, i);
         let (cause, steps) = (kept[i].cause, steps_of(&kept[i]));
@@ -208,7 +208,7 @@ fn order(a: &Finding, b: &Finding) -> std::cmp::Ordering {
 }
 
 /// The finding that explains finding `i`, if one does.
-fn root_of(all: &[Finding], i: usize, past: &dyn Fn(&Finding) -> bool) -> Option<usize> {
+fn root_of(world: &World, all: &[Finding], i: usize, past: &dyn Fn(&Finding) -> bool) -> Option<usize> {
     let symptom = &all[i];
     let is_root = |root: &Finding| match explains(root.cause) {
         _ if root.basis == Basis::Weak => false,
@@ -218,7 +218,9 @@ fn root_of(all: &[Finding], i: usize, past: &dyn Fn(&Finding) -> bool) -> Option
         _ if root.basis == Basis::Clue && same_pods(root, symptom) => true,
         Explains::Nothing => false,
         Explains::WhatNeedsEtcd => {
-            OF_ETCD.contains(&symptom.cause) || needs_api(symptom) && (later(root, symptom) || past(symptom))
+            OF_ETCD.contains(&symptom.cause)
+                || needs_api(symptom)
+                    && (later(root, symptom) || past(symptom) || unwatched(world, root, symptom))
         }
         Explains::WhatNeedsApi => {
             !OF_ETCD.contains(&symptom.cause)
@@ -265,6 +267,16 @@ fn ultimate(roots: &[Option<usize>], start: usize) -> usize {
 
 fn later(root: &Finding, symptom: &Finding) -> bool {
     age(symptom.since, root.since) >= -SLACK
+}
+
+/// Seconds before the first look in which a slowness that was there at it may have done harm.
+const BEFORE: f64 = 120.0;
+
+/// Whether the root was there when the watch began, so that nobody knows since when, and the symptom is not much older. Metrics
+/// have no past, and pods have.
+fn unwatched(world: &World, root: &Finding, symptom: &Finding) -> bool {
+    let began = world.watched_for();
+    world.age(root.since) > began - SLACK && world.age(symptom.since) < began + BEFORE
 }
 
 /// The node-down `down` is already a step of the chain of `teller`.

@@ -25,8 +25,14 @@ const LAST_ANSWER: Duration = Duration::from_secs(2);
 const PROBES: Duration = Duration::from_secs(12);
 /// How long ways between nodes are probed then: what vanishes does so more than once.
 const PROBED: Duration = Duration::from_secs(3);
+/// How much longer they are probed while what was lost is too little to be called anything.
+const PROBED_MORE: Duration = Duration::from_secs(5);
+/// How long the API server's metrics are waited for, which come late when it has much to do.
+const METRICS: Duration = Duration::from_secs(12);
 /// Judgements without an open question after which all answers are in: what was sent last is then taken in, too.
 const CALM: u32 = 2;
+/// How long its next reading may take.
+const COUNTED: Duration = Duration::from_secs(1);
 /// Between two scrapes of the API server, whose metrics are megabytes.
 const APISERVER: Duration = Duration::from_secs(3);
 /// How often it is asked whether there is still something to wait for.
@@ -50,6 +56,19 @@ pub struct OneLook {
     probes: bool,
     /// When the first of them had answered.
     probed: Option<Instant>,
+    metrics: Metrics,
+}
+
+/// Whether the API server tells its metrics.
+#[derive(Debug, Default, Clone, Copy)]
+enum Metrics {
+    /// It was not heard yet.
+    #[default]
+    Awaited,
+    /// Since then; what counts is how much they rise until the next reading.
+    Told(Instant),
+    /// It does not, or not to this account.
+    Refused,
 }
 
 impl OneLook {
@@ -71,6 +90,15 @@ impl OneLook {
             Told::Source(state) => {
                 if state.name == Source::other("agents") {
                     self.probes = state.lost.is_none();
+                }
+                if state.name == Source::metrics("apiserver") {
+                    self.metrics = match (&state.lost, self.metrics) {
+                        (None, Metrics::Told(since)) => Metrics::Told(since),
+                        (None, _) => Metrics::Told(Instant::now()),
+                        // Who has much to do may answer the next time.
+                        (Some(_), before) if state.is_unanswered() => before,
+                        (Some(_), _) => Metrics::Refused,
+                    };
                 }
                 return;
             }
@@ -99,10 +127,16 @@ impl OneLook {
         let asked = (self.calm < CALM).then(|| since + ANSWERS);
         // What came with the last answer is young, too.
         let answered = self.answered.map_or(since, |t| t + LAST_ANSWER);
-        let young = self.unsettled.then(|| (since + COUNTERS + GROW_UP).max(answered));
+        let lost = self.probed.map_or(since, |first| first + PROBED + PROBED_MORE);
+        let young = self.unsettled.then(|| (since + COUNTERS + GROW_UP).max(answered).max(lost));
+        let counted = match self.metrics {
+            Metrics::Awaited => Some(since + METRICS),
+            Metrics::Told(first) => Some((first + APISERVER + COUNTED).min(since + METRICS)),
+            Metrics::Refused => None,
+        };
         let probed = self.probes.then(|| self.probed.map_or(since + PROBES, |first| first + PROBED));
         let now = Instant::now();
-        match asked.max(young).max(probed).filter(|limit| now < *limit) {
+        match asked.max(young).max(probed).max(counted).filter(|limit| now < *limit) {
             Some(limit) => {
                 self.end = Some((now + ASK_AGAIN).min(limit));
                 false
@@ -197,10 +231,20 @@ mod tests {
         Told::Judged { document: Diagnoses::default(), unsettled, open, examined: Examined::default() }
     }
 
+    /// The API server tells this account no metrics.
+    fn no_metrics() -> Told {
+        source(Source::metrics("apiserver"), Some("forbidden"))
+    }
+
+    fn source(name: Source, lost: Option<&str>) -> Told {
+        Told::Source(SourceState { name, lost: lost.map(str::to_owned) })
+    }
+
     /// How long a look lasts whose detector tells this four times a second, until `calm_after`.
     async fn lasts(unsettled: bool, open: usize, calm_after: Duration) -> Duration {
         let (tell, mut told) = mpsc::unbounded_channel();
         let began = Instant::now();
+        assert!(tell.send(no_metrics()).is_ok());
         let telling = tokio::spawn(async move {
             loop {
                 let calm = began.elapsed() >= calm_after;
@@ -228,20 +272,20 @@ mod tests {
     }
 
     /// How long a look lasts that has started probes, of which the first answers after so long, or that could not.
-    async fn probes_for(answers_after: Duration, lost: Option<&str>) -> Duration {
+    async fn probes_for(answers_after: Duration, lost: Option<&str>, unsettled: bool) -> Duration {
         let (tell, mut told) = mpsc::unbounded_channel();
         let began = Instant::now();
-        let lost = lost.map(str::to_owned);
-        let agents = SourceState { name: Source::other("agents"), lost };
+        assert!(tell.send(no_metrics()).is_ok());
+        let agents = source(Source::other("agents"), lost);
         let telling = tokio::spawn(async move {
-            if tell.send(Told::Source(agents)).is_err() {
+            if tell.send(agents).is_err() {
                 return;
             }
             loop {
                 let paths = usize::from(began.elapsed() >= answers_after);
                 let examined = Examined { paths, ..Examined::default() };
                 let document = Diagnoses::default();
-                if tell.send(Told::Judged { document, unsettled: false, open: 0, examined }).is_err() {
+                if tell.send(Told::Judged { document, unsettled, open: 0, examined }).is_err() {
                     return;
                 }
                 tokio::time::sleep(Duration::from_millis(250)).await;
@@ -257,9 +301,48 @@ mod tests {
     async fn a_look_that_probes_waits_for_the_first_answers_and_for_what_vanishes() {
         let second = Duration::from_secs(1);
         let near = |took: Duration, wanted: Duration| took >= wanted && took < wanted + second;
-        assert!(near(probes_for(6 * second, None).await, 6 * second + PROBED));
-        assert!(near(probes_for(Duration::MAX, None).await, PROBES));
-        assert!(near(probes_for(Duration::MAX, Some("not asked for")).await, COUNTERS));
+        assert!(near(probes_for(6 * second, None, false).await, 6 * second + PROBED));
+        assert!(near(probes_for(Duration::MAX, None, false).await, PROBES));
+        assert!(near(probes_for(Duration::MAX, Some("not asked for"), false).await, COUNTERS));
+        let longest = 6 * second + PROBED + PROBED_MORE;
+        assert!(near(probes_for(6 * second, None, true).await, longest), "what was lost once is seen again");
+    }
+
+    /// How long a look lasts to which the API server's metrics come, or not, after so long.
+    async fn metrics_after(state: Option<Told>, after: Duration) -> Duration {
+        let (tell, mut told) = mpsc::unbounded_channel();
+        let began = Instant::now();
+        let telling = tokio::spawn(async move {
+            let mut state = state;
+            loop {
+                if let Some(state) = state.take_if(|_| began.elapsed() >= after)
+                    && tell.send(state).is_err()
+                {
+                    return;
+                }
+                if tell.send(judged(false, 0)).is_err() {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(250)).await;
+            }
+        });
+        OneLook::default().listen(&mut told, &CancellationToken::new()).await;
+        drop(told);
+        telling.await.expect("no panic");
+        began.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_waits_for_two_readings_of_the_api_server() {
+        let second = Duration::from_secs(1);
+        let near = |took: Duration, wanted: Duration| took >= wanted && took < wanted + second;
+        let apiserver = |lost| Some(source(Source::metrics("apiserver"), lost));
+        assert!(near(metrics_after(apiserver(None), second).await, second + APISERVER + COUNTED));
+        assert!(near(metrics_after(apiserver(None), 6 * second).await, 6 * second + APISERVER + COUNTED));
+        assert!(near(metrics_after(None, second).await, METRICS), "it has much to do");
+        assert!(near(metrics_after(apiserver(Some("forbidden")), second).await, COUNTERS));
+        let late = apiserver(Some("no answer within 4s"));
+        assert!(near(metrics_after(late, second).await, METRICS), "the next answer may come");
     }
 
     #[tokio::test(start_paused = true)]

@@ -123,3 +123,14 @@ pub struct SourceState {
     /// Why it does not work; `None` when it does.
     pub lost: Option<String>,
 }
+
+impl SourceState {
+    /// How the reason begins where nothing came within the time limit: neither an answer nor a refusal.
+    pub const NO_ANSWER: &str = "no answer within";
+
+    /// Whether nothing came within the time limit.
+    #[must_use]
+    pub fn is_unanswered(&self) -> bool {
+        self.lost.as_ref().is_some_and(|why| why.starts_with(Self::NO_ANSWER))
+    }
+}

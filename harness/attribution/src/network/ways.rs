@@ -48,6 +48,12 @@ impl Way<'_> {
         !self.fates.is_empty() && self.fates.iter().all(|f| wanted(f.1))
     }
 
+    /// Whether what was lost lately is too little to be called anything yet: a few seconds more may tell.
+    pub(super) fn may_become(&self) -> bool {
+        let few = |f: &(u32, Fate)| matches!(f.1, Fate::Mixed | Fate::Vanishes(_, 1..=4));
+        self.path.from != self.path.to && (self.lost_small || self.fates.iter().any(few))
+    }
+
     /// The first size that vanishes although all smaller ones pass.
     pub(super) fn black_hole(&self) -> Option<(u32, u32, Timestamp)> {
         let first = self.fates.iter().position(|f| f.1 != Fate::Passes)?;

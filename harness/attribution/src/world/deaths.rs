@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 struct End {
     seen_at: Timestamp,
     finished_at: Option<Timestamp>,
+    out_of_memory: bool,
 }
 
 /// Ends by pod's uid and container, then by life: the restart count before it.
@@ -17,6 +18,8 @@ pub(crate) struct Deaths {
     ends: BTreeMap<(String, String), BTreeMap<u32, End>>,
 }
 
+/// What the kubelet calls an end for lack of memory.
+pub(crate) const OUT_OF_MEMORY: &str = "OOMKilled";
 /// Lives remembered of one container.
 const MOST_LIVES: usize = 8;
 /// Seconds between two ends that belong to one streak: a back-off grows to five minutes.
@@ -34,6 +37,8 @@ pub(crate) struct Streak {
     pub(crate) last_at: Timestamp,
     /// The container had ended before, and nobody knows when.
     pub(crate) goes_back: bool,
+    /// One of them was for lack of memory.
+    pub(crate) out_of_memory: bool,
 }
 
 impl Deaths {
@@ -45,15 +50,17 @@ impl Deaths {
             };
             let last = c.last.as_ref().and_then(|t| Some((c.restarts.checked_sub(1)?, t)));
             for (life, end) in now.into_iter().chain(last) {
-                self.put((pod.uid.clone(), c.name.clone()), life, end.finished_at, at);
+                let memory = end.reason == OUT_OF_MEMORY;
+                let end = End { seen_at: at, finished_at: end.finished_at, out_of_memory: memory };
+                self.put((pod.uid.clone(), c.name.clone()), life, end);
             }
         }
     }
 
-    fn put(&mut self, key: (String, String), life: u32, finished_at: Option<Timestamp>, at: Timestamp) {
+    fn put(&mut self, key: (String, String), life: u32, end: End) {
         let lives = self.ends.entry(key).or_default();
-        let end = lives.entry(life).or_insert(End { seen_at: at, finished_at });
-        end.seen_at = end.seen_at.min(at);
+        let known = lives.entry(life).or_insert_with(|| end.clone());
+        known.seen_at = known.seen_at.min(end.seen_at);
         while lives.len() > MOST_LIVES {
             lives.pop_first();
         }
@@ -79,8 +86,14 @@ impl Deaths {
         };
         let mut ends = lives.iter().rev();
         let (newest, end) = ends.next()?;
-        let mut streak =
-            Streak { ends: 1, since: when(end), again_at: None, last_at: when(end), goes_back: *newest > 0 };
+        let mut streak = Streak {
+            ends: 1,
+            since: when(end),
+            again_at: None,
+            last_at: when(end),
+            goes_back: *newest > 0,
+            out_of_memory: end.out_of_memory,
+        };
         for (life, end) in ends {
             if age(streak.since, when(end)) > STREAK {
                 streak.goes_back = false;
@@ -88,6 +101,7 @@ impl Deaths {
             }
             streak.goes_back = *life > 0;
             streak.ends = newest - life + 1;
+            streak.out_of_memory |= end.out_of_memory;
             streak.again_at = Some(streak.since);
             streak.since = when(end);
         }
@@ -106,23 +120,36 @@ mod tests {
     fn streak(ends: &[(u32, i64, i64)]) -> Option<Streak> {
         let mut deaths = Deaths::default();
         for (life, finished, seen) in ends {
-            deaths.put(("uid".into(), "c".into()), *life, Some(at(*finished)), at(*seen));
+            let end = End { seen_at: at(*seen), finished_at: Some(at(*finished)), out_of_memory: false };
+            deaths.put(("uid".into(), "c".into()), *life, end);
         }
         deaths.streak("uid", "c", |t| t)
     }
 
     #[test]
     fn ends_that_follow_each_other_are_a_streak_in_any_order() {
-        let wanted =
-            Some(Streak { ends: 3, since: at(1), again_at: Some(at(31)), last_at: at(61), goes_back: true });
+        let wanted = Some(Streak {
+            ends: 3,
+            since: at(1),
+            again_at: Some(at(31)),
+            last_at: at(61),
+            goes_back: true,
+            out_of_memory: false,
+        });
         assert_eq!(streak(&[(4, 0, 1), (5, 30, 31), (6, 60, 61)]), wanted);
         assert_eq!(streak(&[(6, 60, 61), (4, 0, 1), (5, 30, 31)]), wanted);
     }
 
     #[test]
     fn an_end_of_long_ago_belongs_to_none() {
-        let wanted =
-            Some(Streak { ends: 1, since: at(5001), again_at: None, last_at: at(5001), goes_back: false });
+        let wanted = Some(Streak {
+            ends: 1,
+            since: at(5001),
+            again_at: None,
+            last_at: at(5001),
+            goes_back: false,
+            out_of_memory: false,
+        });
         assert_eq!(streak(&[(0, 0, 5000), (1, 5000, 5001)]), wanted);
     }
 }

@@ -23,7 +23,7 @@ mod telemetry;
 
 pub(crate) use cloud::{Cloud, Revocation, Revoked, Said};
 pub(crate) use clues::{Clues, SeenClue};
-pub(crate) use deaths::{Deaths, Streak};
+pub(crate) use deaths::{Deaths, OUT_OF_MEMORY, Streak};
 pub(crate) use events::{Events, SeenEvent};
 pub(crate) use grants::{Grants, Loss};
 pub(crate) use index::Key;
@@ -78,6 +78,8 @@ pub struct World {
     skew: Skew,
     /// Sources that worked at least once.
     seen_working: BTreeSet<Source>,
+    /// Sources that give no answer now.
+    unanswering: BTreeSet<Source>,
 }
 
 /// The newest of something that has no uid.
@@ -211,6 +213,10 @@ impl World {
         if state.lost.is_none() {
             self.seen_working.insert(state.name.clone());
         }
+        match state.is_unanswered() {
+            true => self.unanswering.insert(state.name.clone()),
+            false => self.unanswering.remove(&state.name),
+        };
     }
 
     fn sweep(&mut self, now: Timestamp) {
@@ -280,6 +286,17 @@ impl World {
         resources
             .iter()
             .all(|r| self.seen_working.contains(&Source::api(r)) || !told && self.watched_for() >= 3.0)
+    }
+
+    /// Whether the node's kubelet gives no answer at all, while another one does. One that is stopped refuses at once: its
+    /// machine says so.
+    pub(crate) fn is_unanswering(&self, node: &str) -> bool {
+        let of = |node: &str| Source::metrics(&format!("kubelet/{node}"));
+        let answers = |n: &Seen<Node>| {
+            let source = of(&n.name);
+            self.seen_working.contains(&source) && !self.unanswering.contains(&source)
+        };
+        self.unanswering.contains(&of(node)) && self.nodes.iter().any(answers)
     }
 
     /// For how many seconds the node has been ready: none when it is not, very many when nothing is known.

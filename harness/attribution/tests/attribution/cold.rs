@@ -859,3 +859,69 @@ fn a_flood_is_seen_by_who_is_called_in_and_a_busy_api_server_that_serves_all_is_
     assert_eq!(told(100, 10, 0, false), [], "slow, and who knows why");
     assert_eq!(told(2000, 200, 20, true), [], "it may be etcd that nobody sees");
 }
+
+#[test]
+fn of_two_ends_in_a_row_one_for_lack_of_memory_names_the_other_too() {
+    let told = |first: &str, code: i32| {
+        let mut s = Scene::lab();
+        let pod = s.pod("victim", |p| p.containers[0].memory_limit_bytes = Some(64 * MI));
+        let pod = s.dies(pod, 137, first, 0);
+        s.pass(1.0);
+        let pod = s.runs_again(pod);
+        s.pass(1.0);
+        s.dies(pod, code, "Error", 1);
+        s.pass(1.0);
+        s.causes()
+    };
+    assert_eq!(told("OOMKilled", 137), [OutOfMemory]);
+    assert!(!told("Error", 137).contains(&OutOfMemory), "nobody spoke of memory");
+    assert!(!told("OOMKilled", 1).contains(&OutOfMemory), "the last end was its own");
+}
+
+#[test]
+fn a_machine_that_answers_nothing_is_gone_and_one_that_refuses_is_not() {
+    let told = |why: &str| {
+        let mut s = Scene::called_in();
+        lose_node(&mut s, "w1");
+        for (node, lost) in [("w1", Some(why.to_owned())), ("w2", None)] {
+            let name = loopdrill_model::Source::metrics(&format!("kubelet/{}", s.name(node)));
+            s.see(loopdrill_model::Signal::SourceState(SourceState { name, lost }));
+        }
+        s.pass(1.0);
+        let found = s.diagnoses();
+        assert_eq!(s.causes(), [NodeDown]);
+        found[0].evidence.iter().any(|e| e.value.contains("not even a refusal"))
+    };
+    assert!(told("no answer within 4s"));
+    assert!(!told("error trying to reach service: dial tcp 10.0.0.5:10250: connect: connection refused"));
+}
+
+#[test]
+fn an_etcd_that_was_slow_when_the_look_began_may_have_done_harm_a_little_before() {
+    let told = |before: f64| {
+        let mut s = Scene::called_in();
+        let (created, began, ended) = (s.ago(9000.0), s.ago(before + 40.0), s.ago(before));
+        let end = Terminated {
+            exit_code: 1,
+            reason: "Error".into(),
+            started_at: Some(began),
+            finished_at: Some(ended),
+        };
+        s.pod("victim", |p| {
+            p.created_at = created;
+            (p.ready, p.unready_since) = (false, Some(ended));
+            p.tokens.clear();
+            let c = &mut p.containers[0];
+            (c.ready, c.restarts, c.last) = (false, 2, Some(end.clone()));
+            c.state = ContainerState::Waiting { reason: "CrashLoopBackOff".into(), message: String::new() };
+        });
+        for second in 1..=5 {
+            fsyncs(&mut s, 1000, second);
+            requests(&mut s, 1000, 2 * second);
+            s.pass(1.0);
+        }
+        s.causes()
+    };
+    assert_eq!(told(14.0), [EtcdDiskBound]);
+    assert_eq!(told(300.0), [EtcdDiskBound, ApplicationExit], "that is older than what anybody saw of etcd");
+}

@@ -10,6 +10,7 @@ use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use loopdrill_model::Source;
 use loopdrill_model::metrics::Family;
+use loopdrill_model::signal::SourceState;
 use std::future::Future;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -19,7 +20,7 @@ use tokio::time::timeout;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ScrapeError {
     /// Nothing within the time limit.
-    #[error("no answer within {0:?}")]
+    #[error("{none} {0:?}", none = SourceState::NO_ANSWER)]
     Slow(Duration),
     /// The API server does not give them.
     #[error("the API server does not give them")]
