@@ -311,6 +311,6 @@ fn read_all(mut file: &File, path: &Path) -> Result<Vec<u8>, JournalError> {
 }
 
 #[cfg(test)]
-mod disk_tests;
+pub(crate) mod disk_tests;
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ use std::{process::Command, sync::Arc};
 pub(crate) struct TestLab {
     pub(crate) name: String,
     run: Run,
+    stays: bool,
 }
 
 impl TestLab {
@@ -33,8 +34,13 @@ impl TestLab {
         Self::make(name, &["--spec", &spec.display().to_string()])
     }
 
+    /// A lab that is there, and stays.
+    pub(crate) fn there(name: &str) -> Self {
+        TestLab { name: name.into(), run: Run::new(), stays: true }
+    }
+
     fn make(name: &str, more: &[&str]) -> Self {
-        let lab = TestLab { name: format!("test-{name}"), run: Run::new() };
+        let lab = TestLab { name: format!("test-{name}"), run: Run::new(), stays: false };
         // One that was killed could not take its lab down.
         lab.run.output(&["lab", "down", "--name", &lab.name]);
         let args = [&["lab", "up", "--name", &lab.name], more].concat();
@@ -55,16 +61,24 @@ impl TestLab {
 
     /// Access to the lab as `loopdrill undo` has it.
     pub(crate) async fn access(&self) -> UndoAccess {
-        let (client, nodes) = loopdrill_lab::reach(&self.name).await.expect("the lab is there");
-        UndoAccess {
-            client: client.map_err(|e| e.to_string()),
-            nodes: Some(Arc::new(nodes) as Arc<dyn NodeAccess>),
-        }
+        access(&self.name).await
+    }
+}
+
+/// Access to a lab as `loopdrill undo` has it.
+pub(crate) async fn access(lab: &str) -> UndoAccess {
+    let (client, nodes) = loopdrill_lab::reach(lab).await.expect("the lab is there");
+    UndoAccess {
+        client: client.map_err(|e| e.to_string()),
+        nodes: Some(Arc::new(nodes) as Arc<dyn NodeAccess>),
     }
 }
 
 impl Drop for TestLab {
     fn drop(&mut self) {
+        if self.stays {
+            return;
+        }
         let output = self.run.output(&["lab", "down", "--name", &self.name]);
         if !output.status.success() && !std::thread::panicking() {
             panic!("lab down failed:\n{}", text(&output.stderr));

@@ -8,7 +8,7 @@ use nix::{
 use std::process::Command;
 
 /// Runs `test` with a folder in memory of `size`. Without the right to mount the test is skipped, and says so.
-fn with_little_room(size: &str, test: impl FnOnce(&Path) + Send) {
+pub(crate) fn with_little_room(size: &str, test: impl FnOnce(&Path) + Send) {
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
             if let Err(errno) = unshare(CloneFlags::CLONE_NEWNS) {
@@ -32,7 +32,7 @@ fn with_little_room(size: &str, test: impl FnOnce(&Path) + Send) {
 }
 
 /// Writes to a new file until the disk takes no more.
-fn fill(path: &Path) {
+pub(crate) fn fill(path: &Path) {
     let mut filler = File::create(path).expect("a file");
     while filler.write_all(&[1; 512]).is_ok() {}
 }

@@ -2,7 +2,10 @@ use super::*;
 use crate::object::{Create, ObjectChange};
 use k8s_openapi::{api::core::v1::Namespace, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use proptest::prelude::*;
-use std::io::Seek as _;
+use std::{
+    io::Seek as _,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+};
 
 pub(super) fn lab() -> ClusterHandle {
     ClusterHandle::Lab { name: "t".into() }
@@ -61,6 +64,44 @@ fn two_runs_at_once_are_refused() {
     assert!(matches!(error, JournalError::Busy { .. }), "{error}");
     let error = Journal::recover(first.path()).expect_err("its run goes on");
     assert!(matches!(error, JournalError::Busy { .. }), "{error}");
+}
+
+/// Several at once open, write, undo and close, over and over; the file goes and comes back meanwhile.
+#[test]
+fn of_many_writers_one_at_a_time_has_the_journal() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let (writing, done) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let work = |run: &str| {
+        // Each gets its turns, however long the others keep theirs.
+        for _ in 0..20 {
+            let journal = loop {
+                match Journal::open(dir.path(), &lab(), run) {
+                    Ok(journal) => break journal,
+                    Err(JournalError::Busy { .. }) => std::thread::yield_now(),
+                    Err(other) => panic!("{other}"),
+                }
+            };
+            assert!(!writing.swap(true, Ordering::SeqCst), "two at once");
+            let announced = journal.intend(&drill(), vec![change(); 2]).expect("intents");
+            let text = fs::read_to_string(journal.path()).expect("text");
+            assert_eq!(
+                text.matches(run).count(),
+                text.matches("\"entry\"").count(),
+                "another's line: {text}"
+            );
+            announced.iter().for_each(|p| journal.undo_ended(&p.id, Ok(())).expect("noted"));
+            writing.store(false, Ordering::SeqCst);
+            journal.close().expect("nothing is pending");
+            done.fetch_add(1, Ordering::SeqCst);
+        }
+    };
+    std::thread::scope(|scope| {
+        for run in ["run-a", "run-b", "run-c", "run-d"] {
+            scope.spawn(move || work(run));
+        }
+    });
+    assert_eq!(done.into_inner(), 80);
+    assert!(list(dir.path()).expect("readable").is_empty(), "the last one leaves no file");
 }
 
 #[test]
@@ -163,6 +204,33 @@ proptest! {
                 }
                 drop(journal);
                 Journal::open(dir.path(), &lab(), "r2").expect("clean after the undo");
+            }
+        }
+    }
+
+    /// Whichever bit of the file flips, every other line is read as it was written, and what is lost is told. The end of
+    /// the last line is the exception: without it the line was never announced.
+    #[test]
+    fn a_bit_that_flips_costs_its_own_lines_alone(intents in 1usize..5, at in 0usize..4000, bit in 0u8..8) {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let path = write(dir.path(), intents, 0);
+        let mut bytes = fs::read(&path).expect("bytes");
+        let at = at % bytes.len();
+        // Lines that this byte is of: an end belongs to two of them.
+        let line = bytes[..at].iter().filter(|byte| **byte == b'\n').count();
+        let hit = if bytes[at] == b'\n' { line..=line + 1 } else { line..=line };
+        let is_end = at + 1 == bytes.len();
+        bytes[at] ^= 1 << bit;
+        fs::write(&path, &bytes).expect("written");
+        let whole = |n: usize| !hit.contains(&n);
+        let kept: Vec<String> = (1..=intents).filter(|n| whole(*n)).map(|n| format!("r1-{n}")).collect();
+        match Journal::recover(&path) {
+            Err(damage) => prop_assert!(hit.contains(&0), "{damage}"),
+            Ok(found) => {
+                let (journal, found) = found.expect("its first line is whole");
+                let read: Vec<String> = journal.pending().into_iter().map(|p| p.id).collect();
+                prop_assert_eq!(read, kept);
+                prop_assert_eq!(found.damage.is_empty(), is_end);
             }
         }
     }

@@ -1,7 +1,10 @@
 //! The life of changes of a small API server that keeps config maps, and misbehaves as it is told.
 
 use super::*;
-use crate::object::{Create, ObjectChange};
+use crate::{
+    journal::disk_tests::{fill, with_little_room},
+    object::{Create, ObjectChange},
+};
 use axum::{
     Router,
     extract::Request,
@@ -14,6 +17,7 @@ use loopdrill_cluster::ClusterHandle;
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
+    path::Path,
     sync::{Arc, Mutex, MutexGuard},
 };
 
@@ -91,16 +95,22 @@ struct Drill {
     server: Server,
     access: UndoAccess,
     journal: Journal,
-    _folder: tempfile::TempDir,
+    _folder: Option<tempfile::TempDir>,
 }
 
 impl Drill {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
+        let drill = Self::of(folder.path());
+        Self { _folder: Some(folder), ..drill }
+    }
+
+    /// One whose journal is in this folder.
+    fn of(folder: &Path) -> Self {
         let cluster = ClusterHandle::Lab { name: "t".into() };
-        let journal = Journal::open(folder.path(), &cluster, "r1").expect("a clean start");
+        let journal = Journal::open(folder, &cluster, "r1").expect("a clean start");
         let server = Server::default();
-        Self { access: server.access(), server, journal, _folder: folder }
+        Self { access: server.access(), server, journal, _folder: None }
     }
 
     async fn inject(&self, names: &[&str]) -> Result<(Vec<Pending>, Vec<Evidence>), InjectError> {
@@ -208,4 +218,51 @@ async fn a_second_look_finds_what_somebody_took_away() {
     drill.server.state().objects.remove("a");
     let error = read_back(&drill.access, &pending).await.expect_err("gone");
     assert!(matches!(&error, InjectError::NotInForce { change } if change.ends_with('a')), "{error}");
+}
+
+/// On a disk that is full, in a folder with little room.
+fn on_a_full_disk(test: impl AsyncFnOnce(&Drill, &Path) + Send, injected: &'static [&'static str]) {
+    with_little_room("64k", |dir| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        runtime.expect("a runtime").block_on(async {
+            let drill = Drill::of(dir);
+            drill.inject(injected).await.expect("room");
+            let filler = dir.join("filler");
+            fill(&filler);
+            test(&drill, &filler).await;
+        });
+    });
+}
+
+#[test]
+fn what_cannot_be_announced_is_not_done() {
+    on_a_full_disk(
+        async |drill, _| {
+            // Not even the rest of the journal's last page has room.
+            while drill.journal.undo_started("nothing").is_ok() {}
+            let error = drill.inject(&["a"]).await.expect_err("no room");
+            assert!(matches!(error, InjectError::Journal(_)), "{error}");
+            assert!(drill.server.state().writes.is_empty(), "something was touched all the same");
+            assert!(drill.journal.pending().is_empty());
+        },
+        &[],
+    );
+}
+
+#[test]
+fn an_undo_that_cannot_be_noted_is_done_all_the_same() {
+    on_a_full_disk(
+        async |drill, filler| {
+            while drill.journal.undo_started("nothing").is_ok() {}
+            let left = drill.undo().await;
+            assert!(drill.server.state().objects.is_empty(), "a full disk keeps the fault in force");
+            assert!(left.len() == 2 && left[0].why.contains("No space left"), "{left:?}");
+            assert_eq!(drill.journal.pending().len(), 2, "what was not noted is undone once more");
+            std::fs::remove_file(filler).expect("room again");
+            assert!(drill.undo().await.is_empty());
+            drill.journal.close().expect("nothing is pending");
+            assert!(!drill.journal.path().exists());
+        },
+        &["a", "b"],
+    );
 }

@@ -1,12 +1,26 @@
-//! `kill -9` of the harness during each canonical fault: what was done to nodes ends by itself within its deadline,
-//! `loopdrill undo` removes the rest, and the touched state equals the snapshot to the byte.
+//! `kill -9` at any moment: of a run, of what holds a fault on a node, of both. What was done to nodes ends by itself
+//! within its deadline, `loopdrill undo` removes the rest, and the touched state equals the snapshot to the byte.
+//!
+//! `ci/kill-matrix` runs the matrix.
 
+mod harness;
+mod matrix;
+mod moments;
+#[path = "../support/mod.rs"]
 mod support;
+mod tally;
+mod whole;
+mod world;
 
 use loopdrill_faults::Change;
 use loopdrill_model::Gate;
 use std::time::Duration;
-use support::{Run, differences, lab::TestLab, text, wait};
+use support::{
+    Run, differences,
+    lab::{TestLab, access},
+    text, wait,
+};
+use tokio::runtime::Runtime;
 
 /// Longer than any heartbeat's tolerance and the restoration after it, on a machine on which all takes longer.
 const HEARTBEAT_LOST: Duration = Duration::from_secs(120);
@@ -27,8 +41,8 @@ fn kill_during(lab: &TestLab, fault: &str, variant: &str) {
 
     let pending = run.pending();
     assert!(!pending.is_empty(), "a fault was in force, so the journal lists it");
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let access = runtime.block_on(lab.access());
+    let runtime = Runtime::new().expect("a runtime");
+    let access = runtime.block_on(access(&lab.name));
 
     let (on_nodes, rest): (Vec<_>, Vec<_>) =
         pending.iter().cloned().partition(|p| matches!(&p.change, Change::Node(c) if c.is_held()));
@@ -55,10 +69,22 @@ fn kill_during(lab: &TestLab, fault: &str, variant: &str) {
     );
 }
 
+/// Also plays the harness that the matrix kills, and is the matrix itself where that is asked for.
 #[test]
-fn what_a_killed_run_did_is_undone() {
+fn what_is_killed_at_any_moment_is_undone() {
+    if let Some(order) = harness::order() {
+        return harness::play(order);
+    }
     let _alone = support::alone();
-    let lab = TestLab::up("kill");
+    let wish = matrix::Wish::read();
+    let lab = match (&wish.lab, wish.kills) {
+        (Some(name), _) => TestLab::there(name),
+        (None, Some(_)) => TestLab::with("kill", &["cloud-identity"]),
+        (None, None) => TestLab::up("kill"),
+    };
+    if wish.kills.is_some() {
+        return kill_in_matrix(&lab, &wish);
+    }
     kill_during(&lab, "revoked-iam", "rbac");
     kill_during(&lab, "revoked-iam", "pull");
     kill_during(&lab, "request-fragmentation", "fillers");
@@ -67,6 +93,14 @@ fn what_a_killed_run_did_is_undone() {
     kill_during(&lab, "cross-az-pvc", "cordon");
     kill_during(&lab, "cross-az-pvc", "node-failure");
     kill_during(&lab, "etcd-disk", "write-iops");
+}
+
+fn kill_in_matrix(lab: &TestLab, wish: &matrix::Wish) {
+    let tally = matrix::run(lab, wish);
+    eprintln!("\n{tally}");
+    let failures = tally.failures();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    assert!(tally.kills() > 0, "nothing was killed");
 }
 
 #[test]
