@@ -39,14 +39,19 @@ fn is_failure(event: &SeenEvent) -> bool {
         "AllocationFailed",
         "FailedBuildModel",
         "FailedDeployModel",
+        NO_NODES,
     ];
     // GKE's controller names the step that failed.
     const OF_GKE: &[&str] = &["Sync", "Translate"];
     let (kind, reason) = (event.object.kind.as_str(), event.reason.as_str());
     event.warning
         && (matches!(kind, "Service" | "Ingress") && FAILED.contains(&reason)
+            || kind == "TargetGroupBinding" && reason == "FailedNetworkReconcile"
             || kind == "Ingress" && OF_GKE.contains(&reason))
 }
+
+/// There is a load balancer, and no node that it could send anything to.
+const NO_NODES: &str = "UnAvailableLoadBalancer";
 
 /// Whether it still fails: it did so lately, and neither another event nor the Service itself says that it is there.
 fn stands(world: &World, event: &SeenEvent) -> bool {
@@ -54,6 +59,7 @@ fn stands(world: &World, event: &SeenEvent) -> bool {
     let service = world.services.find(&event.object.namespace, &event.object.name);
     let has_one = event.object.kind == "Service"
         && !event.reason.contains("Update")
+        && event.reason != NO_NODES
         && service.is_some_and(|s| s.created_at.is_some() && !s.awaits_load_balancer);
     world.is_recent(event, CONTROLLER_PAUSE) && !has_one && made_at(world, event).is_none_or(|at| at <= last)
 }

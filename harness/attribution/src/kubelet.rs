@@ -10,6 +10,7 @@ use loopdrill_model::{Cause, Loop, Source, Subject, Timestamp, signal::*};
 
 pub(crate) fn look(world: &World, found: &mut Findings<'_>) {
     sandboxes(world, found);
+    unkilled(world, found);
     given_up(world, found);
     conditions(world, found);
 }
@@ -99,6 +100,29 @@ fn group(cause: Cause, node: &str) -> String {
     match cause.control_loop() {
         Loop::Compute => format!("node/{node}"),
         _ => CNI.into(),
+    }
+}
+
+/// Seconds for which a pod must refuse to end: its containers may take their time.
+const LINGERING: f64 = 120.0;
+
+/// Pods that are deleted and whose sandbox or containers cannot be ended.
+fn unkilled(world: &World, found: &mut Findings<'_>) {
+    const KILLING: &str = "FailedKillPod";
+    for pod in world.pods_told_of(KILLING).filter(|p| p.deleting) {
+        let told = world.events.about(&pod.uid).filter(|e| e.reason == KILLING && e.count >= 3);
+        let Some(event) = told.max_by_key(|e| (world.event_last(e), e.at)) else { continue };
+        let since = world.event_began(event);
+        if !world.is_recent(event, KUBELET_PAUSE) || !found.lasts(since, LINGERING) {
+            continue;
+        }
+        let known = text::sandbox_failure(KILLING, &event.message);
+        let (cause, said) = known.unwrap_or((Cause::RuntimeFailing, Said::Vaguely));
+        let node = pod.node.as_deref().unwrap_or_default();
+        let finding = Finding::new(cause, if said == Said::Clearly { 0.85 } else { 0.6 }, since)
+            .about([pod_subject(pod), node_subject(node)])
+            .proven_by(KILLING, excerpt(&event.message), event.at, &Source::api("events"));
+        found.add(group(cause, node), finding);
     }
 }
 

@@ -303,12 +303,12 @@ const RESIZING: f64 = 30.0;
 /// Claims that are bound, ask for more, and do not get it.
 fn unresized_claims(world: &World, found: &mut Findings<'_>) {
     for claim in world.claims.by(&Key::Unwell).filter(|c| c.grows && !c.deleting) {
-        let Some((cause, signal, value, since)) = resize_trouble(world, claim) else { continue };
+        let Some((cause, confidence, signal, value, since)) = resize_trouble(world, claim) else { continue };
         if !found.lasts(since, RESIZING) {
             continue;
         }
         let volume = claim.volume.iter().map(|v| Subject::new("PersistentVolume", "", v));
-        let finding = Finding::new(cause, 0.9, since)
+        let finding = Finding::new(cause, confidence, since)
             .about([claim_subject(claim)])
             .about(volume)
             .about(users(world, claim).map(|p| pod_subject(p)))
@@ -317,7 +317,7 @@ fn unresized_claims(world: &World, found: &mut Findings<'_>) {
     }
 }
 
-fn resize_trouble(world: &World, claim: &Seen<Claim>) -> Option<(Cause, String, String, Timestamp)> {
+fn resize_trouble(world: &World, claim: &Seen<Claim>) -> Option<Trouble> {
     let succeeded =
         |e: &&SeenEvent| matches!(e.reason.as_str(), "VolumeResizeSuccessful" | "FileSystemResizeSuccessful");
     let healed = world.events.about(&claim.uid).filter(succeeded).map(|e| world.event_last(e)).max();
@@ -328,11 +328,23 @@ fn resize_trouble(world: &World, claim: &Seen<Claim>) -> Option<(Cause, String, 
     });
     let told = failed.filter_map(|e| Some((text::claim_failure(&e.reason, &e.message)?, e)));
     if let Some((cause, e)) = told.max_by_key(|(_, e)| (world.event_last(e), e.at)) {
-        return Some((cause, e.reason.clone(), excerpt(&e.message), world.event_began(e)));
+        return Some((cause, 0.9, e.reason.clone(), excerpt(&e.message), world.event_began(e)));
     }
     let refused = |c: &&Condition| matches!(c.kind.as_str(), "ControllerResizeError" | "NodeResizeError");
-    let condition = claim.conditions.iter().find(refused)?;
+    let refused = claim.conditions.iter().find(refused).map(|c| (c, 0.9));
+    let (condition, confidence) = refused.or_else(|| Some((waits_for_its_pod(world, claim)?, 0.6)))?;
     let cause = text::claim_failure("VolumeResizeFailed", &condition.message)?;
     let since = world.began(claim.first_at, condition.since);
-    Some((cause, condition.kind.clone(), excerpt(&condition.message), since))
+    Some((cause, confidence, condition.kind.clone(), excerpt(&condition.message), since))
+}
+
+/// Seconds in which a kubelet lets the file system of a volume grow that a pod uses, where it can be done so.
+const GROWING: f64 = 300.0;
+
+/// The volume has grown, and its file system has not for long, although a pod uses it: it grows when that one starts anew.
+fn waits_for_its_pod<'w>(world: &World, claim: &'w Seen<Claim>) -> Option<&'w Condition> {
+    let pending = claim.conditions.iter().find(|c| c.kind == "FileSystemResizePending")?;
+    let since = world.began(claim.first_at, pending.since);
+    let used = users(world, claim).any(|p| p.phase == "Running");
+    (used && world.age(since) > GROWING).then_some(pending)
 }

@@ -16,8 +16,11 @@ pub(crate) enum Target<'w> {
     Other,
 }
 
-/// Who `host` is for a pod of this namespace.
+/// Who `host` is for a pod of this namespace. An empty one was not said.
 pub(crate) fn target<'w>(world: &'w World, pod: &Pod, host: &str) -> Target<'w> {
+    if host.is_empty() {
+        return Target::Other;
+    }
     if host == "localhost" {
         return Target::Own;
     }

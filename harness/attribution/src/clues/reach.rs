@@ -139,6 +139,17 @@ pub(super) fn refused(world: &World, pod: &Seen<Pod>, peer: &Peer) -> Option<Ver
     Some(verdict.by("ports of the Service", value, world.now(), Source::api("services")))
 }
 
+/// Somebody is not reached, and nobody says why: only what is plainly wrong counts. A name of one label may be of anything,
+/// and may well have resolved.
+pub(super) fn not_reached(world: &World, pod: &Seen<Pod>, peer: &Peer) -> Option<Verdict> {
+    match target(world, pod, &peer.host) {
+        Target::Missing(namespace, name) => (peer.host.contains(".svc")
+            || is_misspelt(world, &namespace, &name))
+        .then(|| missing(world, pod, &namespace, &name)),
+        _ => refused(world, pod, peer),
+    }
+}
+
 fn list(ports: &[u16]) -> String {
     ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -79,6 +79,7 @@ pub(crate) fn weigh(world: &World, pod: &Seen<Pod>, c: &Container, kind: &ClueKi
         ClueKind::CloudThrottled => Some(cloud(Cause::CloudThrottled, pod, last)),
         ClueKind::NameUnresolved { peer } => reach::unresolved(world, pod, c, peer, last),
         ClueKind::ConnectionRefused { peer } => reach::refused(world, pod, peer),
+        ClueKind::NotReached { peer } => reach::not_reached(world, pod, peer),
         ClueKind::ConnectionTimedOut { peer } => {
             reach::unanswered(world, pod, peer, Cause::TrafficFiltered, last)
         }

@@ -13,9 +13,12 @@ pub(crate) fn describe(kind: &ClueKind) -> String {
         ClueKind::CloudDenied => "the cloud denies an action".into(),
         ClueKind::CloudToken => "the cloud does not take its token, or there is none".into(),
         ClueKind::CloudThrottled => "the cloud throttles".into(),
-        ClueKind::PasswordRejected => "a database, cache or broker rejects its password".into(),
+        ClueKind::PasswordRejected => {
+            "a database, cache or broker rejects its password, or grants it no right".into()
+        }
         ClueKind::NameUnresolved { peer } => format!("{} does not resolve", at(peer, "a name")),
         ClueKind::ConnectionRefused { peer } => format!("connection refused by {}", at(peer, "its peer")),
+        ClueKind::NotReached { peer } => format!("{} not reached", at(peer, "its peer")),
         ClueKind::ConnectionReset { peer } => format!("connection reset by {}", at(peer, "its peer")),
         ClueKind::ConnectionTimedOut { peer } => format!("no answer from {}", at(peer, "its peer")),
         ClueKind::AnswerLate { peer } => format!("no answer in time from {}", at(peer, "its peer")),

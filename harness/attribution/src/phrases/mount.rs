@@ -1,12 +1,14 @@
 //! Volumes that do not attach or mount: EBS, Azure disks and files, GCE PD, Ceph, Longhorn, NFS, vSphere, Cinder, local.
 
 use super::Phrase;
-use loopdrill_model::Cause::{AttachOrMountFailed, BadConfiguration, IamDenied, NodePressure, VolumeLimit};
+use loopdrill_model::Cause::{
+    AttachOrMountFailed, BadConfiguration, IamDenied, NodePressure, ResizeFailed, VolumeFaulty, VolumeLimit,
+};
 
 pub(super) const TABLE: &[Phrase] = &[
     // Said of what is well.
     Phrase::harmless(
-        "not registered",
+        "object not registered",
         "https://github.com/kubernetes/kubernetes/issues/105204",
         "MountVolume.SetUp failed for volume \"kube-api-access\" : object \"n\"/\"kube-root-ca.crt\" not registered",
     ),
@@ -177,19 +179,19 @@ pub(super) const TABLE: &[Phrase] = &[
     ),
     Phrase::new(
         "can't read superblock",
-        AttachOrMountFailed,
+        VolumeFaulty,
         "https://github.com/longhorn/longhorn/issues/2309",
         "Output: mount: /g: can't read superblock on /dev/sdb.",
     ),
-    Phrase::new(
-        "fsck found errors on device",
-        AttachOrMountFailed,
+    Phrase::strong(
+        "found errors on device",
+        VolumeFaulty,
         "https://github.com/kubernetes/mount-utils/blob/master/mount_linux.go",
-        "fsck found errors on device /dev/sdb but could not correct them",
+        "'fsck' found errors on device /dev/sdb but could not correct them",
     ),
     Phrase::new(
         "structure needs cleaning",
-        AttachOrMountFailed,
+        VolumeFaulty,
         "https://github.com/ceph/ceph-csi/issues/859",
         "mount: mount /dev/rbd0 on /g failed: Structure needs cleaning",
     ),
@@ -324,5 +326,44 @@ pub(super) const TABLE: &[Phrase] = &[
         AttachOrMountFailed,
         "https://github.com/kubernetes-sigs/nfs-subdir-external-provisioner/issues/30",
         "MountVolume.SetUp failed for volume \"nfs\" : stat /x: stale NFS file handle",
+    ),
+    // Who holds it, in the words of clouds and arrays.
+    Phrase::new(
+        "is already being used by",
+        AttachOrMountFailed,
+        "https://github.com/kubernetes/kubernetes/issues/48968",
+        "googleapi: Error 400: The disk resource 'projects/p/disks/d' is already being used by 'projects/p/instances/node1'",
+    ),
+    Phrase::new(
+        "is attached to a different instance",
+        AttachOrMountFailed,
+        "https://github.com/kubernetes/kubernetes/blob/v1.12.0/pkg/cloudprovider/providers/openstack/openstack_volumes.go",
+        "disk 4e41d530 path /dev/vdb is attached to a different instance (9454752c)",
+    ),
+    Phrase::new(
+        "already has other clients added to it",
+        AttachOrMountFailed,
+        "https://github.com/dell/csi-powerscale/blob/main/service/controller.go",
+        "runid=1 export '35' in access zone 'z' already has other clients added to it, and the access mode is SINGLE_NODE_MULTI_WRITER, thus the request fails",
+    ),
+    // What the kubelet wants to grow before it mounts it.
+    Phrase::strong(
+        "failed while expanding volume",
+        ResizeFailed,
+        "https://github.com/hwameistor/hwameistor/issues/702",
+        "MountVolume.Setup failed while expanding volume for volume \"pvc-1\" : Expander.NodeExpand failed to expand the volume : rpc error: code = Internal desc = no",
+    ),
+    Phrase::strong(
+        "failed to expand the volume",
+        ResizeFailed,
+        "https://github.com/hwameistor/hwameistor/issues/702",
+        "Expander.NodeExpand failed to expand the volume : rpc error: code = Internal desc = error when resizing filesystem on volume \"6\" on node",
+    ),
+    // Whose file system nobody repairs.
+    Phrase::strong(
+        "unexpected inconsistency; run fsck manually",
+        VolumeFaulty,
+        "https://github.com/longhorn/longhorn/issues/2644",
+        "'fsck' found errors on device /dev/sdb but could not correct them: /dev/sdb: UNEXPECTED INCONSISTENCY; RUN fsck MANUALLY.",
     ),
 ];

@@ -40,7 +40,7 @@ const KINDS: &[&str] = &[
 /// `message` in lower case, with single spaces, without quotations (but for quoted speech), without words that look
 /// like an image, a path or a host, and without any of `names`.
 pub(crate) fn nameless(message: &str, names: &[&str]) -> String {
-    let message = message.replace("\\\"", "\"").replace("\\n", " ").to_lowercase();
+    let message = levelled(message).replace("\\n", " ").to_lowercase();
     let mut bare = unquoted(&message);
     for name in names.iter().filter(|n| n.len() > 1) {
         bare = without(&bare, &name.to_lowercase());
@@ -76,15 +76,50 @@ fn is_dotted(word: &str) -> bool {
     bytes.windows(3).any(|w| w[1] == b'.' && w[0].is_ascii_alphanumeric() && w[2].is_ascii_alphanumeric())
 }
 
-/// Cuts quotations out, in any of the three kinds of quotes, but for what is speech. Quotes may stand in quotes.
+/// Stand for quotes that were escaped once, and more often: each kind is closed by its own.
+const ESCAPED: [char; 2] = ['\u{1}', '\u{2}'];
+
+/// The message with escaped quotes told apart by how often they are: whoever quotes an error that quotes something
+/// escapes its quotes, and one that he closes is not closed by a quote inside it.
+fn levelled(message: &str) -> String {
+    let mut plain = String::with_capacity(message.len());
+    let mut slashes = 0_usize;
+    for c in message.chars() {
+        match c {
+            '\\' => slashes += 1,
+            '"' => {
+                plain.push(match slashes {
+                    0 => '"',
+                    1 => ESCAPED[0],
+                    _ => ESCAPED[1],
+                });
+                slashes = 0;
+            }
+            c => {
+                plain.extend(std::iter::repeat_n('\\', slashes));
+                plain.push(c);
+                slashes = 0;
+            }
+        }
+    }
+    plain.extend(std::iter::repeat_n('\\', slashes));
+    plain
+}
+
+/// Cuts quotations out, in any kind of quotes, but for what is speech. Quotes may stand in quotes.
 fn unquoted(message: &str) -> String {
     let mut bare = String::with_capacity(message.len());
     let mut rest = message;
-    while let Some(at) = rest.find(['"', '`', '\'', '“']) {
+    while let Some(at) = rest.find(['"', '`', '\'', '“', '‘', ESCAPED[0], ESCAPED[1]]) {
         let (before, quoted) = rest.split_at(at);
         bare.push_str(before);
         let open = quoted.chars().next().unwrap_or('"');
-        let (close, inner) = (if open == '“' { '”' } else { open }, &quoted[open.len_utf8()..]);
+        let close = match open {
+            '“' => '”',
+            '‘' => '’',
+            open => open,
+        };
+        let inner = &quoted[open.len_utf8()..];
         // An apostrophe is no quote.
         let opens = open != '\'' || !bare.ends_with(|c: char| c.is_alphanumeric());
         let end = if opens { inner.find(close) } else { None };
@@ -95,8 +130,10 @@ fn unquoted(message: &str) -> String {
         };
         bare.push(' ');
         let content = &inner[..end];
-        if is_speech(&bare) || SPEECH.contains(&content) || open == '"' && is_answer(content) {
-            bare.push_str(content);
+        let passed_on = || is_double(open) && (is_answer(content) || passes_on(&bare, content));
+        if is_speech(&bare) || SPEECH.contains(&content) || passed_on() {
+            let said = unquoted(content);
+            bare.push_str(&said);
         }
         bare.push(' ');
         rest = &inner[end + close.len_utf8()..];
@@ -113,6 +150,18 @@ fn is_speech(before: &str) -> bool {
     SPEECH
         .iter()
         .any(|s| word.ends_with(s) && !word[..word.len() - s.len()].ends_with(|c: char| c.is_alphanumeric()))
+}
+
+fn is_double(quote: char) -> bool {
+    quote == '"' || ESCAPED.contains(&quote)
+}
+
+/// Whether what comes next in quotes is an error that somebody passes on under a name of his own: `KillPodSandboxError:
+/// "…"`, or `caused "…"`. No name has a space.
+fn passes_on(before: &str, content: &str) -> bool {
+    let said = before.trim_end();
+    let named = said.strip_suffix(':').is_some_and(|word| word.ends_with("error"));
+    (named || said.ends_with(" caused")) && content.contains(": ")
 }
 
 /// Whether what stands in double quotes is a whole error, as a cloud's library writes it and others quote it: a code of

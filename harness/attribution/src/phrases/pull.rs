@@ -370,4 +370,10 @@ pub(super) const TABLE: &[Phrase] = &[
         "https://github.com/containerd/containerd/issues/1986",
         "failed to stat snapshot sha256:ab: snapshotter not loaded: overlayfs: invalid argument",
     ),
+    Phrase::strong(
+        "failed to get reader from content store",
+        RuntimeFailing,
+        "https://github.com/containerd/containerd/blob/main/core/diff/apply/apply.go",
+        "failed to unpack image on snapshotter overlayfs: failed to extract layer sha256:ead: failed to get reader from content store: content digest sha256:9a9: not found",
+    ),
 ];

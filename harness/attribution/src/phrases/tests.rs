@@ -126,3 +126,15 @@ fn quoted_speech_is_heard_and_quoted_names_are_not() {
     assert!(says(&nameless(json, &[]), "the disk is full"));
     assert_eq!(nameless("volume \"the-disk-is-full\" didn't 'come up' today", &[]), "volume didn't today");
 }
+
+#[test]
+fn an_error_in_quotes_may_quote_names_and_they_do_not_speak() {
+    let passed_on = r#"with KillPodSandboxError: "rpc error: cannot stop \"the-disk-is-full\": plugin \"unauthorized\" failed: no""#;
+    assert_eq!(
+        nameless(passed_on, &[]),
+        "with killpodsandboxerror: rpc error: cannot stop : plugin failed: no"
+    );
+    assert_eq!(nameless(r#"with SomeError: "unauthorized", caused "eof""#, &[]), "with someerror: , caused");
+    assert_eq!(nameless(r#"desc = "cannot pull \"unauthorized\" image""#, &[]), "desc = cannot pull image");
+    assert_eq!(nameless("the file ‘forbidden’ is “denied”", &[]), "the file is");
+}

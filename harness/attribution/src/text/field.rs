@@ -316,3 +316,44 @@ fn what_others_said() {
         |_, text| not_ready(text),
     );
 }
+
+#[test]
+fn what_a_node_cannot_repair_or_grow_is_told_from_what_it_cannot_mount() {
+    let faulty: &[Said] = &[
+        (
+            "",
+            "MountVolume.SetUp failed for volume \"pvc-1\" : rpc error: code = Internal desc = 'fsck' found errors on device /dev/longhorn/pvc-1 but could not correct them: fsck from util-linux 2.31.1\next2fs_check_if_mount: Can't check if filesystem is mounted due to missing mtab file while determining whether /dev/longhorn/pvc-1 is mounted.",
+        ),
+        ("", "Output: mount: /g: mount(2) system call failed: Structure needs cleaning."),
+    ];
+    all_mean(VolumeFaulty, faulty, mount);
+    let grows = "MountVolume.Setup failed while expanding volume for volume \"pvc-2\" : Expander.NodeExpand failed to expand the volume : rpc error: code = Internal desc = error when resizing filesystem on volume \"6\" on node: error when resizing filesystem on devicePath /dev/sde and volumePath /var/lib/kubelet/pods/0";
+    all_mean(ResizeFailed, &[("", grows)], mount);
+}
+
+#[test]
+fn who_holds_a_volume_is_said_in_many_words() {
+    for held in [
+        "AttachVolume.Attach failed for volume “pvc-id” : googleapi: Error 400: The disk resource ‘projects/p/zones/z/disks/d’ is already being used by ‘projects/p/zones/z/instances/node1’",
+        "AttachVolume.Attach failed for volume \"pvc-1\" : disk 4e41d530 is attached to a different instance (9454752c)",
+        "AttachVolume.Attach failed for volume \"k8s-1\" : rpc error: code = FailedPrecondition desc =  runid=226485 export '35' in access zone 'z' already has other clients added to it, and the access mode is SINGLE_NODE_MULTI_WRITER, thus the request fails",
+    ] {
+        assert_eq!(mount_failure(held), Some((AttachOrMountFailed, crate::text::Said::Clearly)), "{held}");
+    }
+}
+
+#[test]
+fn an_error_that_is_passed_on_in_quotes_is_heard() {
+    let killing = "error killing pod: failed to \"KillPodSandbox\" for \"1\" with KillPodSandboxError: \"rpc error: code = Unknown desc = failed to destroy network for sandbox \\\"a\\\": plugin type=\\\"calico\\\" failed (delete): error getting ClusterInformation: Get \\\"https://10.96.0.1:443/x\\\": dial tcp 10.96.0.1:443: i/o timeout\"";
+    all_mean(CniFailed, &[("FailedKillPod", killing)], |reason, text| {
+        sandbox_failure(reason, text).map(|(cause, _)| cause)
+    });
+    let caused = "Error: failed to start container \"j\": Error response from daemon: OCI runtime create failed: container_linux.go:348: starting container process caused \"exec: \\\"bash\\\": executable file not found in $PATH\": unknown";
+    assert_eq!(container_failure(caused), (BadConfiguration, crate::text::Said::Clearly));
+}
+
+#[test]
+fn what_a_node_has_lost_is_not_the_image_s() {
+    let store = "Failed to pull image \"gcr.io/p/i:1\": rpc error: code = NotFound desc = failed to pull and unpack image \"gcr.io/p/i:1\": failed to unpack image on snapshotter overlayfs: failed to extract layer sha256:eada838fb7777f76: failed to get reader from content store: content digest sha256:9a96: not found";
+    all_mean(RuntimeFailing, &[("Failed", store)], pull);
+}

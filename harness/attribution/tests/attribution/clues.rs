@@ -180,6 +180,7 @@ fn a_name_is_looked_for_among_the_services() {
     // It exists, or is none of ours: nobody asked the DNS.
     assert_eq!(causes(|s| s.name("db")), [ApplicationExit, DnsFailure]);
     assert_eq!(causes(|_| "api.example.com".into()), [ApplicationExit, DnsFailure]);
+    assert_eq!(causes(|_| String::new()), [ApplicationExit, DnsFailure], "no name was said");
 }
 
 #[test]
@@ -196,6 +197,31 @@ fn a_refused_port_is_looked_for_among_the_endpoints() {
     assert_eq!(causes("db", 5432, 0), [NoReadyEndpoints]);
     assert_eq!(causes("db", 5433, 1), [BadConfiguration], "no such port");
     for host in ["db", "localhost", "127.0.0.1", "203.0.113.7"] {
+        assert_eq!(causes(host, 5432, 1), [ApplicationExit], "{host}");
+    }
+}
+
+#[test]
+fn who_is_not_reached_without_a_reason_is_looked_for() {
+    let causes = |host: &str, port: u16, ready: u32| {
+        let mut s = Scene::lab();
+        service(&mut s, "orders", ready, 0);
+        let pod = victim(&mut s, |_| {});
+        s.says(&pod, ClueKind::NotReached { peer: peer(host, port) });
+        s.pass(1.5);
+        s.causes()
+    };
+    assert_eq!(causes("orders", 5432, 0), [NoReadyEndpoints]);
+    assert_eq!(causes("orders", 5433, 1), [BadConfiguration], "no such port");
+    assert_eq!(causes("order", 5432, 1), [BadConfiguration], "misspelt");
+    assert_eq!(
+        causes("payments.ns.svc", 5432, 1),
+        [BadConfiguration],
+        "a Service by its name, and there is none"
+    );
+    // Nothing is wrong with the way, as far as it is seen: that may be a password as well. A name of one label may be of
+    // a server outside of the cluster.
+    for host in ["orders", "mainframe", "db.example.com", ""] {
         assert_eq!(causes(host, 5432, 1), [ApplicationExit], "{host}");
     }
 }
@@ -399,6 +425,7 @@ fn all(s: &Scene) -> Vec<ClueKind> {
         ClueKind::PasswordRejected,
         ClueKind::NameUnresolved { peer: peer.clone() },
         ClueKind::ConnectionRefused { peer: peer.clone() },
+        ClueKind::NotReached { peer: peer.clone() },
         ClueKind::ConnectionReset { peer: peer.clone() },
         ClueKind::ConnectionTimedOut { peer: peer.clone() },
         ClueKind::AnswerLate { peer: peer.clone() },

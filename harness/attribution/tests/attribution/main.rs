@@ -1,6 +1,7 @@
 //! Attribution over hand-built observations: for each cause what proves it, and what only looks like it.
 
 mod bench;
+mod called_in;
 mod clues;
 mod cold;
 mod compute;

@@ -122,6 +122,11 @@ pub enum ClueKind {
         /// Where.
         peer: Peer,
     },
+    /// It came through to nobody there, and does not say why.
+    NotReached {
+        /// Where.
+        peer: Peer,
+    },
     /// The other side broke the connection off.
     ConnectionReset {
         /// Where.
@@ -228,6 +233,7 @@ mod tests {
                 name: String::new(),
             },
             ClueKind::ConnectionRefused { peer: peer.clone() },
+            ClueKind::NotReached { peer: peer.clone() },
             ClueKind::Tls { why: TlsFailure::WrongName, peer },
             ClueKind::ReadOnlyFileSystem { file },
             ClueKind::NoSpace { file: FilePlace::Unknown },

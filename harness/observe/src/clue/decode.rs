@@ -113,7 +113,7 @@ fn json(line: &str) -> Option<String> {
     let begin = line.find('{').filter(|at| line[..*at].trim().is_empty())?;
     let value: Value = serde_json::from_str(&line[begin..]).ok()?;
     let level =
-        ["level", "severity", "lvl", "log.level", "@l", "levelname"].iter().find_map(|k| value.get(k));
+        ["level", "severity", "lvl", "log.level", "@l", "levelname", "s"].iter().find_map(|k| value.get(k));
     let calm = match level {
         Some(Value::String(level)) => is_calm(level),
         // pino and bunyan: 10 trace, 20 debug, 30 info.

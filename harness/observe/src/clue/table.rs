@@ -40,11 +40,36 @@ pub(super) fn kind(line: &str) -> Option<ClueKind> {
 pub(super) fn told(line: &str) -> Option<(&'static Row, ClueKind)> {
     let (set, each) = &*COMPILED;
     let line = line.as_bytes();
+    if ABOUT_OTHERS.is_match(line) {
+        return None;
+    }
     set.matches(line).into_iter().find_map(|i| {
         let kind = (ROWS[i].make)(&each[i].captures(line)?)?;
         Some((&ROWS[i], kind))
     })
 }
+
+/// What a server tells of those who come to it, and who tells that he came through in the end. These are no reasons of
+/// its own to end, whatever words stand in them.
+pub(super) const OTHERS: &[(&str, &str)] = &[
+    (
+        "Postgres, of a session",
+        r"^\d{4}-\d\d-\d\d [\d:.]+ \S+ \[\d+\]:? .*(?:FATAL|ERROR|LOG|WARNING|DETAIL): +(?:\w+ authentication failed for user|no pg_hba\.conf entry|could not (?:receive data from|send data to|accept SSL connection)|unexpected EOF on client|Connection matched|[Rr]ole |database |the database system is |remaining connection slots|sorry, too many clients|terminating connection|permission denied for )",
+    ),
+    (
+        "MySQL, of a client",
+        r"\[(?:Note|Warning)\] (?:\[MY-\d+\] )?(?:\[\w+\] )?(?:Access denied|Aborted connection)",
+    ),
+    (
+        "who came through",
+        r"\b[Rr]econnected\b|[Cc]onnection (?:re-?established|restored)|[Ss]ucceeded after \d+ (?:attempts|retries|tries)",
+    ),
+];
+
+static ABOUT_OTHERS: LazyLock<RegexSet> = LazyLock::new(|| {
+    let set = RegexSetBuilder::new(OTHERS.iter().map(|(_, pattern)| *pattern)).unicode(false).build();
+    set.expect("each pattern is compiled in a test")
+});
 
 fn text<'t>(c: &'t Captures<'_>, group: &str) -> Option<&'t str> {
     str::from_utf8(c.name(group)?.as_bytes()).ok()
@@ -127,22 +152,22 @@ pub(super) const ROWS: &[Row] = &[
     // Certificates, before whatever failed because of them.
     row(
         "expired certificate",
-        r"certificate has expired|CERT_HAS_EXPIRED|CertificateExpiredException|CertificateNotYetValidException|\bNotTimeValid\b|certificate is not yet valid|NotAfter: |CertExpired|invalid peer certificate: Expired|certificate expired|CERT_NOT_YET_VALID",
+        r"(?:https://(?P<host>[^/:@\s]+)(?::(?P<port>\d+))?\S*: (?:tls: [a-z ]+: )?x509: )?certificate has expired|CERT_HAS_EXPIRED|CertificateExpiredException|CertificateNotYetValidException|\bNotTimeValid\b|certificate is not yet valid|NotAfter: |CertExpired|invalid peer certificate: Expired|certificate expired|CERT_NOT_YET_VALID|(?i:(?:fatal alert: |alert |remote error: tls: )(?:certificate[_ ]expired|expired certificate))",
         tls!(Expired),
     ),
     row(
         "certificate for another name",
-        r"certificate is (?:not )?valid for (?:[^;]*?, not )?(?P<host>[a-z0-9.-]+)|ERR_TLS_CERT_ALTNAME_INVALID|Hostname/IP does not match certificate|No subject alternative (?:DNS )?names?|(?:[Hh]ostname|IP address) mismatch, certificate|hostname '(?:[^']+)' doesn't match|RemoteCertificateNameMismatch|cannot validate certificate for \S+ because it doesn't contain any IP SANs|NotValidForName|no alternative certificate subject name matches",
+        r"certificate is (?:not )?valid for (?:[^;]*?, not )?(?P<host>[a-z0-9.-]+)|ERR_TLS_CERT_ALTNAME_INVALID|Hostname/IP does not match certificate|No subject alternative (?:DNS )?names?|(?:[Hh]ostname|IP address) mismatch, certificate|hostname '(?:[^']+)' doesn't match|RemoteCertificateNameMismatch|cannot validate certificate for \S+ because it doesn't contain any IP SANs|NotValidForName|no alternative certificate subject name matches|certificate relies on legacy Common Name field|(?i:(?:fatal alert: |alert |remote error: tls: )unrecognized[_ ]name)",
         tls!(WrongName),
     ),
     row(
         "unknown authority",
-        r"certificate signed by unknown authority|PKIX path (?:building|validation) failed|unable to get (?:local )?issuer certificate|[Ss]elf[- ]signed certificate|SELF_SIGNED_CERT|UNABLE_TO_(?:VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT)|CERTIFICATE_VERIFY_FAILED|UnknownIssuer|certificate verify failed|UntrustedRoot|PartialChain|unknown ca\b|SSL certificate problem",
+        r"(?:https://(?P<host>[^/:@\s]+)(?::(?P<port>\d+))?\S*: (?:tls: [a-z ]+: )?x509: )?certificate signed by unknown authority|PKIX path (?:building|validation) failed|unable to get (?:local )?issuer certificate|[Ss]elf[- ]signed certificate|SELF_SIGNED_CERT|UNABLE_TO_(?:VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT)|CERTIFICATE_VERIFY_FAILED|UnknownIssuer|(?i:certificate verif\w+ failed)|UntrustedRoot|PartialChain|unknown ca\b|SSL certificate problem|unable to verify the first certificate|(?i:(?:fatal alert: |alert |remote error: tls: )(?:bad[_ ]certificate|certificate[_ ](?:required|unknown)|unknown[_ ](?:ca|certificate)))",
         tls!(UnknownAuthority),
     ),
     row(
         "no TLS",
-        r"first record does not look like a TLS handshake|(?i:wrong[ _]version[ _]number)|server gave HTTP response to HTTPS client|Unrecognized SSL message|server does not support SSL|SSL is not enabled on the server|not an SSL/TLS record|InvalidMessage\(InvalidContentType\)",
+        r"first record does not look like a TLS handshake|(?i:wrong[ _]version[ _]number)|server gave HTTP response to HTTPS client|Unrecognized SSL message|server does not support SSL|SSL is not enabled on the server|not an SSL/TLS record|InvalidMessage\(InvalidContentType\)|(?i:(?:fatal alert: |alert |remote error: tls: )(?:handshake[_ ]failure|(?:tls )?protocol[_ ]version))",
         tls!(NoTls),
     ),
     // Clouds.
@@ -174,13 +199,13 @@ pub(super) const ROWS: &[Row] = &[
     ),
     row(
         "Azure and Google token",
-        r#"AADSTS\d+|(?:ManagedIdentity|WorkloadIdentity|DefaultAzure)Credential[: ].*(?:unavailable|failed)|oauth2: "?invalid_grant|invalid_grant|could not find default credentials|[Yy]our default credentials were not found|Could not load the default credentials|from the Google Compute Engine metadata service\. Status: 4|DefaultCredentialsError|Identity not found|code = Unauthenticated desc ="#,
+        r#"AADSTS\d+|(?:ManagedIdentity|WorkloadIdentity|DefaultAzure)Credential[: ].*(?:unavailable|failed)|oauth2: "?invalid_grant|invalid_grant|could not find default credentials|[Yy]our default credentials were not found|Could not load the default credentials|from the Google Compute Engine metadata service\. Status: 4|DefaultCredentialsError|Identity not found|\b(?:Environment|Imds|ManagedIdentity|WorkloadIdentity|DefaultAzure|ChainedToken|AzureCli)Credential(?:: | authentication).*(?:[Ii]ncomplete|[Uu]nexpected|[Ii]nvalid|error)|AzureServiceTokenProviderException|no azure identity found for request|access token from (?:the )?(?:Compute Engine metadata|metadata server)|code = Unauthenticated desc ="#,
         plain!(CloudToken),
     ),
     // Passwords.
     row(
         "Postgres password",
-        r"password authentication failed for user|\b28P01\b|SASL authentication failed.*SCRAM|SCRAM-SERVER-FIRST-MESSAGE|no pg_hba\.conf entry for host",
+        r"(?:password|PAM|LDAP|GSSAPI|SSPI|Peer|Ident|RADIUS|certificate) authentication failed for user|\b28P01\b|SASL authentication failed.*SCRAM|SCRAM-SERVER-FIRST-MESSAGE|no pg_hba\.conf entry for host",
         plain!(PasswordRejected),
     ),
     row(
@@ -200,7 +225,12 @@ pub(super) const ROWS: &[Row] = &[
     ),
     row(
         "other servers' password",
-        r"MongoServerError: (?:bad auth|Authentication failed)|\(AuthenticationFailed\) Authentication failed|Exception authenticating MongoCredential|ACCESS_REFUSED - Login was refused|Login failed for user '|ORA-01017|unable to authenticate user \[|Bad credentials for user|LDAP: error code 49|Authentication failed\., full error|\[Bad credentials\]|nats: Authorization Violation|Authentication failed: password is incorrect",
+        r"MongoServerError: (?:bad auth|Authentication failed)|\(AuthenticationFailed\) Authentication failed|Exception authenticating MongoCredential|ACCESS_REFUSED - Login was refused|Login failed for user '|ORA-01017|unable to authenticate user \[|Bad credentials for user|LDAP: error code 49|Authentication failed\., full error|\[Bad credentials\]|nats: Authorization Violation|Authentication failed: password is incorrect|Authentication failed against (?:the )?database server|SASL \S+ authentication failed|username or password not allowed|status line \[HTTP/1\.1 401 ",
+        plain!(PasswordRejected),
+    ),
+    row(
+        "rights in a database",
+        r#"not authorized on \w+ to execute|permission denied for (?:table|schema|relation|database|sequence|function|view)\b|\bcommand denied to user '|\bNOPERM\b|AuthorizationException: Not authorized|access to vhost '[^']*' refused|is unauthorized for user \[|\bsecurity_exception\b|Errors::Unauthorized\b|FATAL: +role "[^"]+" does not exist|ProbableAuthenticationError|AuthenticationFailureError"#,
         plain!(PasswordRejected),
     ),
     // Names.
@@ -251,13 +281,24 @@ pub(super) const ROWS: &[Row] = &[
         r"tcp connect \((?P<host>[^:)\s]+):(?P<port>\d+)\): non-existing domain",
         net!(NameUnresolved),
     ),
+    row(
+        "Erlang name",
+        r#"\{to_address,\{"(?P<host>[^"]+)",(?P<port>\d+)\}\}.*\bnxdomain\b"#,
+        net!(NameUnresolved),
+    ),
+    row("nslookup name", r"server can't find (?P<host>[^:\s]+): (?:NXDOMAIN|SERVFAIL)", net!(NameUnresolved)),
     row("HAProxy name", r"could not resolve address '(?P<host>[^':]+)", net!(NameUnresolved)),
     row(
         "Python name",
         r"host='(?P<host>[^']+)', port=(?P<port>\d+)\).*(?:Name or service not known|Temporary failure in name resolution|Failed to resolve|No address associated)",
         net!(NameUnresolved),
     ),
-    row("urllib3 name", r"Failed to resolve '(?P<host>[^']+)'", net!(NameUnresolved)),
+    row("urllib3 name", r"Failed to resolve '(?P<host>[^':]+)(?::(?P<port>\d+))?'", net!(NameUnresolved)),
+    row(
+        "redis-py name",
+        r"Error -[2-5] connecting to (?P<host>[^\s:]+):(?P<port>\d+)\. ",
+        net!(NameUnresolved),
+    ),
     row(
         ".NET name",
         r"(?:Name or service not known|Resource temporarily unavailable|Name does not resolve) \((?P<host>[^:)\s]+):(?P<port>\d+)\)|SocketException \([^)]*\): (?:Name or service not known|Resource temporarily unavailable|Name does not resolve)",
@@ -358,6 +399,11 @@ pub(super) const ROWS: &[Row] = &[
         net!(ConnectionRefused),
     ),
     row(
+        "librdkafka refused",
+        r"Connect to ipv[46]#(?P<host>\[[^\]]+\]|[\d.]+):(?P<port>\d+) failed: Connection refused",
+        net!(ConnectionRefused),
+    ),
+    row(
         "mongo refused",
         r"Error connecting to (?P<host>[^:\s]+):(?P<port>\d+).* :: Connection refused",
         net!(ConnectionRefused),
@@ -373,6 +419,11 @@ pub(super) const ROWS: &[Row] = &[
         net!(ConnectionRefused),
     ),
     row(
+        "Erlang refused",
+        r#"\{to_address,\{"(?P<host>[^"]+)",(?P<port>\d+)\}\}.*\beconnrefused\b"#,
+        net!(ConnectionRefused),
+    ),
+    row(
         "Elixir refused",
         r"tcp connect \((?P<host>[^:)\s]+):(?P<port>\d+)\): connection refused",
         net!(ConnectionRefused),
@@ -381,6 +432,16 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "Go reset",
         r"read tcp \S+->(?P<host>\[[^\]]+\]|[^\s:]+):(?P<port>\d+): read: connection reset by peer",
+        net!(ConnectionReset),
+    ),
+    row(
+        "Kafka disconnected",
+        r"Bootstrap broker (?P<host>[^:\s]+):(?P<port>\d+) .*disconnected",
+        net!(ConnectionReset),
+    ),
+    row(
+        "Mongo's driver closed",
+        r"connection (?:<monitor>|\d+) to (?P<host>[^:\s]+):(?P<port>\d+) closed",
         net!(ConnectionReset),
     ),
     // No answer.
@@ -444,7 +505,21 @@ pub(super) const ROWS: &[Row] = &[
         r"\b(?P<host>[a-z0-9.-]+):(?P<port>\d+): timed out \(configured timeouts",
         net!(ConnectionTimedOut),
     ),
+    row(
+        "Mongo's driver no answer",
+        r"connection (?:<monitor>|\d+) to (?P<host>[^:\s]+):(?P<port>\d+) timed out",
+        net!(ConnectionTimedOut),
+    ),
+    row(
+        "no connection of a pool",
+        r"Pool-\d+ - Connection is not available, request timed out|pool timed out while waiting for an open connection|Timed out waiting for a node assignment|(?:not present in|[Ff]ailed to update) metadata after \d+ ms",
+        net!(AnswerLate),
+    ),
+    row("Python late", r"host='(?P<host>[^']+)', port=(?P<port>\d+)\): Read timed out", net!(AnswerLate)),
     // Upstreams.
+    row("nginx upstreams", r"no live upstreams while connecting to upstream", |_| {
+        Some(ClueKind::UpstreamError { code: 502 })
+    }),
     row("Envoy", r"upstream connect error or disconnect/reset before headers|no healthy upstream", |_| {
         Some(ClueKind::UpstreamError { code: 503 })
     }),
@@ -478,7 +553,7 @@ pub(super) const ROWS: &[Row] = &[
     row("EMFILE", r"(?i:too many open files)|\bE[MN]FILE\b", plain!(TooManyFiles)),
     row(
         "EADDRINUSE",
-        r"(?i:address (?:already )?in use)|\bEADDRINUSE\b|Port \d+ (?:was|is) already in use",
+        r"(?i:address (?:already )?in use)|\bEADDRINUSE\b|Port \d+ (?:was|is) already in use|Connection in use: \(",
         plain!(AddressInUse),
     ),
     // Memory.
@@ -500,53 +575,99 @@ pub(super) const ROWS: &[Row] = &[
     row("Ruby memory", r"failed to allocate memory(?: \(NoMemoryError\))?$", plain!(RuntimeOutOfMemory)),
     row(
         "JVM memory",
-        r"insufficient memory for the Java Runtime Environment to continue",
+        r"insufficient memory for the Java Runtime Environment to continue|os::commit_memory\(.*errno=12",
         plain!(RuntimeOutOfMemory),
     ),
     row("ENOMEM", r"(?i:cannot allocate memory)|\bENOMEM\b", plain!(RuntimeOutOfMemory)),
     // The program itself.
-    row("ENOEXEC", r"(?i:exec format error)|\bENOEXEC\b|cannot execute binary file", plain!(ExecFormat)),
+    row(
+        "ENOEXEC",
+        r"(?i:exec format error)|\bENOEXEC\b|cannot execute binary file|CPU does not support x86-64|Illegal instruction \(core dumped\)",
+        plain!(ExecFormat),
+    ),
     row(
         "no such program",
-        r#"executable file not found in \$PATH|: (?:command )?not found$|exec: "[^"]+": stat .* no such file or directory|exec [^:]+: no such file or directory|can't open file '[^']+': \[Errno 2\]|Cannot find module '|ModuleNotFoundError: |ClassNotFoundException: |error while loading shared libraries|Unable to access jarfile |Could not find or load main class |version `GLIBC_[\d.]+' not found|bundler: command not found: |The application '[^']+' does not exist"#,
+        r#"executable file not found in \$PATH|: (?:command )?not found$|exec: "[^"]+": stat .* no such file or directory|exec [^:]+: no such file or directory|can't open file '[^']+': \[Errno 2\]|Cannot find module '|ModuleNotFoundError: |ClassNotFoundException: |error while loading shared libraries|Unable to access jarfile |Could not find or load main class |version `GLIBC_[\d.]+' not found|bundler: command not found: |The application '[^']+' does not exist|cannot open shared object file|\b(?:ba|da|a|z|k)?sh: (?:(?:line )?\d+: )?(?:can't open '[^']+'|[^\s:']+): No such file or directory|[Mm]issing script: |Cannot find package '|\benv: '?[^:']+'?: No such file or directory|\benv: can't execute '|compatible framework version|must install or update \.NET"#,
         plain!(CommandNotFound),
     ),
     row(
         "EACCES",
-        r#"\bEACCES\b|\bEPERM\b|(?i:operation not permitted)|(?i:/\S+['"]?: permission denied)|(?i:permission denied:? \(?['"]?/)|\(13: Permission denied\)|AccessDeniedException: /|nio\.file\.AccessDeniedException|cannot bind socket \(Permission denied\)|has wrong ownership|[Ee]rrno:? 13\b|Operating system error number 13\b|append-only \w+ \S+: Permission denied|UnauthorizedAccessException: Access to the path|bind: permission denied"#,
+        r#"\bEACCES\b|\bEPERM\b|(?i:operation not permitted)|(?i:/\S+['"]?: permission denied)|(?i:permission denied:? \(?['"]?/)|\(13: Permission denied\)|AccessDeniedException: /|nio\.file\.AccessDeniedException|cannot bind socket \(Permission denied\)|has wrong ownership|[Ee]rrno:? 13\b|Operating system error number 13\b|append-only \w+ \S+: Permission denied|UnauthorizedAccessException: Access to the path|bind: permission denied|for saving: Permission denied$|lock file on a read-only directory: |has invalid permissions$|must be accessible by owner only|: eacces\b"#,
         file!(FilePermission),
     ),
     // Settings.
     row(
         "missing variable",
-        r"(?i:environment variables? \S+ (?:is|are|was|must|not|cannot)\b|(?:missing|required|undefined) (?:required )?(?:environment variable|env var|env))|KeyError: '[A-Z][A-Z0-9_]+'|\b[A-Z][A-Z0-9_]{3,} (?:is not set|is required|must be set|is undefined|not set|environment variable)|: NotPresent\b|[A-Z_]+: (?:unbound variable|parameter (?:not set|null or not set))",
+        r"(?i:environment variables? \S+ (?:is|are|was|must|not|cannot)\b|(?:missing|required|undefined) (?:required )?(?:environment variable|env var|env))|KeyError: '[A-Z][A-Z0-9_]+'|\b[A-Z][A-Z0-9_]{3,} (?:is not set|is required|must be set|is undefined|not set|environment variable)|[Ee]nvironment variable not found: |\b[A-Z][A-Z0-9]*_[A-Z0-9_]+ (?:not found|(?:is )?missing|is empty|is not defined|(?:is )?not configured)$|: NotPresent\b|[A-Z_]+: (?:unbound variable|parameter (?:not set|null or not set))",
         plain!(SettingMissing),
     ),
     row(
         "missing setting",
-        r#"Could not resolve placeholder '|(?i:missing required (?:flag|option|setting|argument|configuration|property|key|parameter))|required (?:flag|key)\(?s?\)? .*(?:not set|missing)|superuser password is not specified|(?:need to|must) specify one of|(?i:config(?:uration)? file \S* ?(?:not found|does not exist|missing))|\.(?:ya?ml|json|toml|conf|cfg|ini|properties|env)['"]?: (?:no such file or directory|No such file or directory|cannot find)|ENOENT: no such file or directory, open '[^']+\.(?:ya?ml|json|toml|conf|env)'|Failed to configure a DataSource|Field required \[type=missing|Missing `secret_key_base`"#,
+        r#"Could not resolve placeholder '|(?i:missing required (?:flag|option|setting|argument|configuration|property|key|parameter))|required (?:flag|key)\(?s?\)? .*(?:not set|missing)|superuser password is not specified|(?:need to|must) specify one of|(?i:config(?:uration)? file \S* ?(?:not found|does not exist|missing))|\.(?:ya?ml|json|toml|conf|cfg|ini|properties|env)['"]?: (?:no such file or directory|No such file or directory|cannot find)|ENOENT: no such file or directory, open '[^']+\.(?:ya?ml|json|toml|conf|env)'|Failed to configure a DataSource|Field required \[type=missing|Missing `secret_key_base`|no password (?:supplied|was provided)|password must be a string|ConnectionString property has not been initialized|[Mm]ust specify a region|[Rr]egion is missing|[Mm]issing region in config|secretOrPrivateKey must have a value|[Pp]lease (?:define|set|provide|specify|configure) (?:a |an |the |your )?(?:`\w+`|'\w+'|"\w+"|[A-Z][A-Z0-9_]{3,}\b)|The configuration file '[^']+' was not found"#,
         plain!(SettingMissing),
     ),
     row(
         "malformed setting",
-        r#"yaml: (?:line \d+|unmarshal errors|did not find|mapping values)|(?i:(?:error|failed|unable|cannot|could not)(?: to)? (?:pars|load|decod|unmarshal|read)(?:e|ing)? (?:the )?\S*config)|invalid (?:configuration|config|port|value) |(?:unknown|unrecognized) (?:shorthand )?(?:flag|option|arguments?|configuration parameter|directive|field)|flag provided but not defined|JSONDecodeError|Unexpected token .* in JSON|\[emerg\]|TOML parse error|strconv\.\w+: parsing|unexpected argument '|error: (?:the following arguments are required|unrecognized arguments)|Failed to bind properties under|FATAL CONFIG FILE ERROR|configuration file "[^"]+" contains errors|unknown (?:keyword|variable) '|Unable to parse JSON as proto|ScannerError|invalid character .* looking for beginning of value"#,
+        r#"yaml: (?:line \d+|unmarshal errors|did not find|mapping values)|(?i:(?:error|failed|unable|cannot|could not)(?: to)? (?:pars|load|decod|unmarshal|read)(?:e|ing)? (?:the )?\S*config)|invalid (?:configuration|config|port|value) |(?:unknown|unrecognized) (?:shorthand )?(?:flag|option|arguments?|configuration parameter|directive|field)|flag provided but not defined|JSONDecodeError|Unexpected token .* in JSON|\[emerg\]|TOML parse error|strconv\.\w+: parsing|unexpected argument '|error: (?:the following arguments are required|unrecognized arguments)|Failed to bind properties under|FATAL CONFIG FILE ERROR|configuration file "[^"]+" contains errors|unknown (?:keyword|variable) '|Unable to parse JSON as proto|ScannerError|invalid character .* looking for beginning of value|Unrecognized VM option |Invalid (?:maximum|minimum|initial) heap size|ImproperlyConfigured: |validation errors? for \w*(?:Settings|Config)|expected connection string to start with|Format of the initialization string does not conform|Error during parsing: |ERR_INVALID_URL"#,
         plain!(SettingMalformed),
     ),
     // What says no more than that the network failed, and what else a program throws.
-    row("refused", r"(?i:connection refused)|\bECONNREFUSED\b", net!(ConnectionRefused)),
+    row(
+        "refused",
+        r"(?i:connection refused)|\b(?:ECONNREFUSED|econnrefused)\b|kind: ConnectionRefused",
+        net!(ConnectionRefused),
+    ),
+    row("unresolved", r"\bnxdomain\b", net!(NameUnresolved)),
     row(
         "reset",
-        r"(?i:connection reset)|\bECONNRESET\b|(?i:broken pipe)|server closed the connection unexpectedly|\bsocket hang up\b|Lost connection to (?:MySQL )?server",
+        r"(?i:connection reset)|\bECONNRESET\b|(?i:broken pipe)|server closed the connection unexpectedly|\bsocket hang up\b|Lost connection to (?:MySQL )?server|\bServer disconnected\b|Connection terminated unexpectedly|socket disconnected before secure TLS|server has gone away",
         net!(ConnectionReset),
     ),
     row(
         "no answer",
-        r"(?i:connection timed out|no route to host)|\bE(?:CONN)?TIMEDOUT\b|code = DeadlineExceeded",
+        r"(?i:connection timed out|no route to host|network is unreachable|connection timeout expired)|due to connection timeout$|\[2002\] Operation timed out|\bE(?:CONN)?TIMEDOUT\b|code = DeadlineExceeded|OperationalError: timeout expired$|\bhttpx\.ConnectTimeout\b|\bNet::OpenTimeout\b|Timeout connecting to server|\b(?:etimedout|ehostunreach)\b",
         net!(ConnectionTimedOut),
     ),
     row(
+        "late",
+        r"SocketTimeoutException: Read timed out|HttpClient\.Timeout of|Timeout during reading attempt|\bNet::ReadTimeout\b|\bread tcp \S+: i/o timeout$|TLS handshake timeout|TimeoutError: timed out",
+        net!(AnswerLate),
+    ),
+    // Who says no more than that he comes through to nobody: the look at the cluster tells why.
+    row(
+        "Prisma not reached",
+        r"Can't reach database server at `(?P<host>[^`]+)`:`(?P<port>\d+)`",
+        net!(NotReached),
+    ),
+    row(
+        "StackExchange not reached",
+        r"UnableToConnect on (?P<host>[^:\s/]+):(?P<port>\d+)",
+        net!(NotReached),
+    ),
+    row(
+        "lettuce not reached",
+        r"Unable to connect to \[?(?P<host>[a-z0-9.-]+)(?:/<unresolved>)?:(?P<port>\d+)",
+        net!(NotReached),
+    ),
+    row("Npgsql not reached", r"Failed to connect to (?P<host>[^\s:,]+):(?P<port>\d+)", net!(NotReached)),
+    row(
+        "reqwest not reached",
+        r"error sending request for url \(https?://(?P<host>[^/:)\s]+)(?::(?P<port>\d+))?",
+        net!(NotReached),
+    ),
+    row(
+        "botocore not reached",
+        r#"Could not connect to the endpoint URL: "https?://(?P<host>[^/:"]+)(?::(?P<port>\d+))?"#,
+        net!(NotReached),
+    ),
+    row(
+        "not reached",
+        r"A network-related or instance-specific error occurred while establishing a connection|KafkaJSConnectionError: Connection timeout|\[Connection\] Connection timeout|No servers found yet, Timeout|Could not connect to any servers|All connection attempts failed|\bNoBrokersAvailable\b|Communications link failure|Could not reach any contact point|UNAVAILABLE: io exception|Failed to connect to any host resolved|Reached the max retries per request limit|Failed to refresh slots cache|None of the specified endpoints were reachable|selecting a server using CompositeServerSelector|\d+/\d+ brokers are down|Could not establish TCP connection to any of the configured hosts|No (?:primary )?server is available in cluster|No suitable servers found|all connection attempts failed",
+        net!(NotReached),
+    ),
+    row(
         "stack trace",
-        r#"^panic: |^goroutine \d+ \[|Traceback \(most recent call last\)|Exception in thread "|^thread '[^']*'.* panicked at|Unhandled exception\.|^\s+at \S+ ?\(.+:\d+(?::\d+)?\)$|(?i:segmentation fault)|\bSIGSEGV\b|^Uncaught |UnhandledPromiseRejection|PHP Fatal error: +Uncaught |triggerUncaughtException"#,
+        r#"^panic: |^fatal error: all goroutines are asleep|^goroutine \d+ \[|Traceback \(most recent call last\)|Exception in thread "|^thread '[^']*'.* panicked at|Unhandled exception\.|^\s+at \S+ ?\(.+:\d+(?::\d+)?\)$|(?i:segmentation fault)|\bSIGSEGV\b|^Uncaught |UnhandledPromiseRejection|PHP Fatal error: +Uncaught |triggerUncaughtException"#,
         plain!(StackTrace),
     ),
 ];

@@ -55,6 +55,7 @@ fn short(kind: &ClueKind) -> String {
         ClueKind::NameUnresolved { peer }
         | ClueKind::ConnectionRefused { peer }
         | ClueKind::ConnectionReset { peer }
+        | ClueKind::NotReached { peer }
         | ClueKind::ConnectionTimedOut { peer }
         | ClueKind::AnswerLate { peer } => at(peer),
         ClueKind::Tls { why, peer } => format!(" {why:?}{}", at(peer)),
@@ -503,6 +504,26 @@ fn what_is_no_error_says_nothing() {
     ] {
         assert_eq!(heard(line), [], "{line}");
     }
+}
+
+#[test]
+fn what_is_told_of_others_is_no_reason_of_its_own() {
+    let shown: BTreeSet<_> = field::OF_OTHERS.iter().map(|(who, _)| *who).collect();
+    let all: BTreeSet<_> = table::OTHERS.iter().map(|(who, _)| *who).collect();
+    assert_eq!(shown, all, "each has an example");
+    for (who, line) in field::OF_OTHERS {
+        assert_eq!(heard(line), [], "{who}: {line}");
+        let said = table::OTHERS.iter().filter(|(_, pattern)| {
+            regex::bytes::Regex::new(pattern).expect("a pattern").is_match(line.as_bytes())
+        });
+        assert_eq!(said.map(|(who, _)| *who).collect::<Vec<_>>(), [*who], "{line}");
+    }
+    // mongod has its level in one letter.
+    let refused = r#"{"t":{},"s":"I","c":"ACCESS","ctx":"conn1","msg":"Failed","attr":{"error":"MongoServerError: Authentication failed"}}"#;
+    assert_eq!(heard(refused), []);
+    // What Postgres tells of itself is.
+    let own = "2024-01-01 00:00:00.000 UTC [1] FATAL:  could not write lock file \"postmaster.pid\": No space left on device";
+    assert_eq!(heard(own).iter().map(class).collect::<Vec<_>>(), ["no-space"]);
 }
 
 #[test]
