@@ -93,6 +93,9 @@ pub(crate) fn measure(world: &World, signal: &str, source: &Source) -> Option<Me
     if signal == metrics::REJECTED_REQUESTS.name {
         return Some(Measure::new("in 10 s", "", rejected(world)).held_to(REFUSED));
     }
+    if signal == metrics::DISPATCHED_REQUESTS.name {
+        return most_asking(world).map(|(_, share)| Measure::new("of the largest kind in 10 s", "%", share));
+    }
     if signal == metrics::QUEUED_REQUESTS.name {
         return Some(Measure::new("now", "", queued(world)).held_to(QUEUED));
     }
@@ -179,7 +182,10 @@ fn overload(world: &World, mut finding: Finding, waits: Option<String>) -> Findi
         (metrics::REJECTED_REQUESTS.name, (refused > 0.0).then(|| format!("+{refused:.0} in 10 s"))),
         (metrics::QUEUED_REQUESTS.name, (queued > 0.0).then(|| format!("{queued:.0}"))),
         (metrics::SCHEDULING.name, waits),
-        (metrics::DISPATCHED_REQUESTS.name, most_asking(world)),
+        (
+            metrics::DISPATCHED_REQUESTS.name,
+            most_asking(world).map(|(schema, share)| format!("{share:.0} % of them of flow schema {schema}")),
+        ),
     ];
     for (signal, value) in told {
         if let Some(value) = value {
@@ -260,8 +266,9 @@ fn queued(world: &World) -> f64 {
     queues.filter_map(|(_, s)| s.last().filter(|(at, _)| world.age(*at) < 10.0)).map(|(_, n)| *n).sum()
 }
 
-/// Of which kind most of the requests are that were let through lately, as priority and fairness sorts them.
-fn most_asking(world: &World) -> Option<String> {
+/// Of which kind most of the requests are that were let through lately, as priority and fairness sorts them, and how many of
+/// a hundred.
+fn most_asking(world: &World) -> Option<(&str, f64)> {
     let (from, to) = (world.ago(10), world.now());
     let mut by_schema = BTreeMap::<&str, f64>::new();
     for (key, series) in world.telemetry.metric(&metrics::DISPATCHED_REQUESTS) {
@@ -270,7 +277,7 @@ fn most_asking(world: &World) -> Option<String> {
     }
     let all: f64 = by_schema.values().sum();
     let (schema, most) = by_schema.into_iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
-    (most > 0.0).then(|| format!("{:.0} % of them of flow schema {schema}", 100.0 * most / all))
+    (most > 0.0).then(|| (schema, 100.0 * most / all))
 }
 
 fn rejected(world: &World) -> f64 {
