@@ -275,12 +275,14 @@ fn the_cache_of_its_node_is_not_there() {
 fn a_name_that_does_not_resolve_with_the_cache_of_the_node_in_place_is_another_s_fault() {
     let told = |tell: &dyn Fn(&mut Scene)| {
         let mut s = shop();
+        let made = Some(s.ago(300.0));
+        service(&mut s, "ns", "db", |d| (d.version, d.created_at) = (2, made));
         caches(&mut s, Some(true), true);
         tell(&mut s);
         client(&mut s, unresolved(), asks_the_cache)[0].clone()
     };
     let well = told(&|_| {});
-    assert!(well.cause != Some(NodeDnsFailure) && well.confidence <= 0.55, "{well:#?}");
+    assert_eq!((well.cause, well.confidence), (Some(DnsFailure), 0.55), "{well:#?}");
     let denied = told(&|s| policy(s, "web", None, Some(vec![from("db")])));
     assert_eq!(denied.cause, Some(TrafficFiltered), "{denied:#?}");
     let down = told(&|s| {
