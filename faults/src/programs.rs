@@ -8,7 +8,7 @@ use crate::{
     victim::{
         READY_PORT, api_caller,
         caller::{self, Server},
-        cloud_reader, disk_writer, filler, memory_eater, service, teller, tls,
+        cloud_reader, disk_writer, dns_forwarder, filler, memory_eater, service, teller, tls,
     },
 };
 use futures::{FutureExt, future::LocalBoxFuture};
@@ -21,7 +21,7 @@ type Work = LocalBoxFuture<'static, ExitCode>;
 /// A program's name, and how it is started with its arguments; an error says which one is missing.
 type Program = (&'static str, fn(&[String]) -> Result<Work, &'static str>);
 
-static PROGRAMS: [Program; 17] = [
+static PROGRAMS: [Program; 18] = [
     ("sleep", |_| Ok(std::future::pending().boxed_local())),
     ("api-caller", |_| Ok(api_caller::call_forever().boxed_local())),
     ("cloud-reader", |args| {
@@ -34,11 +34,7 @@ static PROGRAMS: [Program; 17] = [
     }),
     ("memory-eater", |_| Ok(memory_eater::eat_forever().boxed_local())),
     ("api-writer", |_| Ok(etcd_disk::write_forever().boxed_local())),
-    ("payload-server", |args| {
-        let millis = args.first().map_or(Ok(0), |millis| millis.parse());
-        let pause = millis.map(Duration::from_millis).map_err(|_| "the milliseconds to think as a number")?;
-        Ok(overlay_mtu::serve_backend(READY_PORT, pause).boxed_local())
-    }),
+    ("payload-server", |args| Ok(overlay_mtu::serve_backend(READY_PORT, thinks(args)?).boxed_local())),
     ("http-front", |args| {
         let backend = args.first().cloned().ok_or("the name of its backend")?;
         Ok(overlay_mtu::serve_proxy(backend).boxed_local())
@@ -46,7 +42,8 @@ static PROGRAMS: [Program; 17] = [
     ("api-hammer", |_| Ok(decoys::hammer_forever().boxed_local())),
     ("lease-holder", |_| Ok(dominoes::hold_forever().boxed_local())),
     ("service", |_| Ok(service::serve().boxed_local())),
-    ("admission", |_| Ok(tls::allow_forever().boxed_local())),
+    ("admission", |args| Ok(tls::allow_forever(thinks(args)?).boxed_local())),
+    ("dns-forwarder", |_| Ok(dns_forwarder::forward_forever().boxed_local())),
     ("caller", |args| Ok(caller::call_forever(server(args, false)?).boxed_local())),
     ("tls-caller", |args| Ok(caller::call_forever(server(args, true)?).boxed_local())),
     ("filler", |args| {
@@ -62,6 +59,12 @@ static PROGRAMS: [Program; 17] = [
         Ok(teller::tell_and_end(code, args[1..].to_vec()).boxed_local())
     }),
 ];
+
+/// How long a server thinks before it answers.
+fn thinks(args: &[String]) -> Result<Duration, &'static str> {
+    let millis = args.first().map_or(Ok(0), |millis| millis.parse());
+    millis.map(Duration::from_millis).map_err(|_| "the milliseconds to think as a number")
+}
 
 /// The server that a caller's arguments name.
 fn server(args: &[String], tls: bool) -> Result<Server, &'static str> {
@@ -133,5 +136,6 @@ mod tests {
         assert_eq!(refusal(&["http-front"]), "http-front needs the name of its backend");
         assert_eq!(refusal(&["caller", "check"]), "caller needs the port of its server");
         assert!(refusal(&["payload-server", "soon"]).contains("milliseconds"));
+        assert_eq!(refusal(&["admission", "soon"]), "admission needs the milliseconds to think as a number");
     }
 }

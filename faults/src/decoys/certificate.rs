@@ -57,6 +57,16 @@ pub(super) async fn start_server(
     name: &str,
     validity: Validity,
 ) -> Result<(), FaultError> {
+    start_server_that_thinks(ctx, name, validity, Duration::ZERO).await
+}
+
+/// The same, where each answer takes so long.
+pub(super) async fn start_server_that_thinks(
+    ctx: &FaultContext,
+    name: &str,
+    validity: Validity,
+    thinks: Duration,
+) -> Result<(), FaultError> {
     let Certificate { pem, key } = Certificate::make(name, validity)?;
     let secret = json!({
         "metadata": metadata(ctx, SERVER), "type": "kubernetes.io/tls",
@@ -68,7 +78,8 @@ pub(super) async fn start_server(
     });
     create::<Secret>(ctx, &typed(secret)).await?;
     create::<Service>(ctx, &typed(service)).await?;
-    let server = with_certificate(Workload::new(ctx, SERVER, &["admission"]));
+    let millis = thinks.as_millis().to_string();
+    let server = with_certificate(Workload::new(ctx, SERVER, &["admission", &millis]));
     let probe = json!({"tcpSocket": {"port": tls::PORT}, "periodSeconds": 1});
     create(ctx, &server.of_container("readinessProbe", probe).deployment(1)).await?;
     wait_ready(ctx, SERVER, 1, START).await.map(drop)

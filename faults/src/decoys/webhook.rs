@@ -97,29 +97,41 @@ pub(super) fn variants() -> impl Iterator<Item = Arc<dyn Fault>> {
 /// The drill of one webhook.
 struct Decoy(&'static Webhook);
 
-impl Decoy {
-    /// The webhook for the writes of this drill's namespace, registered with the certificate `authority`.
-    fn registration(&self, ctx: &FaultContext, authority: &str) -> Result<Create, FaultError> {
-        let (namespace, drill) = (&ctx.namespace, &ctx.id.variant);
-        let webhook = json!({
-            "metadata": {"name": format!("{NAME}-{drill}-{}", ctx.target.run)},
-            "webhooks": [{
-                "name": "check.example.com", "failurePolicy": "Fail", "sideEffects": "None",
-                "admissionReviewVersions": ["v1"], "timeoutSeconds": 5,
-                "clientConfig": {
-                    "service": {"namespace": namespace, "name": SERVER, "path": "/check"},
-                    "caBundle": BASE64_STANDARD.encode(authority),
-                },
-                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
-                "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
+/// What a webhook of the drill's server is asked about.
+pub(super) struct Asked {
+    pub(super) operations: &'static [&'static str],
+    pub(super) resource: &'static str,
+    /// Seconds that its answer may take.
+    pub(super) timeout: u8,
+}
+
+/// Pods that come into being.
+const PODS: Asked = Asked { operations: &["CREATE"], resource: "pods", timeout: 5 };
+
+/// The webhook for the writes of this drill's namespace, registered with the certificate `authority`.
+pub(super) fn registration(ctx: &FaultContext, authority: &str, asked: &Asked) -> Result<Create, FaultError> {
+    let (namespace, drill) = (&ctx.namespace, &ctx.id.variant);
+    let webhook = json!({
+        "metadata": {"name": format!("{NAME}-{drill}-{}", ctx.target.run)},
+        "webhooks": [{
+            "name": "check.example.com", "failurePolicy": "Fail", "sideEffects": "None",
+            "admissionReviewVersions": ["v1"], "timeoutSeconds": asked.timeout,
+            "clientConfig": {
+                "service": {"namespace": namespace, "name": SERVER, "path": "/check"},
+                "caBundle": BASE64_STANDARD.encode(authority),
+            },
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+            "rules": [{
+                "apiGroups": [""], "apiVersions": ["v1"],
+                "operations": asked.operations, "resources": [asked.resource],
             }],
-        });
-        Ok(Create::new(&typed::<ValidatingWebhookConfiguration>(webhook), &ctx.target.run)?)
-    }
+        }],
+    });
+    Ok(Create::new(&typed::<ValidatingWebhookConfiguration>(webhook), &ctx.target.run)?)
 }
 
 /// The certificate that the server shows.
-async fn shown(ctx: &FaultContext) -> Result<String, FaultError> {
+pub(super) async fn shown(ctx: &FaultContext) -> Result<String, FaultError> {
     let secret =
         api::<Secret>(ctx).get(SERVER).await.map_err(FaultError::api("read the server's certificate"))?;
     let pem = secret.data.and_then(|mut data| data.remove("tls.crt"));
@@ -158,7 +170,7 @@ impl Fault for Decoy {
         };
         let victim = Workload::new(ctx, NAME, &["sleep"]);
         let victim = Create::new(&victim.deployment(1), &ctx.target.run)?;
-        let objects = [self.registration(ctx, &authority)?, victim];
+        let objects = [registration(ctx, &authority, &PODS)?, victim];
         Ok(objects.into_iter().map(|o| Change::Object(ObjectChange::Create(o))).collect())
     }
 
@@ -179,18 +191,18 @@ impl Fault for Decoy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{object::testing::FakeApi, victim::testing::context};
+    use crate::{decoys::slow_webhook, object::testing::FakeApi, victim::testing::context};
 
     /// Nothing outside of the drill's namespace is shown to a webhook, and no key is in a plan.
     #[tokio::test]
     async fn a_webhook_is_for_its_own_namespace_and_its_key_for_nobody() {
         let ctx = context(&FakeApi::default(), ClusterFacts::default());
-        for webhook in &WEBHOOKS {
-            let made = Decoy(webhook).registration(&ctx, "PEM").expect("an object");
+        for asked in [&PODS, &slow_webhook::WRITES] {
+            let made = registration(&ctx, "PEM", asked).expect("an object");
             assert!(made.object.name.ends_with(&ctx.target.run) && made.object.namespace.is_none());
             let hooks = made.manifest.value()["webhooks"].clone();
             let selected = &hooks[0]["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"];
-            assert_eq!(selected, ctx.namespace.as_str(), "{}", webhook.spec.id());
+            assert_eq!(selected, ctx.namespace.as_str(), "{}", asked.resource);
             assert_eq!(hooks[0]["clientConfig"]["caBundle"], BASE64_STANDARD.encode("PEM"));
             assert!(!made.manifest.value().to_string().contains("PRIVATE"));
         }

@@ -24,6 +24,7 @@ use std::{
     path::Path,
     process::ExitCode,
     sync::Arc,
+    time::Duration,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
@@ -35,9 +36,9 @@ pub(crate) const PORT: u16 = 8443;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Answers every admission review with yes.
-pub(crate) async fn allow_forever() -> ExitCode {
-    match serve().await {
+/// Answers every admission review with yes, after having thought for so long.
+pub(crate) async fn allow_forever(thinks: Duration) -> ExitCode {
+    match serve(thinks).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
             eprintln!("cannot serve on port {PORT}: {e}");
@@ -46,7 +47,7 @@ pub(crate) async fn allow_forever() -> ExitCode {
     }
 }
 
-async fn serve() -> Result<(), Failure> {
+async fn serve(thinks: Duration) -> Result<(), Failure> {
     let acceptor = TlsAcceptor::from(Arc::new(server_config(Path::new(DIR))?));
     let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, PORT));
     let listener = match TcpListener::bind(any).await {
@@ -54,7 +55,7 @@ async fn serve() -> Result<(), Failure> {
         // A kernel without IPv6.
         Err(_) => TcpListener::bind(("0.0.0.0", PORT)).await?,
     };
-    let router = Router::new().fallback(post(allow));
+    let router = Router::new().fallback(post(move |review: Bytes| allow(review, thinks)));
     loop {
         let (stream, _) = listener.accept().await?;
         let (acceptor, router) = (acceptor.clone(), router.clone());
@@ -69,7 +70,8 @@ async fn serve() -> Result<(), Failure> {
     }
 }
 
-async fn allow(review: Bytes) -> Response {
+async fn allow(review: Bytes, thinks: Duration) -> Response {
+    tokio::time::sleep(thinks).await;
     let Ok(review) = serde_json::from_slice::<Value>(&review) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
@@ -120,6 +122,14 @@ mod tests {
         let answer = allowed(&review);
         assert_eq!((&answer["response"]["uid"], &answer["response"]["allowed"]), (&json!("7"), &json!(true)));
         assert_eq!(answer["kind"], "AdmissionReview");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_takes_as_long_as_the_server_thinks() {
+        let began = tokio::time::Instant::now();
+        let review = json!({"request": {"uid": "7"}}).to_string();
+        let answer = allow(Bytes::from(review), Duration::from_millis(900)).await;
+        assert_eq!((answer.status(), began.elapsed().as_millis()), (StatusCode::OK, 900));
     }
 
     /// What a client says of a server with this certificate.

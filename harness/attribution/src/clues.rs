@@ -6,6 +6,7 @@
 //! - Only a container that really fails is listened to: one that ends again and again, or is unready for long.
 //! - Whoever writes a log can forge it. So no confidence without a confirmation is above [`CONTEXT`].
 
+mod names;
 mod peer;
 mod reach;
 mod route;

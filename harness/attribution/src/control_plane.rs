@@ -3,22 +3,19 @@
 mod aggregated;
 mod components;
 mod etcd;
+mod webhooks;
 
 pub(crate) use etcd::{WINDOW, slow_times};
 
 use crate::{
     finding::{Finding, Findings, link, node_subject},
-    text,
     world::{Gain, Key, World, age, float},
 };
 use loopdrill_model::{
     Cause, Measure, Source, Subject, Timestamp,
     metrics::{self, Family},
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 /// Latency of the API server that nobody should see, in seconds.
 const SLOW_REQUEST: f64 = 1.0;
@@ -48,7 +45,7 @@ pub(crate) fn look(world: &World, found: &mut Findings<'_>) {
     let healthy = !members.is_empty() && members.iter().all(|m| m.now.is_none());
     let hidden = world.telemetry.histogram(&metrics::WAL_FSYNC).next().is_none();
     api(world, hidden, healthy, found);
-    webhooks(world, found);
+    webhooks::look(world, found);
     aggregated::look(world, found);
     components::look(world, found);
 }
@@ -106,8 +103,8 @@ pub(crate) fn measure(world: &World, signal: &str, source: &Source) -> Option<Me
         let p99 = waiting(world, 10).quantile(0.99)?;
         return Some(Measure::new("p99 over 10 s", "ms", p99 * 1000.0).held_to(LONG_WAIT * 1000.0));
     }
-    if signal == metrics::WEBHOOK_REJECTIONS.name {
-        return Some(Measure::new("calls that failed in 30 s", "", uncalled(world)));
+    if let Some(measure) = webhooks::measure(world, signal) {
+        return Some(measure);
     }
     let node = source.as_str().strip_prefix("metrics:kubelet/").filter(|node| signal == cpu_of(node));
     node.and_then(|node| busy(world, node)).or_else(|| etcd::measure(world, signal, source))
@@ -203,7 +200,9 @@ fn api(world: &World, hidden: bool, healthy: bool, found: &mut Findings<'_>) {
     let Some(asked) = traffic(world) else { return };
     let grown = asked.now > asked.too_many();
     let p99 = api_latency(world);
-    let is_slow = p99.is_some_and(|p| p > SLOW_REQUEST);
+    // What waits for a webhook is late in a quick API server, too.
+    let waits_for_others = webhooks::explain_slowness(world);
+    let is_slow = !waits_for_others && p99.is_some_and(|p| p > SLOW_REQUEST);
     let latency = p99.map_or("unknown".to_owned(), |p| format!("{:.0} ms over 10 s", p * 1000.0));
     let source = Source::metrics("apiserver");
     let base = |cause, confidence| {
@@ -214,7 +213,8 @@ fn api(world: &World, hidden: bool, healthy: bool, found: &mut Findings<'_>) {
     };
     // Half of that is a machine with much to do, unless it lasts and the requests are very many.
     let half = SLOW_REQUEST / 2.0;
-    let slows = is_slow || asked.now > VERY_MANY && p99.is_some_and(|p| p > half) && slow_before(world, half);
+    let very_many = asked.now > VERY_MANY && !waits_for_others;
+    let slows = is_slow || very_many && p99.is_some_and(|p| p > half) && slow_before(world, half);
     let waits = waits_for_cpu(world, if grown { 10 } else { 20 });
     let turned_away = rejected(world) >= REFUSED || queued(world) >= QUEUED;
     // A slow etcd that nobody sees makes much traffic wait, too: then only the lack of CPU is the traffic's own doing.
@@ -336,65 +336,4 @@ fn starved(world: &World, finding: Finding, found: &mut Findings<'_>) {
         );
         found.add("api", finding);
     }
-}
-
-/// Calls that failed before anybody looked, and that are more than the hiccups of a webhook that was started anew.
-const OFTEN: f64 = 3.0;
-
-fn is_uncallable(labels: &BTreeMap<String, String>) -> bool {
-    labels.get("error_type").is_some_and(|e| e == "calling_webhook_error")
-}
-
-/// Calls of webhooks that had failed when the API server was first asked.
-fn counted_at_first(world: &World) -> f64 {
-    let series = world.telemetry.metric(&metrics::WEBHOOK_REJECTIONS);
-    let failed = series.filter(|(key, _)| is_uncallable(&key.labels));
-    failed.filter_map(|(_, series)| series.iter().next()).map(|(_, n)| *n).sum()
-}
-
-/// The webhooks of which a call failed lately, by name where that is told.
-fn failing_webhooks(world: &World) -> String {
-    let (from, to) = (world.ago(30), world.now());
-    let series = world.telemetry.metric(&metrics::WEBHOOK_REJECTIONS);
-    let lately = series.filter(|(key, s)| is_uncallable(&key.labels) && s.increase(from, to) > 0.0);
-    let names: BTreeSet<_> = lately.filter_map(|(key, _)| key.labels.get("name")).take(3).collect();
-    match names.is_empty() {
-        true => "the webhook".into(),
-        false => names.into_iter().cloned().collect::<Vec<_>>().join(", "),
-    }
-}
-
-/// Calls of webhooks that failed lately.
-fn uncalled(world: &World) -> f64 {
-    world.telemetry.increase(&metrics::WEBHOOK_REJECTIONS, is_uncallable, world.ago(30), world.now())
-}
-
-/// Webhooks that the API server cannot call.
-fn webhooks(world: &World, found: &mut Findings<'_>) {
-    let (of, failed) = (&metrics::WEBHOOK_REJECTIONS, is_uncallable);
-    let more = uncalled(world);
-    // A controller that was refused says so itself, and about what.
-    let told = world.events.iter().any(|e| {
-        e.reason == "FailedCreate"
-            && world.age(e.at) < 60.0
-            && text::create_failure(&e.message) == Some(Cause::WebhookBlocked)
-    });
-    // Whoever was refused once and says so a moment later is no reason to speak of it twice.
-    let watched = world.telemetry.increase(of, failed, world.ago(45), world.ago(12));
-    let still = world.telemetry.increase(of, failed, world.ago(12), world.now());
-    let (before, confidence) = match watched >= 1.0 {
-        true => (watched, 0.85),
-        // Who has just been called in knows what had been counted by then.
-        false if world.watched_for() < 45.0 => (counted_at_first(world) / OFTEN, 0.6),
-        false => (watched, 0.85),
-    };
-    if before < 1.0 || still < 1.0 || told {
-        return;
-    }
-    let source = Source::metrics("apiserver");
-    let value = format!("+{more:.0} in 30 s, {} cannot be called", failing_webhooks(world));
-    let finding = Finding::new(Cause::WebhookBlocked, confidence, scraped(world))
-        .about([Subject::new("Component", "", "kube-apiserver")])
-        .proven_by(of.name, value, world.now(), &source);
-    found.add("webhook", finding);
 }

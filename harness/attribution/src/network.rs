@@ -121,24 +121,21 @@ fn is_heard_of(world: &World, node: &str, since: Timestamp) -> bool {
 }
 
 fn unresolved(world: &World, ways: &[Way<'_>], found: &mut Findings<'_>) {
-    let dns: Vec<_> = ways.iter().filter(|w| w.path.path == ProbePath::Dns).collect();
-    let known: Vec<_> = dns.iter().filter(|w| w.smallest() != Fate::Unknown).collect();
+    let known: Vec<_> = answering_ways(ways).collect();
     if known.is_empty() {
         return unserved(world, found);
     }
-    let failing: Vec<_> = known
-        .iter()
-        .filter(|w| world.ready_for(&w.path.from) > 30.0)
-        .filter_map(|w| Some((w, silent_since(world, w)?)))
-        .collect();
+    let failing = silent_ways(world, ways);
     let Some(since) = failing.iter().map(|(_, s)| *s).min() else { return };
     let deserted = without_servers(world);
     if deserted.is_none() && world.watched_for() < 20.0 || !found.lasts(since, patience(world)) {
         return;
     }
     let share = float(failing.len() as u64) / float(known.len().max(1) as u64);
-    let mut finding = Finding::new(Cause::DnsFailure, 0.8 + 0.1 * share, since)
-        .about(failing.iter().map(|(w, _)| node_subject(&w.path.from)));
+    let cause = cause_of_silence(world, ways, &failing);
+    let confidence = if cause == Cause::NodeDnsFailure { 0.85 } else { 0.8 + 0.1 * share };
+    let mut finding =
+        Finding::new(cause, confidence, since).about(failing.iter().map(|(w, _)| node_subject(&w.path.from)));
     if let Some(at) = deserted {
         let source = Source::api("endpointslices");
         finding =
@@ -148,7 +145,60 @@ fn unresolved(world: &World, ways: &[Way<'_>], found: &mut Findings<'_>) {
         let source = Source::probe(&w.path.from);
         finding = finding.proven_by(measures::of_dns(w.path), "no answer", *at, &source);
     }
-    found.add("dns", finding);
+    if cause == Cause::NodeDnsFailure {
+        for w in known.iter().filter(|w| !failing.iter().any(|(f, _)| f.path == w.path)).take(2) {
+            let (at, source) = (world.now(), Source::probe(&w.path.from));
+            finding = finding.proven_by(measures::of_dns(w.path), "answers", at, &source);
+        }
+    }
+    found.add(DNS_GROUP, finding);
+}
+
+/// The group of all that the probes of the DNS show.
+pub(crate) const DNS_GROUP: &str = "dns";
+
+/// Ways to the DNS of which it is known how they fare.
+fn answering_ways<'a>(ways: &'a [Way<'a>]) -> impl Iterator<Item = &'a Way<'a>> {
+    ways.iter().filter(|w| w.path.path == ProbePath::Dns && w.smallest() != Fate::Unknown)
+}
+
+/// Ways to the DNS on which no answer comes, and since when.
+fn silent_ways<'a>(world: &World, ways: &'a [Way<'a>]) -> Vec<(&'a Way<'a>, Timestamp)> {
+    let settled = answering_ways(ways).filter(|w| world.ready_for(&w.path.from) > 30.0);
+    settled.filter_map(|w| Some((w, silent_since(world, w)?))).collect()
+}
+
+/// Of nodes that get no answer the DNS itself is not to blame where the others get theirs meanwhile, and where the silent
+/// ones reach all others: what stands between them and the DNS is then their own.
+fn cause_of_silence(world: &World, ways: &[Way<'_>], failing: &[(&Way<'_>, Timestamp)]) -> Cause {
+    let is_silent = |w: &Way<'_>| failing.iter().any(|(f, _)| f.path == w.path);
+    let begun = failing.iter().map(|(_, since)| *since).max();
+    let mut others = answering_ways(ways).filter(|w| !is_silent(w)).peekable();
+    let served = others.peek().is_some() && others.all(|w| begun.is_some_and(|since| w.passes_after(since)));
+    let reaches = |from: &str| {
+        let mut out = ways
+            .iter()
+            .filter(|w| w.path.path == ProbePath::Overlay && w.path.from == from && w.path.to != from)
+            .peekable();
+        out.peek().is_some() && out.all(|w| w.smallest() == Fate::Passes)
+    };
+    let well =
+        without_servers(world).is_none() && served && failing.iter().all(|(w, _)| reaches(&w.path.from));
+    if well { Cause::NodeDnsFailure } else { Cause::DnsFailure }
+}
+
+/// Why no name resolves on the node, and since when, where probes of the DNS show it.
+pub(crate) fn names_fail_on(world: &World, node: &str) -> Option<(Cause, Timestamp)> {
+    let ways: Vec<_> = world.probes.paths().map(|(path, sizes)| way(world, path, sizes)).collect();
+    let failing = silent_ways(world, &ways);
+    let (_, since) = failing.iter().find(|(w, _)| w.path.from == node)?;
+    let lasts = world.age(*since) >= patience(world);
+    lasts.then(|| (cause_of_silence(world, &ways, &failing), *since))
+}
+
+/// How an evidence names what the DNS says to a node.
+pub(crate) fn asked_from(node: &str) -> String {
+    measures::asked_from(node)
 }
 
 /// For how long the DNS must not answer, in seconds. A server that is moved to another node does not answer for some

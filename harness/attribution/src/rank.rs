@@ -17,11 +17,13 @@ const NEEDS_API: &[Cause] = &[
     Cause::AttachOrMountFailed,
     Cause::ControlPlaneStarved,
     Cause::DnsFailure,
+    Cause::NodeDnsFailure,
     Cause::NodeDown,
     Cause::ProbeFailing,
     Cause::ProvisioningFailed,
     Cause::TokenInvalid,
     Cause::WebhookBlocked,
+    Cause::WebhookSlow,
 ];
 
 /// What is only another view of a slow etcd, however long it has been seen.
@@ -71,6 +73,7 @@ fn explains(cause: Cause) -> Explains {
             Cause::BackendSlow,
             Cause::DnsFailure,
             Cause::NoReadyEndpoints,
+            Cause::NodeDnsFailure,
             Cause::ProbeFailing,
             Cause::RegistryUnreachable,
         ]),
@@ -78,6 +81,7 @@ fn explains(cause: Cause) -> Explains {
             Cause::ApplicationExit,
             Cause::DnsFailure,
             Cause::NoReadyEndpoints,
+            Cause::NodeDnsFailure,
             Cause::PacketLoss,
             Cause::ProbeFailing,
             Cause::TrafficFiltered,
@@ -88,6 +92,7 @@ fn explains(cause: Cause) -> Explains {
                 Cause::ApplicationExit,
                 Cause::DnsFailure,
                 Cause::NoReadyEndpoints,
+                Cause::NodeDnsFailure,
                 Cause::NodeDown,
                 Cause::ProbeFailing,
             ])
@@ -109,6 +114,7 @@ fn explains(cause: Cause) -> Explains {
         | Cause::DeviceUnavailable
         | Cause::LocalStorageExceeded
         | Cause::DnsFailure
+        | Cause::NodeDnsFailure
         | Cause::CloudUnreachable
         | Cause::LoadBalancerFailed
         | Cause::NoReadyEndpoints
@@ -122,6 +128,7 @@ fn explains(cause: Cause) -> Explains {
         | Cause::ApiOverload
         | Cause::WebhookBlocked
         | Cause::AggregatedApiDown
+        | Cause::WebhookSlow
         | Cause::CloudThrottled
         | Cause::ProbeFailing
         | Cause::ApplicationExit => Explains::Nothing,

@@ -138,6 +138,9 @@ causes! {
     DnsFailure => "dns-failure", Network, "cluster names do not resolve",
         "kubectl -n kube-system get pods,endpointslices -l k8s-app=kube-dns",
         "kubectl -n kube-system rollout restart deployment coredns, when its pods do not answer";
+    NodeDnsFailure => "node-dns-failure", Network, "names do not resolve on one node, and elsewhere they do",
+        "kubectl get pods -A -o wide --field-selector spec.nodeName=NODE (the node's DNS cache and its proxy)",
+        "bring back what answers for names on NODE: the pod of its DNS cache, or kube-proxy where there is no cache";
     RegistryUnreachable => "registry-unreachable", Network, "the registry does not answer",
         DESCRIBE,
         "let the nodes reach the registry: DNS, proxy, firewall";
@@ -195,6 +198,9 @@ causes! {
     AggregatedApiDown => "aggregated-api-down", ControlPlane, "an API that the API server passes on does not answer",
         "kubectl get apiservices; kubectl describe apiservice NAME",
         "bring the pods of its Service back, or correct its certificate; nobody needs it any more: kubectl delete apiservice NAME";
+    WebhookSlow => "webhook-slow", ControlPlane, "an admission webhook answers late, and writes wait for it",
+        "kubectl get --raw /metrics (apiserver_admission_webhook_admission_duration_seconds)",
+        "give the webhook's pods more CPU or replicas, let its rules match less, and lower its timeoutSeconds";
     CloudThrottled => "cloud-throttled", Workload, "the cloud's API throttles the account's requests",
         PREVIOUS,
         "ask the cloud less often, or for a higher limit";

@@ -118,6 +118,16 @@ families! {
         keep: &["error_type", "name"],
         ..number(ApiServer, "apiserver_admission_webhook_rejection_count", &[Rules])
     };
+    /// How long calls of admission webhooks took, those that failed included.
+    WEBHOOK_DURATION = Family {
+        keep: &["name"],
+        ..histogram(ApiServer, "apiserver_admission_webhook_admission_duration_seconds", &[Rules])
+    };
+    /// Requests that were let through because an admission webhook could not be called.
+    WEBHOOK_FAIL_OPEN = Family {
+        keep: &["name"],
+        ..number(ApiServer, "apiserver_admission_webhook_fail_open_count", &[Rules])
+    };
     /// How long what could run in the API server waited for a CPU.
     SCHEDULING = histogram(ApiServer, "go_sched_latencies_seconds", &[Rules]);
     /// For how long the certificates that clients show are still good.

@@ -571,6 +571,36 @@ pub const SIGNATURES: &[Signature] = &[
         },
     },
     Signature {
+        alert: "LoopdrillWebhookSlow",
+        cause: Cause::WebhookSlow,
+        // One that cannot be called takes all of its time, too; and a slow etcd makes webhooks late that ask the API.
+        expr: r#"
+            histogram_quantile(0.5, sum by (name, le) (
+              rate(apiserver_admission_webhook_admission_duration_seconds_bucket[$W]))) > 0.5
+            unless on (name) sum by (name) (increase(apiserver_admission_webhook_rejection_count{error_type=~"calling_webhook_error|apiserver_internal_error"}[$W])) > 0
+            unless on () max(loopdrill:wal_fsync_p99) > 0.1"#,
+        hold: 0,
+        confidence: 0.75,
+        summary: "webhook {{ $labels.name }} answers late, and every write that it is asked about waits",
+        example: Example {
+            series: &[
+                (
+                    "apiserver_admission_webhook_admission_duration_seconds_bucket{name=\"gate\",le=\"0.5\"}",
+                    "0x$N",
+                ),
+                (
+                    "apiserver_admission_webhook_admission_duration_seconds_bucket{name=\"gate\",le=\"2.5\"}",
+                    "0+5x$N",
+                ),
+                (
+                    "apiserver_admission_webhook_admission_duration_seconds_bucket{name=\"gate\",le=\"+Inf\"}",
+                    "0+5x$N",
+                ),
+            ],
+            labels: &[("name", "gate")],
+        },
+    },
+    Signature {
         alert: "LoopdrillApplicationExit",
         cause: Cause::ApplicationExit,
         expr: "loopdrill:container_crashes unless on () loopdrill:requests_denied unless on () loopdrill:tokens_refused",

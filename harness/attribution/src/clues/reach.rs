@@ -1,6 +1,7 @@
 //! Whom a failing container says that it cannot reach: is there such a Service, does it have endpoints, and that port?
 
 use super::{
+    names,
     peer::{Target, endpoints, target},
     route::{self, Ended},
     weigh::{Verdict, ended_at},
@@ -35,7 +36,8 @@ pub(super) fn unresolved(
         Target::Service(s) => {
             let doubt = "the Service exists, and the DNS was not asked (--probes asks it)";
             let verdict = if last && was_there(world, pod, c, s) { Verdict::fitting } else { Verdict::weak };
-            Some(verdict(Cause::DnsFailure, pod, doubt).about([subject(s)]))
+            let seen = names::silent_node(world, pod);
+            Some(seen.unwrap_or_else(|| verdict(Cause::DnsFailure, pod, doubt)).about([subject(s)]))
         }
         Target::Own => None,
         Target::Other => {

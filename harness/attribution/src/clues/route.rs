@@ -5,6 +5,7 @@
 //! - What a policy denies counts only where no answer came: some network plugins enforce none.
 
 use super::{
+    names,
     peer::{Target, endpoints, target},
     weigh::Verdict,
 };
@@ -12,9 +13,6 @@ use crate::world::{Seen, World};
 use loopdrill_kubernetes::{Destination, Endpoint, Labels, PolicyRule, service_selects};
 use loopdrill_model::{Cause, Source, Subject, signal::*};
 use std::{collections::BTreeMap, net::IpAddr};
-
-/// The DNS' port.
-const DNS: u16 = 53;
 
 /// How a request ended, as far as it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +33,7 @@ pub(super) fn broken(world: &World, pod: &Seen<Pod>, peer: &Peer, ended: Ended) 
     let by_name = peer.host.parse::<IpAddr>().is_err();
     if by_name
         && ended != Ended::Refused
-        && let Some(verdict) =
-            asks_elsewhere(world, pod, service).or_else(|| cut_off_from_dns(world, pod, ended))
+        && let Some(verdict) = names::unserved(world, pod, service, ended)
     {
         return Some(verdict);
     }
@@ -50,54 +47,13 @@ pub(super) fn broken(world: &World, pod: &Seen<Pod>, peer: &Peer, ended: Ended) 
         .or_else(|| no_proxy(world, pod, service))
 }
 
-fn subject(service: &Service) -> Subject {
+pub(super) fn subject(service: &Service) -> Subject {
     Subject::new("Service", &service.namespace, &service.name)
 }
 
 /// The pods that a Service selects and that are not on their way out.
-fn selected<'w>(world: &'w World, service: &'w Service) -> impl Iterator<Item = &'w Seen<Pod>> {
+pub(super) fn selected<'w>(world: &'w World, service: &'w Service) -> impl Iterator<Item = &'w Seen<Pod>> {
     world.pods_selected(&service.namespace, &service.selector).filter(|p| !p.deleting)
-}
-
-fn cluster_dns(world: &World) -> Option<&Seen<Service>> {
-    world.services.find("kube-system", "kube-dns").filter(|s| !s.addresses.is_empty())
-}
-
-/// A pod that asks a server for the Service's name that is not the cluster's.
-fn asks_elsewhere(world: &World, pod: &Seen<Pod>, service: &Service) -> Option<Verdict> {
-    let dns = pod.ways.dns.as_ref()?;
-    let cluster = cluster_dns(world)?;
-    // A cache on the node has an address of its own there.
-    let knows = |s: &String| cluster.addresses.contains(s) || s.starts_with("169.254.20.");
-    let value = match dns.policy.as_str() {
-        "Default" if !dns.servers.iter().any(knows) => {
-            "dnsPolicy Default (or the node's network): it asks its node's servers".to_owned()
-        }
-        "None" if !dns.servers.iter().any(knows) => {
-            format!("dnsPolicy None with {}", dns.servers.join(", "))
-        }
-        _ => return None,
-    };
-    let verdict = Verdict::confirmed(Cause::DnsFailure, 0.8, pod).about([subject(service)]);
-    Some(verdict.by("servers that the pod asks for names", value, pod.at, Source::api("pods")))
-}
-
-/// A policy that lets the pod ask no DNS.
-fn cut_off_from_dns(world: &World, pod: &Seen<Pod>, ended: Ended) -> Option<Verdict> {
-    let cluster = cluster_dns(world)?;
-    let servers: Vec<_> = selected(world, cluster).collect();
-    let free = |policy: &&Seen<NetworkPolicy>| policy.egress.is_none();
-    let asked = |server: &&Seen<Pod>| {
-        ["UDP", "TCP"].iter().any(|protocol| allows_out(world, pod, server, protocol, Some(DNS)))
-    };
-    if servers.is_empty() || servers.iter().any(asked) || policies(world, pod).all(|p| free(&p)) {
-        return None;
-    }
-    let confidence = if ended == Ended::Unknown { 0.6 } else { 0.85 };
-    let policy = policies(world, pod).find(|p| p.egress.is_some())?;
-    let verdict = Verdict::confirmed(Cause::TrafficFiltered, confidence, pod).about([policy_subject(policy)]);
-    let value = format!("port {DNS} of the cluster's DNS is not among what {} lets out", policy.name);
-    Some(verdict.by("NetworkPolicy", value, policy.at, Source::api("networkpolicies")))
 }
 
 /// A Service without any endpoint: its pods were scaled away, or it selects none.
@@ -174,12 +130,12 @@ fn none_on_its_node(world: &World, pod: &Seen<Pod>, service: &Seen<Service>) -> 
     Some(verdict.by("internalTrafficPolicy", value, service.at, Source::api("services")))
 }
 
-fn policy_subject(policy: &NetworkPolicy) -> Subject {
+pub(super) fn policy_subject(policy: &NetworkPolicy) -> Subject {
     Subject::new("NetworkPolicy", &policy.namespace, &policy.name)
 }
 
 /// The policies that select a pod.
-fn policies<'w>(world: &'w World, pod: &'w Pod) -> impl Iterator<Item = &'w Seen<NetworkPolicy>> {
+pub(super) fn policies<'w>(world: &'w World, pod: &'w Pod) -> impl Iterator<Item = &'w Seen<NetworkPolicy>> {
     world.policies.iter().filter(|p| p.namespace == pod.namespace && p.pods.matches(&pod.labels))
 }
 
@@ -198,7 +154,7 @@ fn allows(world: &World, one: &Pod, other: &Pod, to: &Destination<'_>, rules: Ru
         || about.any(|(p, rules)| rules.iter().any(|r| r.allows(&p.namespace, &end(world, other), to)))
 }
 
-fn allows_out(world: &World, from: &Pod, to: &Pod, protocol: &str, port: Option<u16>) -> bool {
+pub(super) fn allows_out(world: &World, from: &Pod, to: &Pod, protocol: &str, port: Option<u16>) -> bool {
     let names = names_of(to, port);
     allows(world, from, to, &Destination { protocol, port, names: &names }, |p| p.egress.as_ref())
 }

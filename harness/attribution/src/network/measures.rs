@@ -33,7 +33,11 @@ pub(super) fn of_loss(path: &Path) -> String {
 }
 
 pub(super) fn of_dns(path: &Path) -> String {
-    format!("DNS asked from {}", path.from)
+    asked_from(&path.from)
+}
+
+pub(super) fn asked_from(node: &str) -> String {
+    format!("DNS asked from {node}")
 }
 
 pub(super) fn of_drops(link: &str, node: &str) -> String {

@@ -129,7 +129,8 @@ impl Telemetry {
                 let first = if appeared { series.iter().next().map_or(0.0, |(_, v)| *v) } else { 0.0 };
                 first + series.increase(from, to)
             })
-            .sum()
+            // The sum of no numbers would be -0, which is told as such.
+            .fold(0.0, |sum, more| sum + more)
     }
 
     /// What the histograms of that family, of those labels that are `wanted`, gained in the window.

@@ -1,6 +1,6 @@
 //! Control plane, and what looks like it.
 
-use crate::{scene::*, scenes::*};
+use crate::{metrics::webhook_passed_over, scene::*, scenes::*};
 use loopdrill_model::{Cause::*, Loop, Signal, Source, Subject, signal::*};
 
 #[test]
@@ -466,4 +466,144 @@ fn an_overload_that_is_over_lends_a_later_burst_nothing() {
     assert!(nothing(told(0, 0)), "that work waited for a CPU is as long ago");
     assert!(nothing(told(10, 0)), "and so is it that requests were slow");
     assert!(told(10, 200).contains(&vec![ApiOverload]), "it has no CPU for the burst either");
+}
+
+#[test]
+fn a_webhook_that_answers_late_is_slow_and_neither_blocked_nor_etcd() {
+    let mut s = Scene::lab();
+    slow_webhook(&mut s);
+    let found = s.diagnoses();
+    assert_eq!(s.causes(), [WebhookSlow], "{found:#?}");
+    let told = &found[0].evidence;
+    assert!(told[0].value.contains("w.example.com answers late"), "{told:#?}");
+    assert!(told.iter().any(|e| e.value == "+0 in 10 s failed"), "{told:#?}");
+    webhook_calls(&mut s, 0, 24);
+    s.pass(31.0);
+    assert_eq!(s.causes(), [], "nobody asks it any more");
+}
+
+/// The same words of a client, "my writes are slow", and four other reasons.
+#[test]
+fn what_else_makes_writes_slow_is_no_slow_webhook() {
+    let mut s = Scene::lab();
+    slow_etcd(&mut s);
+    assert_eq!(s.causes(), [EtcdDiskBound]);
+    let mut s = Scene::lab();
+    overload(&mut s);
+    assert_eq!(s.causes(), [ApiOverload]);
+    let mut s = Scene::lab();
+    throttled(&mut s);
+    assert_eq!(s.causes(), [ControlPlaneStarved]);
+    let mut s = Scene::lab();
+    webhook(&mut s);
+    assert_eq!(s.causes(), [WebhookBlocked], "a certificate, or nobody there: it refuses");
+}
+
+/// A webhook whose own API server has no CPU, or whose etcd waits, is late with everybody else.
+#[test]
+fn a_webhook_that_is_late_among_many_slow_requests_is_not_the_reason() {
+    let told = |slow: u64| {
+        let mut s = Scene::lab();
+        let (writes, asked) = steady(&mut s, 40);
+        webhook_calls(&mut s, 0, 0);
+        for second in 1..=12 {
+            fsyncs(&mut s, writes + 10 * second, 0);
+            requests(&mut s, asked + 18 * second, slow * second);
+            webhook_calls(&mut s, 0, 2 * second);
+            s.pass(1.0);
+        }
+        s.causes()
+    };
+    assert_eq!(told(2), [WebhookSlow]);
+    assert!(!told(12).contains(&WebhookSlow), "{:?}", told(12));
+    let mut s = Scene::lab();
+    let (writes, asked) = steady(&mut s, 40);
+    webhook_calls(&mut s, 0, 0);
+    for second in 1..=8 {
+        fsyncs(&mut s, writes, second);
+        requests(&mut s, asked, 2 * second);
+        webhook_calls(&mut s, 0, 2 * second);
+        s.pass(1.0);
+    }
+    assert_eq!(s.causes(), [EtcdDiskBound], "it may ask the API itself");
+}
+
+#[test]
+fn a_webhook_that_is_late_now_and_then_is_nothing() {
+    let mut s = Scene::lab();
+    let (writes, asked) = steady(&mut s, 40);
+    webhook_calls(&mut s, 0, 0);
+    for second in 1..=20 {
+        fsyncs(&mut s, writes + 10 * second, 0);
+        requests(&mut s, asked + 20 * second, 0);
+        webhook_calls(&mut s, 4 * second, second);
+        s.pass(1.0);
+        assert_eq!(s.causes(), [], "after {second} s");
+    }
+}
+
+/// Where etcd cannot be seen, slow requests without much traffic are laid to it: unless a webhook holds them up.
+#[test]
+fn where_etcd_is_hidden_a_slow_webhook_is_not_taken_for_it() {
+    let told = |late: bool| {
+        let mut s = Scene::lab();
+        for second in 1..=60 {
+            requests(&mut s, 20 * second, 0);
+            s.pass(1.0);
+        }
+        webhook_calls(&mut s, 0, 0);
+        for second in 1..=25 {
+            requests(&mut s, 1200 + 18 * second, 2 * second);
+            webhook_calls(&mut s, if late { 0 } else { 2 * second }, if late { 2 * second } else { 0 });
+            s.pass(1.0);
+        }
+        s.causes()
+    };
+    assert_eq!(told(true), [WebhookSlow]);
+    assert_eq!(told(false), [EtcdDiskBound]);
+}
+
+#[test]
+fn a_webhook_that_is_passed_over_when_its_time_is_up_cannot_be_called() {
+    let mut s = Scene::lab();
+    webhook_passed_over(&mut s);
+    let found = s.diagnoses();
+    assert_eq!(s.causes(), [WebhookBlocked], "{found:#?}");
+    assert!(found[0].evidence.iter().any(|e| e.value.contains("let through")), "{found:#?}");
+}
+
+#[test]
+fn calls_that_are_refused_for_being_unanswered_are_no_slow_webhook() {
+    let mut s = Scene::lab();
+    let (writes, asked) = steady(&mut s, 40);
+    webhook_calls(&mut s, 0, 0);
+    for second in 1..=12_u32 {
+        let n = u64::from(second);
+        fsyncs(&mut s, writes + 10 * n, 0);
+        requests(&mut s, asked + 18 * n, 2 * n);
+        webhook_calls(&mut s, 0, 2 * n);
+        let labels = [("name", "w.example.com"), ("error_type", "calling_webhook_error")];
+        let refused = f64::from(2 * second);
+        s.metric("apiserver", "apiserver_admission_webhook_rejection_count", &labels, refused);
+        s.pass(1.0);
+        assert!(!s.causes().contains(&WebhookSlow), "after {second} s: {:?}", s.causes());
+    }
+}
+
+/// Two readings, a few seconds apart.
+#[test]
+fn who_is_called_in_sees_that_a_webhook_is_late() {
+    let told = |late: u64| {
+        let mut s = Scene::called_in();
+        for reading in 0..3 {
+            fsyncs(&mut s, 1000 + 30 * reading, 0);
+            requests(&mut s, 9000 + 60 * reading, 100 + late * reading);
+            webhook_calls(&mut s, 500, 100 + late * reading);
+            s.pass(3.0);
+        }
+        (s.causes(), s.judge().unsettled)
+    };
+    assert_eq!(told(3).0, [WebhookSlow]);
+    assert_eq!(told(1), (vec![], true), "two late calls are worth a longer look");
+    assert_eq!(told(0), (vec![], false), "it was late once");
 }

@@ -8,8 +8,17 @@ use loopdrill_model::{
 };
 
 /// Scenes in which rules go by metrics.
-pub(crate) const SCENES: &[fn(&mut Scene)] =
-    &[rbac_revoked, bad_token, throttled, slow_etcd_and_database, stalled_etcd, crowded, webhook_unreachable];
+pub(crate) const SCENES: &[fn(&mut Scene)] = &[
+    rbac_revoked,
+    bad_token,
+    throttled,
+    slow_etcd_and_database,
+    stalled_etcd,
+    crowded,
+    webhook_unreachable,
+    slow_webhook,
+    webhook_passed_over,
+];
 
 #[test]
 fn without_a_metric_some_finding_is_another() {
@@ -84,5 +93,19 @@ fn webhook_unreachable(s: &mut Scene) {
         let labels = [("error_type", "calling_webhook_error")];
         s.metric("apiserver", metrics::WEBHOOK_REJECTIONS.name, &labels, failed);
         s.pass(pause);
+    }
+}
+
+/// A webhook that does not answer in time, for which requests are let through then.
+pub(crate) fn webhook_passed_over(s: &mut Scene) {
+    slow_webhook(s);
+    let (writes, asked) = (520, 1016);
+    for second in 1..=12_u32 {
+        fsyncs(s, writes + 10 * u64::from(second), 0);
+        requests(s, asked + 18 * u64::from(second), 24 + 2 * u64::from(second));
+        webhook_calls(s, 0, 24 + 2 * u64::from(second));
+        let labels = [("name", "w.example.com")];
+        s.metric("apiserver", metrics::WEBHOOK_FAIL_OPEN.name, &labels, f64::from(2 * second));
+        s.pass(1.0);
     }
 }

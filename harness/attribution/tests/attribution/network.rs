@@ -210,3 +210,46 @@ fn pods_that_become_unready_on_these_nodes_are_named_and_their_probes_not_blamed
     assert_eq!(s.causes(), [OverlayMtu], "{found:?}");
     assert!(is_about(&found[0], "Pod", "front"), "{found:?}");
 }
+
+#[test]
+fn names_that_are_lost_on_one_node_are_that_node_s() {
+    let mut s = Scene::lab();
+    names_lost_on_one_node(&mut s);
+    let found = s.diagnoses();
+    assert_eq!(s.causes(), [NodeDnsFailure], "{found:#?}");
+    assert!(is_about(&found[0], "Node", "w1") && !is_about(&found[0], "Node", "w2"), "{found:#?}");
+    assert!(found[0].evidence.iter().any(|e| e.signal.ends_with("w2") && e.value == "answers"), "{found:#?}");
+    healthy_rounds(&mut s, 2);
+    assert_eq!(s.causes(), []);
+}
+
+/// One node gets no answer, and it is not that node's own DNS.
+#[test]
+fn a_node_that_others_do_not_reach_or_a_dns_without_servers_is_another_matter() {
+    let told = |overlay: ProbeResult, served: bool| {
+        let mut s = Scene::lab();
+        healthy_rounds(&mut s, 5);
+        s.see(Signal::Service(Service {
+            namespace: "kube-system".into(),
+            name: "kube-dns".into(),
+            uid: "dns".into(),
+            version: 1,
+            selector: [("app".to_owned(), "dns".to_owned())].into(),
+            ..Service::default()
+        }));
+        let (namespace, service) = ("kube-system".into(), "kube-dns".into());
+        s.see(Signal::Endpoints(Endpoints { namespace, service, ready: u32::from(served), not_ready: 0 }));
+        for _ in 0..8 {
+            let overlay = [overlay.clone(), overlay.clone(), overlay.clone()];
+            round_with(&mut s, overlay, PASSED, [LOST, PASSED]);
+        }
+        s.causes()
+    };
+    assert_eq!(told(PASSED, true), [NodeDnsFailure]);
+    assert_eq!(told(LOST, true), [TrafficFiltered], "its packets do not arrive anywhere");
+    assert_eq!(
+        told(PASSED, false),
+        [DnsFailure],
+        "nobody serves names, and some answers are still on their way"
+    );
+}

@@ -1,7 +1,7 @@
 //! A failing pod's requests, followed through the objects of a cluster that is looked at once: the place at which they
 //! cannot go on is the cause, and the same objects without a failing pod are none.
 
-use crate::scene::*;
+use crate::{scene::*, scenes::*};
 use loopdrill_kubernetes::{LabelSelector, PolicyPeer, PolicyPort, PolicyRule};
 use loopdrill_model::{Cause::*, Diagnosis, Signal, signal::*};
 use std::collections::BTreeMap;
@@ -238,4 +238,116 @@ fn a_misspelt_name_in_the_spec_is_believed_a_little_and_another_s_not() {
     assert!(found[0].confidence <= 0.6 && found[0].evidence[0].value.contains("there is postgres"));
     assert_eq!(names("unknown").cause, Some(ApplicationExit), "it may be anybody's");
     assert_eq!(names("cache.ns.svc").cause, Some(BadConfiguration), "it says that it is a Service's");
+}
+
+/// A cache of names on each worker, and the Service that leads a pod to the one of its own node.
+fn caches(s: &mut Scene, here: Option<bool>, there: bool) {
+    let (w1, w2) = (s.name("w1"), s.name("w2"));
+    for (name, node, ready) in [("cache-1", w1, here), ("cache-2", w2, Some(there))] {
+        let Some(ready) = ready else { continue };
+        s.pod(name, |p| (p.node, p.ready, p.labels) = (Some(node), ready, app("cache").into()));
+    }
+    service(s, "ns", "names", |c| {
+        (c.selector, c.addresses, c.local_only) = (app("cache"), vec!["10.96.7.7".into()], true);
+    });
+}
+
+fn asks_the_cache(p: &mut Pod) {
+    let servers = vec!["10.96.7.7".into()];
+    p.ways.dns = Some(PodDns { policy: "None".into(), servers, searches: vec![] });
+}
+
+#[test]
+fn the_cache_of_its_node_is_not_there() {
+    for here in [None, Some(false)] {
+        let mut s = shop();
+        caches(&mut s, here, true);
+        let found = client(&mut s, unresolved(), asks_the_cache);
+        assert_eq!(found[0].cause, Some(NodeDnsFailure), "{found:#?}");
+        assert_eq!(found.len(), 1, "the unready cache is no second story: {found:#?}");
+        assert!(is_about(&found[0], "Node", "w1") && is_about(&found[0], "Service", "names"), "{found:#?}");
+        assert!(found[0].confidence >= 0.85, "{found:#?}");
+    }
+}
+
+/// The same last words.
+#[test]
+fn a_name_that_does_not_resolve_with_the_cache_of_the_node_in_place_is_another_s_fault() {
+    let told = |tell: &dyn Fn(&mut Scene)| {
+        let mut s = shop();
+        let made = Some(s.ago(300.0));
+        service(&mut s, "ns", "db", |d| (d.version, d.created_at) = (2, made));
+        caches(&mut s, Some(true), true);
+        tell(&mut s);
+        client(&mut s, unresolved(), asks_the_cache)[0].clone()
+    };
+    let well = told(&|_| {});
+    assert_eq!((well.cause, well.confidence), (Some(DnsFailure), 0.55), "{well:#?}");
+    let denied = told(&|s| policy(s, "web", None, Some(vec![from("db")])));
+    assert_eq!(denied.cause, Some(TrafficFiltered), "{denied:#?}");
+    let down = told(&|s| {
+        s.gone("Pod", "dns-0", "pod-dns-0");
+        endpoints(s, "kube-system", "kube-dns", 0);
+    });
+    assert_eq!(down.cause, Some(DnsFailure), "{down:#?}");
+    let mut s = shop();
+    caches(&mut s, None, false);
+    let nowhere = client(&mut s, unresolved(), asks_the_cache);
+    assert_eq!(nowhere[0].cause, Some(DnsFailure), "no node has one: {nowhere:#?}");
+    let mut s = shop();
+    caches(&mut s, None, true);
+    let silent = client(&mut s, None, asks_the_cache);
+    assert!(silent[0].confidence <= 0.6, "it does not say that it needs the name: {silent:#?}");
+}
+
+/// As `node-local-dns` is made: a pod of each node, of one owner, to which the node leads what its pods ask.
+#[test]
+fn a_cache_with_its_node_s_network_is_down_on_one_node() {
+    let told = |here: bool, there: bool| {
+        let mut s = shop();
+        let (w1, w2) = (s.name("w1"), s.name("w2"));
+        for (name, node, ready) in [("cache-1", w1, here), ("cache-2", w2, there)] {
+            s.pod(name, |p| {
+                (p.node, p.ready, p.host_network, p.namespace) =
+                    (Some(node), ready, true, "kube-system".into());
+                p.ways.serves = Some(NetworkRole::DnsCache);
+                p.owner = Some(loopdrill_model::Subject::new("DaemonSet", "kube-system", "cache"));
+            });
+        }
+        client(&mut s, unresolved(), |_| {})[0].clone()
+    };
+    let down = told(false, true);
+    assert_eq!(down.cause, Some(NodeDnsFailure), "{down:#?}");
+    assert!(is_about(&down, "Pod", "cache-1") && is_about(&down, "Node", "w1"), "{down:#?}");
+    assert_ne!(told(true, true).cause, Some(NodeDnsFailure));
+    assert_ne!(told(true, false).cause, Some(NodeDnsFailure), "another node's");
+    assert_ne!(told(false, false).cause, Some(NodeDnsFailure), "all of them");
+}
+
+#[test]
+fn probes_of_the_dns_confirm_what_a_container_says() {
+    let told = |answers: bool| {
+        let mut s = shop();
+        let pod = s.pod("web", |p| p.labels = app("web").into());
+        healthy_rounds(&mut s, 22);
+        let dns = if answers { PASSED } else { LOST };
+        let mut pod = Some(pod);
+        for round in 0..14 {
+            if round == 2 || round == 8 {
+                pod = pod.map(|p| s.dies(p, 1, "Error", round / 8));
+            }
+            if round == 5 {
+                pod = pod.map(|p| s.runs_again(p));
+            }
+            round_with(&mut s, [PASSED, PASSED, PASSED], PASSED, [dns.clone(), PASSED]);
+        }
+        let said = ClueKind::NameUnresolved { peer: peer("db") };
+        pod.iter().for_each(|p| s.says(p, said.clone()));
+        round_with(&mut s, [PASSED, PASSED, PASSED], PASSED, [dns, PASSED]);
+        s.diagnoses()
+    };
+    let found = told(false);
+    assert_eq!((found.len(), found[0].cause), (1, Some(NodeDnsFailure)), "{found:#?}");
+    assert!(is_about(&found[0], "Pod", "web") && is_about(&found[0], "Node", "w1"), "{found:#?}");
+    assert!(told(true).iter().all(|d| d.cause != Some(NodeDnsFailure)));
 }

@@ -32,6 +32,7 @@ pub(crate) const CASES: &[Case] = &[
     Case { cause: Cause::PacketLoss, tell: packet_loss, decisive: is_probe },
     Case { cause: Cause::TrafficFiltered, tell: filtered, decisive: is_probe },
     Case { cause: Cause::DnsFailure, tell: dns_failure, decisive: is_probe },
+    Case { cause: Cause::NodeDnsFailure, tell: names_lost_on_one_node, decisive: is_probe },
     Case {
         cause: Cause::VolumeZoneMismatch,
         tell: zone_cordoned,
@@ -63,6 +64,7 @@ pub(crate) const CASES: &[Case] = &[
         tell: metrics_api_down,
         decisive: |o| matches!(o.signal, Signal::AggregatedApi(_)),
     },
+    Case { cause: Cause::WebhookSlow, tell: slow_webhook, decisive: is_webhook_call },
     Case { cause: Cause::BadConfiguration, tell: missing_config, decisive: is_pod },
     Case { cause: Cause::ProbeFailing, tell: liveness, decisive: is_event },
     Case { cause: Cause::ApplicationExit, tell: application_exit, decisive: is_pod },
@@ -103,6 +105,9 @@ fn is_event(o: &Observation) -> bool {
 }
 fn is_probe(o: &Observation) -> bool {
     matches!(o.signal, Signal::Probe(_))
+}
+fn is_webhook_call(o: &Observation) -> bool {
+    matches!(&o.signal, Signal::Histogram(h) if h.name.contains("webhook"))
 }
 fn is_large_probe(o: &Observation) -> bool {
     matches!(&o.signal, Signal::Probe(p) if p.bytes > 1000)
@@ -336,7 +341,17 @@ pub(crate) fn lose_node(s: &mut Scene, node: &str) {
 
 /// One round of probes: both ways between the workers on both paths, and to the DNS.
 pub(crate) fn round(s: &mut Scene, overlay: [ProbeResult; 3], underlay: ProbeResult, dns: ProbeResult) {
-    for (from, to) in [("w1", "w2"), ("w2", "w1")] {
+    round_with(s, overlay, underlay, [dns.clone(), dns]);
+}
+
+/// The same, where each worker hears something of its own from the DNS.
+pub(crate) fn round_with(
+    s: &mut Scene,
+    overlay: [ProbeResult; 3],
+    underlay: ProbeResult,
+    dns: [ProbeResult; 2],
+) {
+    for ((from, to), dns) in [("w1", "w2"), ("w2", "w1")].into_iter().zip(dns) {
         let (from, to) = (s.name(from), s.name(to));
         for (bytes, result) in [64, 1200, 1422].into_iter().zip(overlay.clone()) {
             let probe = Probe { from: from.clone(), to: to.clone(), path: ProbePath::Overlay, bytes, result };
@@ -350,8 +365,7 @@ pub(crate) fn round(s: &mut Scene, overlay: [ProbeResult; 3], underlay: ProbeRes
             result: underlay.clone(),
         };
         s.see(Signal::Probe(probe));
-        let probe =
-            Probe { from, to: "10.96.0.10".into(), path: ProbePath::Dns, bytes: 40, result: dns.clone() };
+        let probe = Probe { from, to: "10.96.0.10".into(), path: ProbePath::Dns, bytes: 40, result: dns };
         s.see(Signal::Probe(probe));
     }
     s.pass(1.0);
@@ -412,6 +426,14 @@ pub(crate) fn dns_failure(s: &mut Scene) {
     healthy_rounds(s, 5);
     for _ in 0..5 {
         round(s, [PASSED, PASSED, PASSED], PASSED, LOST);
+    }
+}
+
+/// The first worker hears nothing of the DNS, and the second one does.
+pub(crate) fn names_lost_on_one_node(s: &mut Scene) {
+    healthy_rounds(s, 5);
+    for _ in 0..5 {
+        round_with(s, [PASSED, PASSED, PASSED], PASSED, [LOST, PASSED]);
     }
 }
 
@@ -530,6 +552,45 @@ pub(crate) fn slow_etcd(s: &mut Scene) {
         requests(s, asked, 2 * second);
         s.pass(1.0);
     }
+}
+
+/// The calls of one webhook as a cumulative histogram: `fast` of 5 ms and `late` of a second and a half.
+pub(crate) fn webhook_calls(s: &mut Scene, fast: u64, late: u64) {
+    #[expect(clippy::cast_precision_loss, reason = "small")]
+    let sum = fast as f64 * 0.005 + late as f64 * 1.5;
+    let all = fast + late;
+    let histogram = Histogram {
+        name: "apiserver_admission_webhook_admission_duration_seconds".into(),
+        labels: [("name".to_owned(), s.name("w.example.com"))].into(),
+        buckets: vec![
+            (0.005, fast),
+            (0.025, fast),
+            (0.1, fast),
+            (0.5, fast),
+            (1.0, fast),
+            (2.5, all),
+            (10.0, all),
+        ],
+        sum,
+        count: all,
+    };
+    s.see_from(Source::metrics("apiserver"), Signal::Histogram(histogram));
+}
+
+/// So many seconds in which one of ten requests waits for a webhook, on a control plane that is well.
+pub(crate) fn held_up(s: &mut Scene, (writes, asked): (u64, u64), seconds: u64) {
+    for second in 1..=seconds {
+        fsyncs(s, writes + 10 * second, 0);
+        requests(s, asked + 18 * second, 2 * second);
+        webhook_calls(s, 0, 2 * second);
+        s.pass(1.0);
+    }
+}
+
+pub(crate) fn slow_webhook(s: &mut Scene) {
+    let before = steady(s, 40);
+    webhook_calls(s, 0, 0);
+    held_up(s, before, 12);
 }
 
 pub(crate) fn overload(s: &mut Scene) {
