@@ -241,7 +241,7 @@ fn a_file_system_that_waits_for_its_pod_to_start_anew() {
         looked(|s| grows(s, "FileSystemResizePending", words, (age, used)))
     };
     assert_eq!(told(10_800.0, true), [ResizeFailed]);
-    assert_eq!(told(20.0, true), [], "the kubelet is at it");
+    assert_eq!(told(200.0, true), [], "the kubelet is at it");
     assert_eq!(told(10_800.0, false), [], "it grows when a pod comes");
     let words = "rpc error: code = InvalidArgument desc = failed to expand volume: the disk has a limit";
     assert_eq!(looked(|s| grows(s, "ControllerResizeError", words, (3600.0, false))), [ResizeFailed]);
