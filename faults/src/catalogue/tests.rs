@@ -12,7 +12,7 @@ use loopdrill_model::Group;
 use serde_json::{Value, json};
 
 /// The workloads of all victims, and their claims.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 12] = [
     "api-caller",
     "api-writer",
     "app",
@@ -23,7 +23,6 @@ const NAMES: [&str; 13] = [
     "lease-holder",
     "private",
     "reader",
-    "twin",
     "writer",
     "backend-next",
 ];
@@ -147,7 +146,7 @@ async fn an_api_server_that_does_not_answer_tells_nothing() {
 /// Who is judged by what it reports, and not by its pod.
 fn is_judged_by_reports(fault: &dyn Fault) -> bool {
     let (fault, variant) = (fault.spec().fault, fault.spec().variant);
-    matches!(fault, "overlay-mtu" | "network-decoy" | "etcd-disk") && variant != "node-dns"
+    matches!(fault, "overlay-mtu" | "network-decoy" | "etcd-disk")
         || matches!(variant, "overload" | "slow-webhook")
 }
 

@@ -78,12 +78,6 @@ impl Resolver {
     }
 }
 
-/// A server's answer to a question that somebody else has asked.
-pub(crate) async fn pass_on(server: SocketAddr, question: &[u8]) -> Result<Vec<u8>, DnsError> {
-    let id = header_buffer::id(question).map_err(DnsError::Malformed)?;
-    timeout(ANSWER, ask(server, id, question)).await.map_err(|_| DnsError::Silence)?.map_err(DnsError::Io)
-}
-
 async fn ask(server: SocketAddr, id: u16, query: &[u8]) -> io::Result<Vec<u8>> {
     let any = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let socket = UdpSocket::bind(any).await?;

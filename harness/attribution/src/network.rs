@@ -133,6 +133,10 @@ fn unresolved(world: &World, ways: &[Way<'_>], found: &mut Findings<'_>) {
     }
     let share = float(failing.len() as u64) / float(known.len().max(1) as u64);
     let cause = cause_of_silence(world, ways, &failing);
+    // Where all of them fall silent one does so first.
+    if cause == Cause::NodeDnsFailure && !found.lasts(since, ALONE) {
+        return;
+    }
     let confidence = if cause == Cause::NodeDnsFailure { 0.85 } else { 0.8 + 0.1 * share };
     let mut finding =
         Finding::new(cause, confidence, since).about(failing.iter().map(|(w, _)| node_subject(&w.path.from)));
@@ -168,13 +172,17 @@ fn silent_ways<'a>(world: &World, ways: &'a [Way<'a>]) -> Vec<(&'a Way<'a>, Time
     settled.filter_map(|w| Some((w, silent_since(world, w)?))).collect()
 }
 
+/// Seconds for which other nodes must get their answers while one gets none.
+const ALONE: f64 = 9.0;
+
 /// Of nodes that get no answer the DNS itself is not to blame where the others get theirs meanwhile, and where the silent
 /// ones reach all others: what stands between them and the DNS is then their own.
 fn cause_of_silence(world: &World, ways: &[Way<'_>], failing: &[(&Way<'_>, Timestamp)]) -> Cause {
     let is_silent = |w: &Way<'_>| failing.iter().any(|(f, _)| f.path == w.path);
     let begun = failing.iter().map(|(_, since)| *since).max();
     let mut others = answering_ways(ways).filter(|w| !is_silent(w)).peekable();
-    let served = others.peek().is_some() && others.all(|w| begun.is_some_and(|since| w.passes_after(since)));
+    let served =
+        others.peek().is_some() && others.all(|w| begun.is_some_and(|since| is_served(world, w, since)));
     let reaches = |from: &str| {
         let mut out = ways
             .iter()
@@ -187,13 +195,23 @@ fn cause_of_silence(world: &World, ways: &[Way<'_>], failing: &[(&Way<'_>, Times
     if well { Cause::NodeDnsFailure } else { Cause::DnsFailure }
 }
 
+/// Whether each answer that the way has had since then is one.
+fn is_served(world: &World, way: &Way<'_>, since: Timestamp) -> bool {
+    let sizes = world.probes.paths().find(|(p, _)| *p == way.path).map(|(_, sizes)| sizes);
+    let answers = sizes.and_then(|s| s.values().next());
+    let passed = |a: &ProbeResult| matches!(a, ProbeResult::Passed { .. });
+    way.passes_after(since)
+        && answers.is_some_and(|s| s.iter().filter(|(at, _)| *at >= since).all(|(_, answer)| passed(answer)))
+}
+
 /// Why no name resolves on the node, and since when, where probes of the DNS show it.
 pub(crate) fn names_fail_on(world: &World, node: &str) -> Option<(Cause, Timestamp)> {
     let ways: Vec<_> = world.probes.paths().map(|(path, sizes)| way(world, path, sizes)).collect();
     let failing = silent_ways(world, &ways);
     let (_, since) = failing.iter().find(|(w, _)| w.path.from == node)?;
-    let lasts = world.age(*since) >= patience(world);
-    lasts.then(|| (cause_of_silence(world, &ways, &failing), *since))
+    let cause = cause_of_silence(world, &ways, &failing);
+    let patience = if cause == Cause::NodeDnsFailure { ALONE } else { patience(world) };
+    (world.age(*since) >= patience).then_some((cause, *since))
 }
 
 /// How an evidence names what the DNS says to a node.

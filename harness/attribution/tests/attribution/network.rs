@@ -239,7 +239,7 @@ fn a_node_that_others_do_not_reach_or_a_dns_without_servers_is_another_matter() 
         }));
         let (namespace, service) = ("kube-system".into(), "kube-dns".into());
         s.see(Signal::Endpoints(Endpoints { namespace, service, ready: u32::from(served), not_ready: 0 }));
-        for _ in 0..8 {
+        for _ in 0..12 {
             let overlay = [overlay.clone(), overlay.clone(), overlay.clone()];
             round_with(&mut s, overlay, PASSED, [LOST, PASSED]);
         }

@@ -432,7 +432,7 @@ pub(crate) fn dns_failure(s: &mut Scene) {
 /// The first worker hears nothing of the DNS, and the second one does.
 pub(crate) fn names_lost_on_one_node(s: &mut Scene) {
     healthy_rounds(s, 5);
-    for _ in 0..5 {
+    for _ in 0..12 {
         round_with(s, [PASSED, PASSED, PASSED], PASSED, [LOST, PASSED]);
     }
 }
