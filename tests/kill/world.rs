@@ -208,8 +208,8 @@ impl World {
     fn on(&self, nodes: &[String], script: &str) {
         self.runtime.block_on(async {
             let mut all = JoinSet::new();
-            for node in nodes.to_vec() {
-                let (access, script) = (Arc::clone(&self.nodes), script.to_owned());
+            for node in nodes {
+                let (node, access, script) = (node.clone(), Arc::clone(&self.nodes), script.to_owned());
                 all.spawn(async move {
                     let argv = ["sh", "-c", &script];
                     access.exec(&node, &argv, None).await.and_then(|o| o.success(&node, &argv))

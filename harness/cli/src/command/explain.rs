@@ -205,6 +205,7 @@ const SIGNALS: &[(&str, &str)] = &[
     ("network-policy", "A NetworkPolicy as it is now."),
     ("namespace", "A namespace as it is now."),
     ("node-drivers", "What a node's CSI drivers can take."),
+    ("aggregated-api", "An APIService as it is now: who answers that API, and whether."),
     ("event", "A Kubernetes event, without what it quotes from elsewhere."),
     ("gone", "An object was deleted, or fell out of the watched set."),
     ("access-review", "The API server's answer to \"may this account do that?\"."),
