@@ -57,11 +57,11 @@ fn nodes_down(world: &World, found: &mut Findings<'_>) {
             let source = Source::other("probes");
             let value = format!("none of {asked} within {SILENCE} s or more");
             finding = finding.proven_by("probes that the machine answers", value, world.now(), &source);
-        } else if silent && world.is_unanswering(&node.name) && !is_probed(world, &node.name) {
+        } else if silent && world.is_out_of_reach(&node.name) && !is_probed(world, &node.name) {
             finding.gone = true;
-            let source = Source::metrics(&format!("kubelet/{}", node.name));
-            let value = "no answer, not even a refusal; other nodes answer";
-            finding = finding.proven_by("the machine's port of the kubelet", value, world.now(), &source);
+            let (source, value) = (Source::node(&node.name), "none, and to other nodes there is one");
+            finding =
+                finding.proven_by("a way to the machine, beside its kubelet", value, world.now(), &source);
         }
         found.add(
             if said == Some(Cause::CniFailed) { CNI.into() } else { format!("node/{}", node.name) },

@@ -78,8 +78,8 @@ pub struct World {
     skew: Skew,
     /// Sources that worked at least once.
     seen_working: BTreeSet<Source>,
-    /// Sources that give no answer now.
-    unanswering: BTreeSet<Source>,
+    /// Sources that do not work now.
+    lost: BTreeSet<Source>,
 }
 
 /// The newest of something that has no uid.
@@ -213,9 +213,9 @@ impl World {
         if state.lost.is_none() {
             self.seen_working.insert(state.name.clone());
         }
-        match state.is_unanswered() {
-            true => self.unanswering.insert(state.name.clone()),
-            false => self.unanswering.remove(&state.name),
+        match state.lost {
+            Some(_) => self.lost.insert(state.name.clone()),
+            None => self.lost.remove(&state.name),
         };
     }
 
@@ -288,15 +288,15 @@ impl World {
             .all(|r| self.seen_working.contains(&Source::api(r)) || !told && self.watched_for() >= 3.0)
     }
 
-    /// Whether the node's kubelet gives no answer at all, while another one does. One that is stopped refuses at once: its
-    /// machine says so.
-    pub(crate) fn is_unanswering(&self, node: &str) -> bool {
-        let of = |node: &str| Source::metrics(&format!("kubelet/{node}"));
-        let answers = |n: &Seen<Node>| {
-            let source = of(&n.name);
-            self.seen_working.contains(&source) && !self.unanswering.contains(&source)
+    /// Whether there is no way to the node's machine, neither to its kubelet nor beside it, while there is one to another's.
+    /// A kubelet that is stopped or frozen leaves the machine within reach.
+    pub(crate) fn is_out_of_reach(&self, node: &str) -> bool {
+        let (machine, kubelet) = (Source::node(node), Source::metrics(&format!("kubelet/{node}")));
+        let is_reached = |n: &Seen<Node>| {
+            let source = Source::node(&n.name);
+            self.seen_working.contains(&source) && !self.lost.contains(&source)
         };
-        self.unanswering.contains(&of(node)) && self.nodes.iter().any(answers)
+        self.lost.contains(&machine) && self.lost.contains(&kubelet) && self.nodes.iter().any(is_reached)
     }
 
     /// For how many seconds the node has been ready: none when it is not, very many when nothing is known.

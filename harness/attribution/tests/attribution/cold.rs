@@ -879,21 +879,27 @@ fn of_two_ends_in_a_row_one_for_lack_of_memory_names_the_other_too() {
 }
 
 #[test]
-fn a_machine_that_answers_nothing_is_gone_and_one_that_refuses_is_not() {
-    let told = |why: &str| {
+fn a_machine_that_nobody_reaches_is_gone_and_one_whose_kubelet_is_silent_is_not() {
+    let told = |machine: bool, others: bool| {
         let mut s = Scene::called_in();
         lose_node(&mut s, "w1");
-        for (node, lost) in [("w1", Some(why.to_owned())), ("w2", None)] {
-            let name = loopdrill_model::Source::metrics(&format!("kubelet/{}", s.name(node)));
+        for (node, works) in [("w1", machine), ("w2", others)] {
+            let name = s.name(node);
+            let lost = (!works).then(|| "it does not run".to_owned());
+            let name = loopdrill_model::Source::node(&name);
             s.see(loopdrill_model::Signal::SourceState(SourceState { name, lost }));
         }
+        let kubelet = loopdrill_model::Source::metrics(&format!("kubelet/{}", s.name("w1")));
+        let lost = Some("no answer within 4s".to_owned());
+        s.see(loopdrill_model::Signal::SourceState(SourceState { name: kubelet, lost }));
         s.pass(1.0);
         let found = s.diagnoses();
         assert_eq!(s.causes(), [NodeDown]);
-        found[0].evidence.iter().any(|e| e.value.contains("not even a refusal"))
+        found[0].evidence.iter().any(|e| e.signal.starts_with("a way to the machine"))
     };
-    assert!(told("no answer within 4s"));
-    assert!(!told("error trying to reach service: dial tcp 10.0.0.5:10250: connect: connection refused"));
+    assert!(told(false, true));
+    assert!(!told(true, true), "only its kubelet is silent");
+    assert!(!told(false, false), "no machine is in reach, so that says nothing of this one");
 }
 
 #[test]
