@@ -13,8 +13,6 @@ use tokio::{net::UdpSocket, time::timeout};
 /// One server's time to answer; another try follows.
 const ANSWER: Duration = Duration::from_millis(800);
 const TRIES: usize = 2;
-/// Where name servers listen.
-const PORT: u16 = 53;
 
 /// Why a name was not resolved.
 #[derive(Debug, thiserror::Error)]
@@ -48,11 +46,6 @@ impl Resolver {
         Self::parse(&std::fs::read_to_string("/etc/resolv.conf")?)
     }
 
-    /// The server that is asked.
-    pub(crate) fn server(&self) -> SocketAddr {
-        SocketAddr::new(self.server, PORT)
-    }
-
     fn parse(text: &str) -> Result<Self, DnsError> {
         let word = |key: &str| {
             text.lines().find_map(|line| {
@@ -70,7 +63,7 @@ impl Resolver {
         let id = u16::try_from(std::process::id() & 0xffff).unwrap_or_default();
         let query = query(id, &full)?;
         for _ in 0..TRIES {
-            if let Ok(answer) = timeout(ANSWER, ask(self.server(), id, &query)).await {
+            if let Ok(answer) = timeout(ANSWER, ask(SocketAddr::new(self.server, 53), id, &query)).await {
                 return address(&answer?);
             }
         }

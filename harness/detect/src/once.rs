@@ -240,15 +240,18 @@ mod tests {
         Told::Source(SourceState { name, lost: lost.map(str::to_owned) })
     }
 
-    /// How long a look lasts whose detector tells this four times a second, until `calm_after`.
-    async fn lasts(unsettled: bool, open: usize, calm_after: Duration) -> Duration {
+    /// How long a look lasts whose detector tells `first` at its beginning, and `next` four times a second.
+    async fn listened(
+        first: Vec<Told>,
+        mut next: impl FnMut(Duration) -> Vec<Told> + Send + 'static,
+    ) -> Duration {
         let (tell, mut told) = mpsc::unbounded_channel();
         let began = Instant::now();
-        assert!(tell.send(no_metrics()).is_ok());
         let telling = tokio::spawn(async move {
+            let mut batch = first;
             loop {
-                let calm = began.elapsed() >= calm_after;
-                if tell.send(if calm { judged(false, 0) } else { judged(unsettled, open) }).is_err() {
+                batch.extend(next(began.elapsed()));
+                if batch.drain(..).any(|told| tell.send(told).is_err()) {
                     return;
                 }
                 tokio::time::sleep(Duration::from_millis(250)).await;
@@ -258,6 +261,14 @@ mod tests {
         drop(told);
         telling.await.expect("no panic");
         began.elapsed()
+    }
+
+    /// How long a look lasts whose detector tells this until `calm_after`.
+    async fn lasts(unsettled: bool, open: usize, calm_after: Duration) -> Duration {
+        let next = move |elapsed| {
+            vec![if elapsed >= calm_after { judged(false, 0) } else { judged(unsettled, open) }]
+        };
+        listened(vec![no_metrics()], next).await
     }
 
     #[tokio::test(start_paused = true)]
@@ -273,28 +284,12 @@ mod tests {
 
     /// How long a look lasts that has started probes, of which the first answers after so long, or that could not.
     async fn probes_for(answers_after: Duration, lost: Option<&str>, unsettled: bool) -> Duration {
-        let (tell, mut told) = mpsc::unbounded_channel();
-        let began = Instant::now();
-        assert!(tell.send(no_metrics()).is_ok());
-        let agents = source(Source::other("agents"), lost);
-        let telling = tokio::spawn(async move {
-            if tell.send(agents).is_err() {
-                return;
-            }
-            loop {
-                let paths = usize::from(began.elapsed() >= answers_after);
-                let examined = Examined { paths, ..Examined::default() };
-                let document = Diagnoses::default();
-                if tell.send(Told::Judged { document, unsettled, open: 0, examined }).is_err() {
-                    return;
-                }
-                tokio::time::sleep(Duration::from_millis(250)).await;
-            }
-        });
-        OneLook::default().listen(&mut told, &CancellationToken::new()).await;
-        drop(told);
-        telling.await.expect("no panic");
-        began.elapsed()
+        let first = vec![no_metrics(), source(Source::other("agents"), lost)];
+        let next = move |elapsed| {
+            let examined = Examined { paths: usize::from(elapsed >= answers_after), ..Examined::default() };
+            vec![Told::Judged { document: Diagnoses::default(), unsettled, open: 0, examined }]
+        };
+        listened(first, next).await
     }
 
     #[tokio::test(start_paused = true)]
@@ -309,27 +304,12 @@ mod tests {
     }
 
     /// How long a look lasts to which the API server's metrics come, or not, after so long.
-    async fn metrics_after(state: Option<Told>, after: Duration) -> Duration {
-        let (tell, mut told) = mpsc::unbounded_channel();
-        let began = Instant::now();
-        let telling = tokio::spawn(async move {
-            let mut state = state;
-            loop {
-                if let Some(state) = state.take_if(|_| began.elapsed() >= after)
-                    && tell.send(state).is_err()
-                {
-                    return;
-                }
-                if tell.send(judged(false, 0)).is_err() {
-                    return;
-                }
-                tokio::time::sleep(Duration::from_millis(250)).await;
-            }
-        });
-        OneLook::default().listen(&mut told, &CancellationToken::new()).await;
-        drop(told);
-        telling.await.expect("no panic");
-        began.elapsed()
+    async fn metrics_after(mut state: Option<Told>, after: Duration) -> Duration {
+        let next = move |elapsed| {
+            let state = state.take_if(|_| elapsed >= after);
+            state.into_iter().chain([judged(false, 0)]).collect()
+        };
+        listened(Vec::new(), next).await
     }
 
     #[tokio::test(start_paused = true)]
