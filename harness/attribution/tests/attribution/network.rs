@@ -144,10 +144,13 @@ fn a_machine_that_stands_still_for_a_moment_is_no_black_hole() {
 fn one_lost_packet_is_nothing() {
     let mut s = Scene::lab();
     healthy_rounds(&mut s, 20);
+    assert!(!s.judge().unsettled);
     round(&mut s, [PASSED, LOST, PASSED], LOST, LOST);
     assert_eq!(s.causes(), []);
-    healthy_rounds(&mut s, 3);
+    assert!(s.judge().unsettled, "it may be the first of many");
+    healthy_rounds(&mut s, 12);
     assert_eq!(s.causes(), []);
+    assert!(!s.judge().unsettled);
 }
 
 #[test]
