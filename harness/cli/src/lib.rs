@@ -15,8 +15,8 @@ mod target;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use command::{
-    abort, check, completions, diagnose, explain, gate, lab, list, man as man_pages, rbac, replay, report,
-    rules, run, suite, target as target_file, undo,
+    abort, check, completions, diagnose, explain, gate, image, lab, list, man as man_pages, rbac, replay,
+    report, rules, run, suite, target as target_file, undo,
 };
 use failure::Failure;
 use loopdrill_model::ExitStatus;
@@ -86,6 +86,9 @@ enum Command {
     /// Target files, which fence clusters that are not ours: init
     #[command(subcommand)]
     Target(target_file::Command),
+    /// The image that victims and runs inside a cluster are made of: save, load, push
+    #[command(subcommand)]
+    Image(image::Command),
     /// Print a shell's completion script
     Completions(completions::Args),
     /// Print a command's page for `man`, or write those of all
@@ -158,6 +161,7 @@ async fn dispatch(command: Command) -> Result<ExitStatus, Failure> {
         Command::Undo(args) => undo::main(args).await,
         Command::Abort(args) => abort::main(&args).await,
         Command::Target(command) => target_file::main(command).await,
+        Command::Image(command) => image::main(command).await,
         Command::Completions(args) => completions::main(&args, &mut Cli::command()),
         Command::Man(args) => man_pages::main(&args, Cli::command()),
     }

@@ -2,19 +2,26 @@
 
 use crate::{LabError, nodes::DockerNodes};
 use futures::future::try_join_all;
+use layout::{BLOCK, CONFIG, LAYER, MANIFEST, descriptor, digest, header, hex, padding};
+use loopdrill_cluster::ExecOutput;
 use sha2::{Digest, Sha256};
 use std::{
     fs::File,
-    io::{Read, Seek, SeekFrom},
+    io::{self, Read, Seek, Write},
     path::{Path, PathBuf},
 };
 use tokio::io::AsyncReadExt;
+
+mod elf;
+mod layout;
+mod push;
+
+pub use push::{Account, PushError, push};
 
 /// The path of this binary on nodes.
 pub const AGENT: &str = "/usr/local/bin/loopdrill";
 /// The path of this binary in its image.
 const IN_IMAGE: &str = "loopdrill";
-const BLOCK: usize = 512;
 
 /// A static binary, and the image around it.
 ///
@@ -24,11 +31,23 @@ const BLOCK: usize = 512;
 pub struct PodImage {
     path: PathBuf,
     size: u64,
+    /// What stands before the binary in the archive, and after it.
     head: Vec<u8>,
     tail: Vec<u8>,
+    layer: Layer,
+    config: String,
+    manifest: String,
+    architecture: &'static str,
     reference: String,
-    /// The digest of its configuration, by which container runtimes know it as well.
-    id: String,
+}
+
+/// The one layer: a tar archive with one file.
+#[derive(Debug, Clone)]
+struct Layer {
+    head: Vec<u8>,
+    tail: Vec<u8>,
+    size: u64,
+    digest: String,
 }
 
 impl PodImage {
@@ -39,16 +58,67 @@ impl PodImage {
     pub fn of(path: &Path) -> Result<Self, LabError> {
         let refuse = |why: String| LabError::Binary { path: path.display().to_string(), why };
         let mut file = File::open(path).map_err(|error| refuse(error.to_string()))?;
-        require_static(&mut file).map_err(refuse)?;
+        let architecture = elf::architecture_of_static(&mut file).map_err(refuse)?;
         let size = file.metadata().map_err(|error| refuse(error.to_string()))?.len();
-        let (layer_head, layer_tail) = (header(IN_IMAGE, size, 0o755), vec![0; padding(size) + 2 * BLOCK]);
-        let layer =
-            layer_digest(&mut file, &layer_head, &layer_tail).map_err(|error| refuse(error.to_string()))?;
-        let reference = format!("localhost/loopdrill:{}", &layer[..12]);
-        let config = config(&layer);
-        let id = format!("sha256:{}", digest(&config));
-        let (head, tail) = archive(&reference, &config, size, &layer, &layer_head, &layer_tail);
-        Ok(PodImage { path: path.into(), size, head, tail, reference, id })
+        let layer = Layer::around(&mut file, size).map_err(|error| refuse(error.to_string()))?;
+        let config = config(architecture, &layer.digest);
+        let manifest = manifest(&config, &layer);
+        let reference = format!("localhost/loopdrill:{}", &layer.digest[..12]);
+        let (head, tail) = archive(&reference, &config, &manifest, &layer);
+        Ok(PodImage { path: path.into(), size, head, tail, layer, config, manifest, architecture, reference })
+    }
+
+    /// What processor it is for, as Kubernetes names it in `kubernetes.io/arch`.
+    #[must_use]
+    pub fn architecture(&self) -> &'static str {
+        self.architecture
+    }
+
+    /// Writes the image as an archive in the OCI layout, which `ctr images import`, `kind load image-archive`, `skopeo` and
+    /// `podman load` take, under this reference. Returns the manifest's digest.
+    ///
+    /// # Errors
+    /// When the binary cannot be read or the archive cannot be written.
+    pub fn save(&self, reference: &str, out: &mut impl Write) -> io::Result<String> {
+        let (head, tail) = archive(reference, &self.config, &self.manifest, &self.layer);
+        out.write_all(&head)?;
+        io::copy(&mut File::open(&self.path)?.take(self.size), out)?;
+        out.write_all(&tail)?;
+        out.flush()?;
+        Ok(format!("sha256:{}", digest(&self.manifest)))
+    }
+
+    /// Imports the image under this reference on all nodes at once.
+    ///
+    /// # Errors
+    /// [`LabError::Step`] with what a node said, [`LabError::NoSpace`].
+    pub async fn load(&self, reference: &str, nodes: &DockerNodes) -> Result<(), LabError> {
+        let (head, tail) = archive(reference, &self.config, &self.manifest, &self.layer);
+        let import = async |node| {
+            let binary = self.file().await?.take(self.size);
+            let stream = AsyncReadExt::chain(head.as_slice(), binary).chain(tail.as_slice());
+            let argv = ["ctr", "-n", "k8s.io", "images", "import", "-"];
+            taken(node, &nodes.exec_reader(node, &argv, stream).await?)
+        };
+        try_join_all(nodes.names().iter().map(|node| import(node))).await.map(drop)
+    }
+
+    async fn file(&self) -> Result<tokio::fs::File, LabError> {
+        let file = tokio::fs::File::open(&self.path).await;
+        file.map_err(|source| LabError::io(format!("read {}", self.path.display()), source))
+    }
+
+    /// The layer's bytes.
+    fn layer(&self) -> io::Result<Vec<u8>> {
+        let mut bytes = self.layer.head.clone();
+        File::open(&self.path)?.take(self.size).read_to_end(&mut bytes)?;
+        bytes.extend(&self.layer.tail);
+        Ok(bytes)
+    }
+
+    /// The digest of its configuration, by which container runtimes know it as well.
+    fn id(&self) -> String {
+        format!("sha256:{}", digest(&self.config))
     }
 
     /// The image's reference, which names the binary by its content.
@@ -76,9 +146,8 @@ impl PodImage {
         if nodes.sh(node, &check).await?.code == 0 {
             return Ok(());
         }
-        let file = tokio::fs::File::open(&self.path).await;
-        let file = file.map_err(|source| LabError::io(format!("read {}", self.path.display()), source))?;
-        let stream = file.take(self.size).chain(self.head.as_slice()).chain(self.tail.as_slice());
+        let stream =
+            self.file().await?.take(self.size).chain(self.head.as_slice()).chain(self.tail.as_slice());
         // A running agent keeps its old file; the name changes hands at once.
         let script = format!(
             "d=$(mktemp -d /var/tmp/loopdrill.XXXXXX); trap 'rm -r $d' EXIT; \
@@ -88,17 +157,7 @@ impl PodImage {
             self.size,
             self.head.len()
         );
-        let output = nodes.exec_reader(node, &["bash", "-euo", "pipefail", "-c", &script], stream).await?;
-        if output.code == 0 {
-            return Ok(());
-        }
-        let log = String::from_utf8_lossy(&output.stderr).trim().to_string();
-        if log.to_lowercase().contains("no space left") {
-            return Err(LabError::NoSpace {
-                what: format!("node {node} could not take this binary's image"),
-            });
-        }
-        Err(LabError::Step { node: node.into(), step: "importing this binary's image", log })
+        taken(node, &nodes.exec_reader(node, &["bash", "-euo", "pipefail", "-c", &script], stream).await?)
     }
 
     /// Takes the binary and the image off the nodes of a cluster that is not ours.
@@ -108,7 +167,8 @@ impl PodImage {
     pub async fn remove(&self, nodes: &DockerNodes) -> Result<(), LabError> {
         let script = format!(
             "ctr -n k8s.io images rm {} {} >/dev/null 2>&1 || true; rm -f {AGENT} {AGENT}.image",
-            self.reference, self.id
+            self.reference,
+            self.id()
         );
         for node in nodes.names() {
             nodes.sh(node, &script).await?.success(node, &["rm", AGENT])?;
@@ -117,79 +177,71 @@ impl PodImage {
     }
 }
 
-/// Refuses what is no ELF file or needs a loader.
-fn require_static(file: &mut File) -> Result<(), String> {
-    const INTERPRETER: u32 = 3;
-    let mut head = [0; 64];
-    let short = |_| "it is no Linux program".to_string();
-    file.rewind().and_then(|()| file.read_exact(&mut head)).map_err(short)?;
-    if &head[..4] != b"\x7fELF" {
-        return Err("it is no Linux program".into());
+/// Whether a node took the image.
+fn taken(node: &str, output: &ExecOutput) -> Result<(), LabError> {
+    if output.code == 0 {
+        return Ok(());
     }
-    if head[4] != 2 || head[5] != 1 {
-        return Err("it is no 64-bit little-endian program".into());
+    let log = String::from_utf8_lossy(&output.stderr).trim().to_string();
+    if log.to_lowercase().contains("no space left") {
+        return Err(LabError::NoSpace { what: format!("node {node} could not take this binary's image") });
     }
-    let half = |at: usize| u64::from(u16::from_le_bytes([head[at], head[at + 1]]));
-    let offset = head[32..40].iter().rev().fold(0_u64, |value, byte| value << 8 | u64::from(*byte));
-    let (size, count) = (half(54), half(56));
-    for index in 0..count {
-        let mut kind = [0; 4];
-        let place = offset.saturating_add(index.saturating_mul(size));
-        file.seek(SeekFrom::Start(place)).and_then(|_| file.read_exact(&mut kind)).map_err(short)?;
-        if u32::from_le_bytes(kind) == INTERPRETER {
-            return Err("it is linked dynamically, and its image holds no libraries".into());
-        }
-    }
-    Ok(())
+    Err(LabError::Step { node: node.into(), step: "importing this binary's image", log })
 }
 
-/// The digest of the layer around the file.
-fn layer_digest(file: &mut File, before: &[u8], after: &[u8]) -> std::io::Result<String> {
-    file.rewind()?;
-    let mut layer = Sha256::new();
-    layer.update(before);
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        let count = file.read(&mut buffer)?;
-        if count == 0 {
-            break;
+impl Layer {
+    /// The layer with the file, of so many bytes, as its only entry.
+    fn around(file: &mut File, size: u64) -> io::Result<Self> {
+        let (head, tail) = (header(IN_IMAGE, size, 0o755), vec![0; padding(size) + 2 * BLOCK]);
+        let mut layer = Sha256::new();
+        layer.update(&head);
+        file.rewind()?;
+        let mut buffer = vec![0; 1 << 20];
+        loop {
+            match file.read(&mut buffer)? {
+                0 => break,
+                count => layer.update(&buffer[..count]),
+            }
         }
-        layer.update(&buffer[..count]);
+        layer.update(&tail);
+        let size = head.len() as u64 + size + tail.len() as u64;
+        Ok(Layer { head, tail, size, digest: hex(&layer.finalize()) })
     }
-    layer.update(after);
-    Ok(hex(&layer.finalize()))
 }
 
 /// The image's configuration.
-fn config(layer: &str) -> String {
+fn config(architecture: &str, layer: &str) -> String {
     serde_json::json!({
-        "architecture": architecture(), "os": "linux",
+        "architecture": architecture, "os": "linux",
         "config": { "Entrypoint": [format!("/{IN_IMAGE}")], "WorkingDir": "/" },
         "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{layer}")] },
     })
     .to_string()
 }
 
-/// An image archive in the OCI layout, in two parts: what comes before the binary and what comes after it.
-fn archive(
-    reference: &str,
-    config: &str,
-    size: u64,
-    layer: &str,
-    layer_head: &[u8],
-    layer_tail: &[u8],
-) -> (Vec<u8>, Vec<u8>) {
-    let layer_size = layer_head.len() as u64 + size + layer_tail.len() as u64;
-    let manifest = serde_json::json!({
-        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "config": descriptor("application/vnd.oci.image.config.v1+json", &digest(config), config.len() as u64),
-        "layers": [descriptor("application/vnd.oci.image.layer.v1.tar", layer, layer_size)],
+fn manifest(config: &str, layer: &Layer) -> String {
+    serde_json::json!({
+        "schemaVersion": 2, "mediaType": MANIFEST,
+        "config": descriptor(CONFIG, &digest(config), config.len() as u64),
+        "layers": [descriptor(LAYER, &layer.digest, layer.size)],
     })
-    .to_string();
-    let mut entry =
-        descriptor("application/vnd.oci.image.manifest.v1+json", &digest(&manifest), manifest.len() as u64);
-    entry["annotations"] = serde_json::json!({ "io.containerd.image.name": reference });
+    .to_string()
+}
+
+/// An image archive in the OCI layout, in two parts: what comes before the binary and what comes after it. `manifest.json` is
+/// for engines that know only Docker's own.
+fn archive(reference: &str, config: &str, manifest: &str, layer: &Layer) -> (Vec<u8>, Vec<u8>) {
+    let mut entry = descriptor(MANIFEST, &digest(manifest), manifest.len() as u64);
+    let tag = reference.rsplit_once(':').map_or("latest", |(_, tag)| tag);
+    entry["annotations"] = serde_json::json!({
+        "io.containerd.image.name": reference, "org.opencontainers.image.ref.name": tag,
+    });
     let index = serde_json::json!({ "schemaVersion": 2, "manifests": [entry] }).to_string();
+    let blob = |digest: &str| format!("blobs/sha256/{digest}");
+    let docker = serde_json::json!([{
+        "Config": blob(&digest(config)), "RepoTags": [reference], "Layers": [blob(&layer.digest)],
+    }])
+    .to_string();
 
     let mut head = Vec::new();
     let mut put = |name: &str, content: &[u8]| {
@@ -199,45 +251,14 @@ fn archive(
     };
     put("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#);
     put("index.json", index.as_bytes());
-    put(&format!("blobs/sha256/{}", digest(config)), config.as_bytes());
-    put(&format!("blobs/sha256/{}", digest(&manifest)), manifest.as_bytes());
-    head.extend(header(&format!("blobs/sha256/{layer}"), layer_size, 0o644));
-    head.extend(layer_head);
-    let mut tail = layer_tail.to_vec();
-    tail.extend(vec![0; padding(layer_size) + 2 * BLOCK]);
+    put("manifest.json", docker.as_bytes());
+    put(&blob(&digest(config)), config.as_bytes());
+    put(&blob(&digest(manifest)), manifest.as_bytes());
+    head.extend(header(&blob(&layer.digest), layer.size, 0o644));
+    head.extend(&layer.head);
+    let mut tail = layer.tail.clone();
+    tail.extend(vec![0; padding(layer.size) + 2 * BLOCK]);
     (head, tail)
-}
-
-fn descriptor(media_type: &str, digest: &str, size: u64) -> serde_json::Value {
-    serde_json::json!({ "mediaType": media_type, "digest": format!("sha256:{digest}"), "size": size })
-}
-
-fn header(name: &str, size: u64, mode: u32) -> Vec<u8> {
-    let mut header = tar::Header::new_ustar();
-    header.set_path(name).expect("our own names are short");
-    header.set_size(size);
-    header.set_mode(mode);
-    header.set_mtime(0);
-    header.set_entry_type(tar::EntryType::Regular);
-    header.set_cksum();
-    header.as_bytes().to_vec()
-}
-
-fn padding(size: u64) -> usize {
-    let over = usize::try_from(size % BLOCK as u64).expect("less than a block");
-    (BLOCK - over) % BLOCK
-}
-
-fn digest(text: &str) -> String {
-    hex(&Sha256::digest(text.as_bytes()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-const fn architecture() -> &'static str {
-    if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" }
 }
 
 #[cfg(test)]
@@ -283,6 +304,6 @@ mod tests {
             }
             names.push(name);
         }
-        assert_eq!(names.len(), 5, "{names:?}");
+        assert_eq!(names.len(), 6, "{names:?}");
     }
 }

@@ -43,7 +43,7 @@ mod teardown;
 
 pub use engine::Engine;
 pub use error::LabError;
-pub use image::{AGENT, PodImage};
+pub use image::{AGENT, Account, PodImage, PushError, push};
 pub use inventory::{LabSummary, kubeconfig, list};
 pub use lab::{Lab, UpOptions};
 pub use nodes::DockerNodes;

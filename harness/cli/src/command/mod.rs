@@ -6,6 +6,7 @@ pub(crate) mod completions;
 pub(crate) mod diagnose;
 pub(crate) mod explain;
 pub(crate) mod gate;
+pub(crate) mod image;
 pub(crate) mod lab;
 pub(crate) mod list;
 pub(crate) mod man;
