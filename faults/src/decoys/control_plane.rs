@@ -51,7 +51,7 @@ fn asks_nobody(site: &Site<'_>) -> Result<Vec<Create>, FaultError> {
     let webhook = json!({
         "metadata": {"name": format!("{NAME}-{drill}-{}", site.ctx.target.run)},
         "webhooks": [{
-            "name": "check.example.com", "failurePolicy": "Fail", "sideEffects": "None",
+            "name": format!("check.{namespace}.example.com"), "failurePolicy": "Fail", "sideEffects": "None",
             "admissionReviewVersions": ["v1"], "timeoutSeconds": 2,
             "clientConfig": {"service": {"namespace": namespace, "name": "check", "path": "/check"}},
             "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},

@@ -114,7 +114,7 @@ pub(super) fn registration(ctx: &FaultContext, authority: &str, asked: &Asked) -
     let webhook = json!({
         "metadata": {"name": format!("{NAME}-{drill}-{}", ctx.target.run)},
         "webhooks": [{
-            "name": "check.example.com", "failurePolicy": "Fail", "sideEffects": "None",
+            "name": format!("check.{namespace}.example.com"), "failurePolicy": "Fail", "sideEffects": "None",
             "admissionReviewVersions": ["v1"], "timeoutSeconds": asked.timeout,
             "clientConfig": {
                 "service": {"namespace": namespace, "name": SERVER, "path": "/check"},

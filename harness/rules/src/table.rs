@@ -98,6 +98,44 @@ pub const RECORDINGS: &[Recording] = &[
               increase(apiserver_admission_controller_admission_duration_seconds_count{operation="CREATE", rejected="true"}[$W])
             ) > 0"#,
     },
+    // A Service that had endpoints and has none, while nothing beside it was scaled to nothing: that is retired, not broken.
+    Recording {
+        record: "loopdrill:endpoints_vanished",
+        expr: r#"
+            max by (namespace, endpointslice) (last_over_time(kube_endpointslice_endpoints{ready="true"}[15m]))
+            and on (namespace, endpointslice) kube_endpointslice_info
+            unless on (namespace, endpointslice) kube_endpointslice_endpoints
+            unless on (namespace) kube_deployment_spec_replicas == 0
+            unless on (namespace) kube_namespace_status_phase{phase="Terminating"} == 1"#,
+    },
+    Recording {
+        record: "loopdrill:container_awaited",
+        expr: r#"
+            max by (namespace, pod, node) (
+              kube_pod_info{node!=""} and on (namespace, pod)
+                kube_pod_container_status_waiting_reason{reason="ContainerCreating"} == 1
+            )"#,
+    },
+    // Who serves a webhook that is reached by a Service.
+    Recording {
+        record: "loopdrill:webhook_serves",
+        expr: r#"
+            max by (name, namespace, service) (label_replace(label_replace(label_replace(
+              last_over_time({__name__=~"kube_(validating|mutating)webhookconfiguration_webhook_clientconfig_service"}[$W]),
+              "name", "$1", "webhook_name", "(.+)"), "namespace", "$1", "service_namespace", "(.+)"), "service", "$1", "service_name", "(.+)"))"#,
+    },
+    Recording {
+        record: "loopdrill:webhook_rejects",
+        expr: r#"
+            sum by (name) (
+              increase(apiserver_admission_webhook_rejection_count{error_type=~"calling_webhook_error|apiserver_internal_error"}[$W])
+            ) > 0"#,
+    },
+    Recording {
+        record: "loopdrill:webhook_median",
+        expr: r#"
+            histogram_quantile(0.5, sum by (name, le) (rate(apiserver_admission_webhook_admission_duration_seconds_bucket[$W])))"#,
+    },
     Recording {
         record: "loopdrill:pull_fails",
         expr: r#"
@@ -156,6 +194,29 @@ macro_rules! refusals {
                 "\",operation=\"CREATE\",rejected=\"true\",type=\"validate\"}"
             ),
             "0+1x$N",
+        )
+    };
+}
+
+const CHECK: (&str, &str) = (
+    "kube_validatingwebhookconfiguration_webhook_clientconfig_service{validatingwebhookconfiguration=\"w\",webhook_name=\"gate\",service_name=\"check\",service_namespace=\"shop\"}",
+    "1x$N",
+);
+const REJECTED: (&str, &str) = (
+    "apiserver_admission_webhook_rejection_count{name=\"gate\",error_type=\"calling_webhook_error\"}",
+    "0+1x$N",
+);
+const GATE: &[(&str, &str)] = &[("name", "gate"), ("namespace", "shop"), ("service", "check")];
+
+macro_rules! late {
+    ($le:literal, $values:literal) => {
+        (
+            concat!(
+                "apiserver_admission_webhook_admission_duration_seconds_bucket{name=\"gate\",le=\"",
+                $le,
+                "\"}"
+            ),
+            $values,
         )
     };
 }
@@ -363,6 +424,34 @@ pub const SIGNATURES: &[Signature] = &[
         },
     },
     Signature {
+        alert: "LoopdrillProvisioningFailed",
+        cause: Cause::ProvisioningFailed,
+        // A class that binds at once, and does not.
+        expr: r#"
+            max by (namespace, persistentvolumeclaim, storageclass) (
+              kube_persistentvolumeclaim_info{volumename=""}
+              and on (namespace, persistentvolumeclaim) kube_persistentvolumeclaim_status_phase{phase="Pending"} == 1
+              and on (storageclass) kube_storageclass_info{volume_binding_mode="Immediate"}
+            )"#,
+        hold: 10,
+        confidence: 0.6,
+        summary: "claim {{ $labels.namespace }}/{{ $labels.persistentvolumeclaim }} gets no volume of class {{ $labels.storageclass }}",
+        example: Example {
+            series: &[
+                (
+                    "kube_persistentvolumeclaim_info{namespace=\"shop\",persistentvolumeclaim=\"data\",storageclass=\"fast\",volumename=\"\"}",
+                    "1x$N",
+                ),
+                (
+                    "kube_persistentvolumeclaim_status_phase{namespace=\"shop\",persistentvolumeclaim=\"data\",phase=\"Pending\"}",
+                    "1x$N",
+                ),
+                ("kube_storageclass_info{storageclass=\"fast\",volume_binding_mode=\"Immediate\"}", "1x$N"),
+            ],
+            labels: &[("namespace", "shop"), ("persistentvolumeclaim", "data"), ("storageclass", "fast")],
+        },
+    },
+    Signature {
         alert: "LoopdrillQuotaExceeded",
         cause: Cause::QuotaExceeded,
         expr: r#"loopdrill:replicas_refused and on () loopdrill:admission_refuses{name="ResourceQuota"}"#,
@@ -399,6 +488,30 @@ pub const SIGNATURES: &[Signature] = &[
         },
     },
     Signature {
+        alert: "LoopdrillMountOfNothing",
+        cause: Cause::BadConfiguration,
+        expr: r#"
+            loopdrill:container_awaited and on (node) sum by (node) (increase(
+              storage_operation_duration_seconds_count{volume_plugin=~"kubernetes.io/(configmap|secret|projected)", status!="success"}[$W])) > 0"#,
+        hold: 3,
+        confidence: 0.65,
+        summary: "{{ $labels.namespace }}/{{ $labels.pod }} does not start, and its node {{ $labels.node }} finds no ConfigMap or Secret to mount",
+        example: Example {
+            series: &[
+                ("kube_pod_info{namespace=\"shop\",pod=\"web-0\",node=\"a\"}", "1x$N"),
+                (
+                    "kube_pod_container_status_waiting_reason{namespace=\"shop\",pod=\"web-0\",container=\"web\",reason=\"ContainerCreating\"}",
+                    "1x$N",
+                ),
+                (
+                    "storage_operation_duration_seconds_count{node=\"a\",volume_plugin=\"kubernetes.io/configmap\",operation_name=\"volume_mount\",status=\"fail-unknown\"}",
+                    "0+1x$N",
+                ),
+            ],
+            labels: &[("namespace", "shop"), ("pod", "web-0"), ("node", "a")],
+        },
+    },
+    Signature {
         alert: "LoopdrillProbeFailing",
         cause: Cause::ProbeFailing,
         expr: r#"
@@ -430,6 +543,25 @@ pub const SIGNATURES: &[Signature] = &[
         summary: "node {{ $labels.node }} is not ready",
         example: Example {
             series: &[("kube_node_status_condition{node=\"a\",condition=\"Ready\",status=\"true\"}", "0x$N")],
+            labels: &[("node", "a")],
+        },
+    },
+    Signature {
+        alert: "LoopdrillMachineGone",
+        cause: Cause::NodeDown,
+        // A kubelet alone may die; of a machine that is gone nothing is scraped.
+        expr: r#"
+            max by (node) (up{node!=""}) == 0
+            and on (node) min by (node) (kube_node_status_condition{condition="Ready", status="true"}) == 0"#,
+        hold: 0,
+        confidence: 0.9,
+        summary: "node {{ $labels.node }} is not ready, and nothing on it answers",
+        example: Example {
+            series: &[
+                ("up{node=\"a\",job=\"nodes\"}", "0x$N"),
+                ("up{node=\"a\",job=\"kubelet\"}", "0x$N"),
+                ("kube_node_status_condition{node=\"a\",condition=\"Ready\",status=\"true\"}", "0x$N"),
+            ],
             labels: &[("node", "a")],
         },
     },
@@ -504,6 +636,67 @@ pub const SIGNATURES: &[Signature] = &[
         },
     },
     Signature {
+        alert: "LoopdrillDnsAbsent",
+        cause: Cause::DnsFailure,
+        expr: r#"
+            sum by (namespace) (
+              kube_deployment_status_replicas_available{namespace="kube-system", deployment=~".*(coredns|kube-dns).*"}) == 0"#,
+        hold: 3,
+        confidence: 0.8,
+        summary: "nothing answers cluster names: no server of DNS in {{ $labels.namespace }} is available",
+        example: Example {
+            series: &[(
+                "kube_deployment_status_replicas_available{namespace=\"kube-system\",deployment=\"coredns\"}",
+                "0x$N",
+            )],
+            labels: &[("namespace", "kube-system")],
+        },
+    },
+    Signature {
+        alert: "LoopdrillNoReadyEndpoints",
+        cause: Cause::NoReadyEndpoints,
+        expr: "loopdrill:endpoints_vanished",
+        hold: 4,
+        confidence: 0.7,
+        summary: "a Service of {{ $labels.namespace }} has lost all its endpoints ({{ $labels.endpointslice }})",
+        example: Example {
+            series: &[
+                ("kube_endpointslice_info{namespace=\"shop\",endpointslice=\"web-x\"}", "1x$N"),
+                (
+                    "kube_endpointslice_endpoints{namespace=\"shop\",endpointslice=\"web-x\",address=\"10.1.0.2\",ready=\"true\"}",
+                    "1x2 stale",
+                ),
+            ],
+            labels: &[("namespace", "shop"), ("endpointslice", "web-x")],
+        },
+    },
+    Signature {
+        alert: "LoopdrillBackendSlow",
+        cause: Cause::BackendSlow,
+        // It says that it is ready and does not answer its kubelet in time; one that is restarted for it is the probe's.
+        expr: r#"
+            max by (namespace, pod, container) (
+              increase(prober_probe_total{probe_type="Liveness", result="failed"}[$W]) > 0)
+            and on (namespace, pod, container) kube_pod_container_status_ready == 1
+            unless on (namespace, pod, container) kube_pod_container_status_restarts_total > 0"#,
+        hold: 6,
+        confidence: 0.5,
+        summary: "{{ $labels.namespace }}/{{ $labels.pod }} is ready and answers its kubelet late or not at all",
+        example: Example {
+            series: &[
+                (
+                    "prober_probe_total{namespace=\"shop\",pod=\"web-0\",container=\"web\",probe_type=\"Liveness\",result=\"failed\"}",
+                    "0+2x$N",
+                ),
+                (
+                    "kube_pod_container_status_ready{namespace=\"shop\",pod=\"web-0\",container=\"web\"}",
+                    "1x$N",
+                ),
+            ],
+            labels: WEB,
+        },
+    },
+    Signature {
         alert: "LoopdrillEtcdDiskBound",
         cause: Cause::EtcdDiskBound,
         // A single slow write is a neighbour's; a disk that is the bottleneck is slow on average, too.
@@ -532,12 +725,15 @@ pub const SIGNATURES: &[Signature] = &[
         cause: Cause::ApiOverload,
         expr: r#"
             histogram_quantile(0.99, sum by (instance, le) (
-              rate(apiserver_request_duration_seconds_bucket{verb!~"WATCH|CONNECT"}[$W]))) > 1
-            and on () sum(increase(apiserver_flowcontrol_rejected_requests_total[$W])) > 0
+              rate(apiserver_request_duration_seconds_bucket{verb!~"WATCH|CONNECT"}[$W]))) > 0.5
+            and on () (
+              sum(increase(apiserver_flowcontrol_rejected_requests_total[$W])) > 0
+              or sum(max_over_time(apiserver_flowcontrol_current_inqueue_requests[$W])) > 10
+            )
             unless on () max(loopdrill:wal_fsync_p99) > 0.1"#,
         hold: 0,
         confidence: 0.7,
-        summary: "the API server turns requests away while etcd's disk is well",
+        summary: "the API server turns requests away or lets them wait while etcd's disk is well",
         example: Example {
             series: &[
                 ("apiserver_request_duration_seconds_bucket{instance=\"cp\",verb=\"LIST\",le=\"1\"}", "0x$N"),
@@ -557,47 +753,36 @@ pub const SIGNATURES: &[Signature] = &[
     Signature {
         alert: "LoopdrillWebhookBlocked",
         cause: Cause::WebhookBlocked,
-        expr: r#"
-            sum by (name) (increase(apiserver_admission_webhook_rejection_count{error_type=~"calling_webhook_error|apiserver_internal_error"}[$W])) > 0"#,
+        expr: "loopdrill:webhook_serves and on (name) loopdrill:webhook_rejects",
         hold: 0,
         confidence: 0.8,
+        summary: "webhook {{ $labels.name }}, which {{ $labels.namespace }}/{{ $labels.service }} serves, cannot be called, and requests are refused for it",
+        example: Example { series: &[CHECK, REJECTED], labels: GATE },
+    },
+    Signature {
+        alert: "LoopdrillWebhookElsewhereBlocked",
+        cause: Cause::WebhookBlocked,
+        // It is called by a URL, or nothing tells by which Service.
+        expr: "loopdrill:webhook_rejects unless on (name) loopdrill:webhook_serves",
+        hold: 10,
+        confidence: 0.7,
         summary: "webhook {{ $labels.name }} cannot be called, and requests are refused for it",
-        example: Example {
-            series: &[(
-                "apiserver_admission_webhook_rejection_count{name=\"gate\",error_type=\"calling_webhook_error\"}",
-                "0+1x$N",
-            )],
-            labels: &[("name", "gate")],
-        },
+        example: Example { series: &[REJECTED], labels: &[("name", "gate")] },
     },
     Signature {
         alert: "LoopdrillWebhookSlow",
         cause: Cause::WebhookSlow,
         // One that cannot be called takes all of its time, too; and a slow etcd makes webhooks late that ask the API.
         expr: r#"
-            histogram_quantile(0.5, sum by (name, le) (
-              rate(apiserver_admission_webhook_admission_duration_seconds_bucket[$W]))) > 0.5
-            unless on (name) sum by (name) (increase(apiserver_admission_webhook_rejection_count{error_type=~"calling_webhook_error|apiserver_internal_error"}[$W])) > 0
+            loopdrill:webhook_serves and on (name) loopdrill:webhook_median > 0.5
+            unless on (name) loopdrill:webhook_rejects
             unless on () max(loopdrill:wal_fsync_p99) > 0.1"#,
         hold: 0,
         confidence: 0.75,
-        summary: "webhook {{ $labels.name }} answers late, and every write that it is asked about waits",
+        summary: "webhook {{ $labels.name }}, which {{ $labels.namespace }}/{{ $labels.service }} serves, answers late, and every write that it is asked about waits",
         example: Example {
-            series: &[
-                (
-                    "apiserver_admission_webhook_admission_duration_seconds_bucket{name=\"gate\",le=\"0.5\"}",
-                    "0x$N",
-                ),
-                (
-                    "apiserver_admission_webhook_admission_duration_seconds_bucket{name=\"gate\",le=\"2.5\"}",
-                    "0+5x$N",
-                ),
-                (
-                    "apiserver_admission_webhook_admission_duration_seconds_bucket{name=\"gate\",le=\"+Inf\"}",
-                    "0+5x$N",
-                ),
-            ],
-            labels: &[("name", "gate")],
+            series: &[CHECK, late!("0.5", "0x$N"), late!("2.5", "0+5x$N"), late!("+Inf", "0+5x$N")],
+            labels: GATE,
         },
     },
     Signature {
