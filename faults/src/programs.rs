@@ -8,7 +8,7 @@ use crate::{
     victim::{
         READY_PORT, api_caller,
         caller::{self, Server},
-        cloud_reader, disk_writer, filler, memory_eater, service, teller, tls,
+        cloud_reader, disk_writer, dns_forwarder, filler, memory_eater, service, teller, tls,
     },
 };
 use futures::{FutureExt, future::LocalBoxFuture};
@@ -21,7 +21,7 @@ type Work = LocalBoxFuture<'static, ExitCode>;
 /// A program's name, and how it is started with its arguments; an error says which one is missing.
 type Program = (&'static str, fn(&[String]) -> Result<Work, &'static str>);
 
-static PROGRAMS: [Program; 17] = [
+static PROGRAMS: [Program; 18] = [
     ("sleep", |_| Ok(std::future::pending().boxed_local())),
     ("api-caller", |_| Ok(api_caller::call_forever().boxed_local())),
     ("cloud-reader", |args| {
@@ -43,6 +43,7 @@ static PROGRAMS: [Program; 17] = [
     ("lease-holder", |_| Ok(dominoes::hold_forever().boxed_local())),
     ("service", |_| Ok(service::serve().boxed_local())),
     ("admission", |args| Ok(tls::allow_forever(thinks(args)?).boxed_local())),
+    ("dns-forwarder", |_| Ok(dns_forwarder::forward_forever().boxed_local())),
     ("caller", |args| Ok(caller::call_forever(server(args, false)?).boxed_local())),
     ("tls-caller", |args| Ok(caller::call_forever(server(args, true)?).boxed_local())),
     ("filler", |args| {

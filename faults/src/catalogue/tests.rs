@@ -12,7 +12,7 @@ use loopdrill_model::Group;
 use serde_json::{Value, json};
 
 /// The workloads of all victims, and their claims.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "api-caller",
     "api-writer",
     "app",
@@ -23,6 +23,7 @@ const NAMES: [&str; 12] = [
     "lease-holder",
     "private",
     "reader",
+    "twin",
     "writer",
     "backend-next",
 ];
@@ -146,7 +147,7 @@ async fn an_api_server_that_does_not_answer_tells_nothing() {
 /// Who is judged by what it reports, and not by its pod.
 fn is_judged_by_reports(fault: &dyn Fault) -> bool {
     let (fault, variant) = (fault.spec().fault, fault.spec().variant);
-    matches!(fault, "overlay-mtu" | "network-decoy" | "etcd-disk")
+    matches!(fault, "overlay-mtu" | "network-decoy" | "etcd-disk") && variant != "node-dns"
         || matches!(variant, "overload" | "slow-webhook")
 }
 

@@ -7,7 +7,7 @@
 //! | revoked IAM | `identity` | a bad flag, a failing probe, too little memory, a missing tag, a silent registry, a token for somebody else |
 //! | a revoked cloud role | `identity`, `cloud` | a cloud that does not answer or throttles, another endpoint, a wrong clock |
 //! | request fragmentation | `compute` | a selector without nodes, true exhaustion, a quota, a LimitRange, a policy, a missing claim or account, a port or a node that is taken |
-//! | lowered overlay MTU | `network` | a filter, loss at every size, no DNS, no endpoint, a slow backend |
+//! | lowered overlay MTU | `network`, `node_dns` | a filter, loss at every size, no DNS, none on one node, no endpoint, a slow backend |
 //! | cross-AZ PVC | `storage` | a missing class, a class that asks for the impossible, a missing ConfigMap, a claim for one pod alone, a full scratch space, a read-only root, nothing at all |
 //! | throttled etcd disk | `control_plane`, `webhook`, `slow_webhook` | a webhook that is not there, not trusted or slow; too many clients |
 //!
@@ -24,6 +24,7 @@ mod hammer;
 mod identity;
 mod logs;
 mod network;
+mod node_dns;
 mod slow_webhook;
 mod storage;
 mod webhook;
@@ -42,6 +43,7 @@ pub fn variants() -> Vec<Arc<dyn Fault>> {
     all.extend(cloud::variants());
     all.extend(drills(compute::CONDITIONS));
     all.extend(network::variants());
+    all.push(node_dns::drill());
     all.extend(drills(storage::CONDITIONS));
     all.extend(drills(control_plane::CONDITIONS));
     all.extend(webhook::variants());

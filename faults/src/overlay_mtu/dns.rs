@@ -13,6 +13,8 @@ use tokio::{net::UdpSocket, time::timeout};
 /// One server's time to answer; another try follows.
 const ANSWER: Duration = Duration::from_millis(800);
 const TRIES: usize = 2;
+/// Where name servers listen.
+const PORT: u16 = 53;
 
 /// Why a name was not resolved.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +48,11 @@ impl Resolver {
         Self::parse(&std::fs::read_to_string("/etc/resolv.conf")?)
     }
 
+    /// The server that is asked.
+    pub(crate) fn server(&self) -> SocketAddr {
+        SocketAddr::new(self.server, PORT)
+    }
+
     fn parse(text: &str) -> Result<Self, DnsError> {
         let word = |key: &str| {
             text.lines().find_map(|line| {
@@ -63,12 +70,18 @@ impl Resolver {
         let id = u16::try_from(std::process::id() & 0xffff).unwrap_or_default();
         let query = query(id, &full)?;
         for _ in 0..TRIES {
-            if let Ok(answer) = timeout(ANSWER, ask(SocketAddr::new(self.server, 53), id, &query)).await {
+            if let Ok(answer) = timeout(ANSWER, ask(self.server(), id, &query)).await {
                 return address(&answer?);
             }
         }
         Err(DnsError::Silence)
     }
+}
+
+/// A server's answer to a question that somebody else has asked.
+pub(crate) async fn pass_on(server: SocketAddr, question: &[u8]) -> Result<Vec<u8>, DnsError> {
+    let id = header_buffer::id(question).map_err(DnsError::Malformed)?;
+    timeout(ANSWER, ask(server, id, question)).await.map_err(|_| DnsError::Silence)?.map_err(DnsError::Io)
 }
 
 async fn ask(server: SocketAddr, id: u16, query: &[u8]) -> io::Result<Vec<u8>> {

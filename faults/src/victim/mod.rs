@@ -8,6 +8,7 @@ pub(crate) mod api_caller;
 pub(crate) mod caller;
 pub(crate) mod cloud_reader;
 pub(crate) mod disk_writer;
+pub(crate) mod dns_forwarder;
 pub(crate) mod filler;
 pub(crate) mod http_server;
 pub(crate) mod memory_eater;
