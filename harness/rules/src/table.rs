@@ -678,7 +678,8 @@ pub const SIGNATURES: &[Signature] = &[
             max by (namespace, pod, container) (
               increase(prober_probe_total{probe_type="Liveness", result="failed"}[$W]) > 0)
             and on (namespace, pod, container) kube_pod_container_status_ready == 1
-            unless on (namespace, pod, container) kube_pod_container_status_restarts_total > 0"#,
+            unless on (namespace, pod, container) kube_pod_container_status_restarts_total > 0
+            unless on () max(loopdrill:wal_fsync_p99) > 0.1"#,
         hold: 6,
         confidence: 0.5,
         summary: "{{ $labels.namespace }}/{{ $labels.pod }} is ready and answers its kubelet late or not at all",

@@ -76,7 +76,8 @@ pub(super) struct Logs {
     sink: Sink,
     raised: mpsc::Sender<Raised>,
     open: OpenQuestions,
-    known: HashMap<String, HashSet<(String, u32)>>,
+    /// The lives that are read or will be, by their pod's uid: a life may be asked while it runs and again when it has ended.
+    known: HashMap<String, HashSet<(String, u32, bool)>>,
     siblings: HashMap<(String, String), HashSet<String>>,
     waiting: VecDeque<Reading>,
     /// Some had no room to wait.
@@ -101,9 +102,9 @@ impl Logs {
         self.siblings.retain(|_, pods| !pods.is_empty());
     }
 
-    /// Wants the log of one life, once, in so much time.
+    /// Wants the log of one life, once while it runs and once when it has ended, in so much time.
     pub(super) fn want(&mut self, pod: &Pod, container: &str, life: u32, how: Life, after: Duration) {
-        let key = (container.to_owned(), life);
+        let key = (container.to_owned(), life, how != Life::Unready);
         let known = self.known.get(&pod.uid).is_some_and(|lives| lives.contains(&key));
         if known || !self.counts(pod) {
             return;
@@ -114,8 +115,16 @@ impl Logs {
         }
         let lives = self.known.entry(pod.uid.clone()).or_default();
         // The status tells the present life and the last.
-        lives.retain(|(name, known)| name != container || known.saturating_add(1) >= life);
+        lives.retain(|(name, known, _)| name != container || known.saturating_add(1) >= life);
         lives.insert(key);
+        if how != Life::Unready {
+            // What it would have said while it ran stands in its last words.
+            self.waiting.retain(|r| {
+                let same =
+                    (&*r.namespace, &*r.pod, &*r.container) == (&*pod.namespace, &*pod.name, container);
+                r.how != Life::Unready || r.life > life || !same
+            });
+        }
         self.waiting.push_back(Reading {
             namespace: pod.namespace.clone(),
             pod: pod.name.clone(),

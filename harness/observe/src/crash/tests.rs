@@ -220,6 +220,24 @@ async fn who_runs_unready_for_long_is_read_as_well() {
     assert!(!told.iter().any(|o| matches!(o.signal, Signal::Log(_))), "it has not ended");
 }
 
+/// A container with a readiness probe is unready at first, and asked later. Its end must not wait for that.
+#[tokio::test(start_paused = true)]
+async fn who_ends_before_it_was_ready_is_read_at_once() {
+    let now = jiff::Timestamp::now().to_string();
+    let mut pod = crashing();
+    pod["spec"]["containers"][0]["readinessProbe"] = json!({"httpGet": {"port": 80}});
+    pod["status"]["containerStatuses"][0]["lastState"] = json!({});
+    pod["status"]["containerStatuses"][0]["state"] = json!({"running": {"startedAt": now}});
+    let starting = reduced(&pod);
+    pod["status"]["containerStatuses"][0]["state"] =
+        json!({"terminated": {"exitCode": 1, "reason": "Error", "startedAt": now, "finishedAt": now}});
+    let server = Server::new("dial tcp: lookup check: i/o timeout", pod.clone());
+    let told = told(&server, vec![starting, reduced(&pod)], true).await;
+    assert!(told.iter().any(|o| matches!(o.signal, Signal::Log(_))), "{told:#?}");
+    assert_eq!(clues(&told).len(), 1, "{told:#?}");
+    assert_eq!(server.asked("/log?"), 1, "and not again while it runs");
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_endless_log_is_cut() {
     // A server that knows no limit: lines without end, and one line without end.
