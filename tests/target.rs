@@ -12,6 +12,7 @@ use loopdrill_model::{Gate, Outcome};
 use serde_json::Value;
 use std::{
     fs,
+    io::Write as _,
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
     sync::Arc,
@@ -164,6 +165,8 @@ fn a_cluster_that_only_a_kubeconfig_reaches() {
     let before = bed.snapshot();
     refusals_come_before_anything_is_touched(&bed);
     bed.assert_same(&before, "the refusals");
+    the_image_goes_into_a_registry(&bed);
+    bed.assert_same(&before, "the push");
     drills_pass_or_are_skipped_by_name(&bed);
     bed.assert_same(&before, "the drills");
     // Those that can be in force side by side, and the one that needs all nodes.
@@ -260,6 +263,53 @@ fn a_run_is_stopped_from_elsewhere(bed: &Bed) {
 
 /// The manifests of `ci/gate/cronjob.yaml` with this cluster's uid and image: from a pod with the printed account the gate
 /// opens, and the undo beside it finds nothing.
+/// The lab's registry, from a machine that has no engine; a node pulls by the reference that was printed.
+fn the_image_goes_into_a_registry(bed: &Bed) {
+    let secret = [
+        "get",
+        "secret",
+        "pull",
+        "-n",
+        "loopdrill-registry",
+        "-o",
+        "go-template={{index .data \".dockerconfigjson\" | base64decode}}",
+    ];
+    let accounts: Value = serde_json::from_str(&bed.kubectl(&secret, None)).expect("JSON");
+    let account = accounts["auths"].as_object().and_then(|a| a.values().next()).expect("an account");
+    let (user, password) =
+        (account["username"].as_str().expect("a name"), account["password"].as_str().expect("one"));
+    let plane = format!("{}-control-plane", bed.lab.name);
+    let address =
+        ["get", "node", &plane, "-o", "jsonpath={.status.addresses[?(@.type==\"InternalIP\")].address}"];
+    let reference = format!("{}:5000/team/loopdrill:now", bed.kubectl(&address, None).trim());
+    let run = Run::new();
+    let push = |password: &str| {
+        let args = ["image", "push", &reference, "--plain-http", "--username", user, "--password-stdin"];
+        let mut child = bed.command(&run, &args);
+        let child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = child.spawn().expect("the binary runs");
+        child.stdin.take().expect("piped").write_all(password.as_bytes()).expect("it reads");
+        child.wait_with_output().expect("it ends")
+    };
+    let refused = push("wrong");
+    assert!(
+        !refused.status.success() && text(&refused.stderr).contains("lets nobody push to team/loopdrill"),
+        "{}",
+        text(&refused.stderr)
+    );
+    let pushed = push(password);
+    assert!(pushed.status.success(), "{}", text(&pushed.stderr));
+    let by_digest = text(&pushed.stdout).trim().to_owned();
+    assert_eq!(text(&push(password).stdout).trim(), by_digest, "the same binary is the same image");
+    let node = format!("{}-worker", bed.lab.name);
+    let login = format!("{user}:{password}");
+    for args in [&["pull", "--plain-http", "--user", &login, &by_digest][..], &["rm", &by_digest]] {
+        let argv = [&["ctr", "-n", "k8s.io", "images"], args].concat();
+        let output = bed.runtime.block_on(bed.nodes.exec(&node, &argv, None)).expect("the node answers");
+        assert_eq!(output.code, 0, "{}", text(&output.stderr));
+    }
+}
+
 fn it_drills_itself_from_inside(bed: &Bed) {
     let uid = bed.kubectl(&["get", "ns", "kube-system", "-o", "jsonpath={.metadata.uid}"], None);
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("ci/gate/cronjob.yaml");

@@ -26,9 +26,21 @@ pub(crate) fn look(world: &World, found: &mut Findings<'_>) {
         counted_black_holes(world, found);
     }
     // What was lost once may be the first of many.
-    if ways.iter().any(Way::may_become) {
+    if ways.iter().any(Way::may_become) || are_awaited(&ways) {
         found.hold_back();
     }
+}
+
+/// Whether probers have begun to ask each other, and not all of it is answered or given up: a packet that vanishes is known
+/// to be lost later than another one has passed.
+fn are_awaited(ways: &[Way<'_>]) -> bool {
+    let of = |path: ProbePath| ways.iter().filter(move |w| w.path.path == path && w.path.from != w.path.to);
+    let mut between = of(ProbePath::Overlay).peekable();
+    if between.peek().is_none() {
+        let askers: BTreeSet<_> = of(ProbePath::Dns).map(|w| &w.path.from).collect();
+        return askers.len() > 1;
+    }
+    between.any(|w| w.fates.len() < SIZES)
 }
 
 fn black_holes(world: &World, ways: &[Way<'_>], found: &mut Findings<'_>) {
@@ -157,6 +169,9 @@ fn unresolved(world: &World, ways: &[Way<'_>], found: &mut Findings<'_>) {
     }
     found.add(DNS_GROUP, finding);
 }
+
+/// Each pod of a peer is asked at so many sizes.
+const SIZES: usize = 3;
 
 /// The group of all that the probes of the DNS show.
 pub(crate) const DNS_GROUP: &str = "dns";

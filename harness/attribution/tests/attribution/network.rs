@@ -153,6 +153,30 @@ fn one_lost_packet_is_nothing() {
     assert!(!s.judge().unsettled);
 }
 
+/// Probers have asked the DNS before they know of each other, and what vanishes is given up after what passes has passed.
+#[test]
+fn while_an_answer_between_nodes_is_awaited_more_may_come() {
+    let probe = |s: &Scene, path, to: &str, bytes| Probe {
+        from: s.name("w1"),
+        to: s.name(to),
+        path,
+        bytes,
+        result: PASSED,
+    };
+    let mut s = Scene::lab();
+    let one = probe(&s, ProbePath::Dns, "10.96.0.10", 54);
+    s.see(Signal::Probe(one.clone()));
+    assert!(!s.judge().unsettled, "who is alone asks nobody else");
+    s.see(Signal::Probe(Probe { from: s.name("w2"), ..one }));
+    assert!(s.judge().unsettled);
+    for bytes in [64, 743] {
+        s.see(Signal::Probe(probe(&s, ProbePath::Overlay, "w2", bytes)));
+        assert!(s.judge().unsettled, "the largest is on its way");
+    }
+    s.see(Signal::Probe(probe(&s, ProbePath::Overlay, "w2", 1422)));
+    assert!(!s.judge().unsettled);
+}
+
 #[test]
 fn names_that_do_not_resolve_are_dns_unless_the_network_is_broken() {
     let mut s = Scene::lab();
