@@ -91,6 +91,8 @@ pub(crate) struct Pool {
     labels: HashSet<Shared<BTreeMap<String, String>>>,
     terms: HashSet<Shared<Vec<NodeTerm>>>,
     tolerations: HashSet<Shared<Vec<Toleration>>>,
+    constraints: HashSet<Shared<Constraints>>,
+    ways: HashSet<Shared<Ways>>,
 }
 
 impl Pool {
@@ -99,6 +101,8 @@ impl Pool {
         share(&mut self.labels, &mut pod.node_selector);
         share(&mut self.terms, &mut pod.node_affinity);
         share(&mut self.tolerations, &mut pod.tolerations);
+        share(&mut self.constraints, &mut pod.constraints);
+        share(&mut self.ways, &mut pod.ways);
     }
 
     /// Forgets what nobody else holds any more.
@@ -106,6 +110,8 @@ impl Pool {
         self.labels.retain(|known| !known.is_alone());
         self.terms.retain(|known| !known.is_alone());
         self.tolerations.retain(|known| !known.is_alone());
+        self.constraints.retain(|known| !known.is_alone());
+        self.ways.retain(|known| !known.is_alone());
     }
 }
 

@@ -145,8 +145,8 @@ fn pod(dice: &mut Dice, now: Timestamp, version: u64) -> Pod {
             .once_in(9)
             .then(|| GivenUp { reason: "Evicted".into(), message: "low on memory".into() }),
         containers: vec![container(dice, now, (number, version / LIFE))],
-        constraints: Constraints::default(),
-        ways: Ways::default(),
+        constraints: Default::default(),
+        ways: Default::default(),
     }
 }
 
