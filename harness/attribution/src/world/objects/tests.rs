@@ -9,7 +9,7 @@ use std::time::Duration;
 impl<T: Object + Clone> Store<T> {
     /// The same objects in a store whose indexes are built anew; with `all`, as if each of them were unwell.
     fn anew(&self, all: bool) -> Self {
-        let mut fresh = Self { index: Index::default(), load: BTreeMap::new(), ..self.clone() };
+        let mut fresh = Self { index: Index::default(), load: HashMap::new(), ..self.clone() };
         for (uid, seen) in &self.by_uid {
             let extra = if all { vec![Key::Unwell] } else { Vec::new() };
             fresh.index.change(uid, &[], [(self.traits.keys)(&seen.object), extra].concat());
