@@ -33,6 +33,7 @@ impl World {
         new.services = known.services.anew(false);
         new.attachments = known.attachments.anew(false);
         new.quotas = known.quotas.anew(false);
+        new.policies = known.policies.anew(false);
         let none = |e: &&Endpoints| e.ready + e.not_ready == 0;
         let empty = self.endpoints.values().map(|e| &e.value).filter(none);
         fresh.deserted = empty.map(|e| (e.namespace.clone(), e.service.clone())).collect();
