@@ -7,6 +7,7 @@ pub(crate) use obstacle::{Obstacle, ObstacleKind};
 
 use crate::{
     text,
+    unwell::Unwell,
     world::{Fact, Key, Seen, World, pod_load},
 };
 use load::Load;
@@ -110,11 +111,11 @@ impl<'w> Pending<'w> {
 
 /// All pods for which the scheduler finds no node. A pod for which it preempts others is not among them: it has found
 /// one.
-pub(crate) fn pending_pods(world: &World) -> Vec<Pending<'_>> {
+pub(crate) fn pending_pods<'w>(world: &'w World, unwell: &Unwell<'w>) -> Vec<Pending<'w>> {
     if !world.listed(&["nodes", "pods", "persistentvolumeclaims", "persistentvolumes"]) {
         return Vec::new();
     }
-    let waiting = |p: &&Seen<Pod>| {
+    let waiting = |p: &Seen<Pod>| {
         p.node.is_none()
             && !p.deleting
             && p.phase == "Pending"
@@ -122,7 +123,7 @@ pub(crate) fn pending_pods(world: &World) -> Vec<Pending<'_>> {
                 is_final(&u.reason) && (!Unscheduled::makes_room(&u.message) || waits_long(world, p))
             })
     };
-    let pods: Vec<_> = world.unwell_pods().filter(waiting).collect();
+    let pods: Vec<_> = unwell.that(waiting).collect();
     if pods.is_empty() {
         return Vec::new();
     }

@@ -24,7 +24,6 @@ impl<T: Object + Clone> Store<T> {
 impl World {
     fn anew(&self, all: bool) -> Self {
         let mut fresh = self.clone();
-        fresh.crashing.take();
         let (known, new) = (&self.stores, &mut fresh.stores);
         new.pods = known.pods.anew(all);
         new.nodes = known.nodes.anew(all);
