@@ -13,7 +13,8 @@ const CONTROLLER_PAUSE: f64 = 400.0;
 const LASTING: f64 = 30.0;
 
 pub(crate) fn look(world: &World, found: &mut Findings<'_>) {
-    for event in world.events.iter().filter(|e| is_failure(e) && stands(world, e)) {
+    let reasons = [FAILED, OF_GKE, OF_TARGETS].concat();
+    for event in world.events.told_of(&reasons).filter(|e| is_failure(e) && stands(world, e)) {
         let since = world.event_began(event);
         if event.count < 2 || !found.lasts(since, LASTING) {
             continue;
@@ -30,23 +31,26 @@ pub(crate) fn look(world: &World, found: &mut Findings<'_>) {
     }
 }
 
+const FAILED: &[&str] = &[
+    "SyncLoadBalancerFailed",
+    "CreatingLoadBalancerFailed",
+    "UpdateLoadBalancerFailed",
+    "LoadBalancerUpdateFailed",
+    "AllocationFailed",
+    "FailedBuildModel",
+    "FailedDeployModel",
+    NO_NODES,
+];
+/// GKE's controller names the step that failed.
+const OF_GKE: &[&str] = &["Sync", "Translate"];
+/// Of bindings of target groups.
+const OF_TARGETS: &[&str] = &["FailedNetworkReconcile"];
+
 fn is_failure(event: &SeenEvent) -> bool {
-    const FAILED: &[&str] = &[
-        "SyncLoadBalancerFailed",
-        "CreatingLoadBalancerFailed",
-        "UpdateLoadBalancerFailed",
-        "LoadBalancerUpdateFailed",
-        "AllocationFailed",
-        "FailedBuildModel",
-        "FailedDeployModel",
-        NO_NODES,
-    ];
-    // GKE's controller names the step that failed.
-    const OF_GKE: &[&str] = &["Sync", "Translate"];
     let (kind, reason) = (event.object.kind.as_str(), event.reason.as_str());
     event.warning
         && (matches!(kind, "Service" | "Ingress") && FAILED.contains(&reason)
-            || kind == "TargetGroupBinding" && reason == "FailedNetworkReconcile"
+            || kind == "TargetGroupBinding" && OF_TARGETS.contains(&reason)
             || kind == "Ingress" && OF_GKE.contains(&reason))
 }
 

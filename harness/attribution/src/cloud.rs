@@ -5,8 +5,9 @@
 //! from the other two, and confirms or contradicts.
 
 use crate::{
-    crash::{AFTERMATH, Crash, ROUNDING, crashes},
+    crash::{AFTERMATH, Crash, ROUNDING},
     finding::{Finding, Findings, pod_subject},
+    unwell::Unwell,
     world::{Revocation, Revoked, Said, World, age},
 };
 use loopdrill_model::{Cause, Evidence, Source, Subject, Timestamp, signal::*};
@@ -46,9 +47,9 @@ pub(crate) fn explains(world: &World, crash: &Crash<'_>) -> bool {
     reasons(world, crash).iter().any(|r| r.explains(crash.ended_at))
 }
 
-pub(crate) fn look(world: &World, found: &mut Findings<'_>) {
+pub(crate) fn look(world: &World, unwell: &Unwell<'_>, found: &mut Findings<'_>) {
     let failed = |c: &&Crash<'_>| c.end.exit_code != 0 && !c.out_of_memory() && !c.never_ran();
-    for crash in crashes(world).iter().filter(failed) {
+    for crash in unwell.crashes.iter().filter(failed) {
         let standing = reasons(world, crash).into_iter().filter(|r| r.until.is_none());
         let guilty = standing.filter(|r| r.explains(crash.ended_at));
         let Some(reason) = guilty.max_by(|a, b| a.confidence.total_cmp(&b.confidence)) else { continue };

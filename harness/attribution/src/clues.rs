@@ -14,8 +14,9 @@ mod weigh;
 mod words;
 
 use crate::{
-    crash::{Crash, crashes},
+    crash::Crash,
     finding::{Basis, Finding, Findings, PROVEN, pod_subject},
+    unwell::Unwell,
     workload,
     world::{Fact, Seen, SeenClue, World},
 };
@@ -45,8 +46,8 @@ impl<'w> Failing<'w> {
     }
 }
 
-pub(crate) fn look(world: &World, found: &mut Findings<'_>) {
-    for failing in failing(world) {
+pub(crate) fn look(world: &World, unwell: &Unwell<'_>, found: &mut Findings<'_>) {
+    for failing in failing(world, unwell) {
         let Some((clue, verdict)) = judge(world, &failing) else { continue };
         let since = clue.map_or(failing.since, |c| failing.since.max(c.at));
         if found.lasts(since.min(world.now()), PROVEN) {
@@ -90,7 +91,7 @@ fn judge_of<'w>(world: &'w World, pod: &Seen<Pod>, c: &Container) -> Option<(Opt
     named.or(said)
 }
 
-fn failing(world: &World) -> Vec<Failing<'_>> {
+fn failing<'w>(world: &'w World, unwell: &Unwell<'w>) -> Vec<Failing<'w>> {
     let other = |c: &Crash<'_>| {
         c.end.exit_code == 0
             || c.out_of_memory()
@@ -98,10 +99,13 @@ fn failing(world: &World) -> Vec<Failing<'_>> {
             || c.with_its_node(world)
             || world.is_control_plane(c.pod)
     };
-    let ended = crashes(world);
-    let mut all: Vec<_> =
-        ended.iter().filter(|c| !other(c) && workload::repeats(world, c)).map(Failing::crashed).collect();
-    for (pod, container) in workload::unready_containers(world) {
+    let mut all: Vec<_> = unwell
+        .crashes
+        .iter()
+        .filter(|c| !other(c) && workload::repeats(world, c))
+        .map(Failing::crashed)
+        .collect();
+    for (pod, container) in workload::unready_containers(world, unwell) {
         if !all.iter().any(|f| f.pod.uid == pod.uid && f.container.name == container.name) {
             all.push(Failing { pod, container, since: pod.since(&Fact::Unready), end: None });
         }

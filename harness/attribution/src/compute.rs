@@ -5,19 +5,19 @@ mod unplaced;
 pub(crate) use unplaced::{MOST_LINKS, closed_link, measure, pending_link};
 
 use crate::{
-    crash::crashes,
     finding::{Finding, Findings, PROVEN, excerpt, node_subject, pod_subject},
     placement::{self, Pending},
     text,
+    unwell::Unwell,
     world::{Fact, Key, Seen, SeenEvent, World},
 };
 use loopdrill_model::{Cause, Source, Subject, Timestamp, signal::*};
 
-pub(crate) fn look(world: &World, pending: &[Pending<'_>], found: &mut Findings<'_>) {
+pub(crate) fn look(world: &World, unwell: &Unwell<'_>, pending: &[Pending<'_>], found: &mut Findings<'_>) {
     unplaced::look(world, pending, found);
     nodes_down(world, found);
     refused_pods(world, found);
-    out_of_memory(world, found);
+    out_of_memory(unwell, found);
 }
 
 /// The group of all that the network plugin fails to do: it is one, wherever it shows.
@@ -178,8 +178,8 @@ fn quota_stands(world: &World, namespace: &str) -> bool {
     !world.listed(&["resourcequotas"]) || world.quotas.count(&Key::Namespace(namespace.to_owned())) > 0
 }
 
-fn out_of_memory(world: &World, found: &mut Findings<'_>) {
-    for crash in crashes(world).iter().filter(|c| c.out_of_memory()) {
+fn out_of_memory(unwell: &Unwell<'_>, found: &mut Findings<'_>) {
+    for crash in unwell.crashes.iter().filter(|c| c.out_of_memory()) {
         let limit = crash.container.memory_limit_bytes;
         let value = match limit {
             Some(bytes) => format!("OOMKilled at a limit of {} MiB, {}", bytes >> 20, crash.times()),

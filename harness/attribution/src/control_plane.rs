@@ -9,6 +9,7 @@ pub(crate) use etcd::{WINDOW, slow_times};
 
 use crate::{
     finding::{Finding, Findings, link, node_subject},
+    unwell::Unwell,
     world::{Gain, Key, World, age, float},
 };
 use loopdrill_model::{
@@ -35,7 +36,7 @@ const LONG_WAIT: f64 = 0.1;
 /// Seconds of such waiting in a second, over all that waits. A slow disk or a busy machine came to one in twenty.
 const MUCH_WAITING: f64 = 0.15;
 
-pub(crate) fn look(world: &World, found: &mut Findings<'_>) {
+pub(crate) fn look(world: &World, unwell: &Unwell<'_>, found: &mut Findings<'_>) {
     let members = etcd::members(world);
     for member in &members {
         if let Some(finding) = etcd::disk_bound(world, member) {
@@ -47,7 +48,7 @@ pub(crate) fn look(world: &World, found: &mut Findings<'_>) {
     api(world, hidden, healthy, found);
     webhooks::look(world, found);
     aggregated::look(world, found);
-    components::look(world, found);
+    components::look(world, unwell, found);
 }
 
 /// How an evidence names 99 % of a histogram.

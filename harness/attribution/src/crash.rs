@@ -102,10 +102,9 @@ fn node_moved(world: &World, pod: &Pod, ended_at: Timestamp) -> bool {
 /// All containers that are down by themselves, or came back so recently that it may be a loop.
 pub(crate) fn crashes(world: &World) -> Vec<Crash<'_>> {
     // Whom the kubelet gave up, it ended itself.
-    let alive = |p: &Pod| !p.deleting && p.phase != "Succeeded" && p.given_up.is_none();
-    let found = world.crashing(|pod, c| alive(pod) && crash(world, pod, c).is_some());
-    let pods = found.iter().filter_map(|(uid, place)| Some((world.pods.get(uid)?, *place)));
-    pods.filter_map(|(pod, place)| crash(world, pod, pod.containers.get(place)?)).collect()
+    let alive = |p: &&Seen<Pod>| !p.deleting && p.phase != "Succeeded" && p.given_up.is_none();
+    let pods = world.pods_that_may_crash().into_iter().filter(alive);
+    pods.flat_map(|pod| pod.object.containers.iter().filter_map(|c| crash(world, pod, c))).collect()
 }
 
 fn crash<'w>(world: &World, pod: &'w Seen<Pod>, c: &'w Container) -> Option<Crash<'w>> {

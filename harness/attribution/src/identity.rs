@@ -2,18 +2,19 @@
 
 use crate::{
     cloud,
-    crash::{AFTERMATH, Crash, ROUNDING, crashes},
+    crash::{AFTERMATH, Crash, ROUNDING},
     finding::{Finding, Findings, PROVEN, excerpt, node_subject, pod_subject},
     text,
+    unwell::Unwell,
     world::{Fact, Loss, Seen, World},
 };
 use loopdrill_model::{Cause, Measure, Source, Subject, Timestamp, metrics, signal::*};
 
-pub(crate) fn look(world: &World, found: &mut Findings<'_>) {
-    revoked_rights(world, found);
-    withheld_rights(world, found);
-    bad_tokens(world, found);
-    failed_pulls(world, found);
+pub(crate) fn look(world: &World, unwell: &Unwell<'_>, found: &mut Findings<'_>) {
+    revoked_rights(world, unwell, found);
+    withheld_rights(world, unwell, found);
+    bad_tokens(world, unwell, found);
+    failed_pulls(world, unwell, found);
 }
 
 /// What an account lost, with the API server's answer to whether it may.
@@ -91,9 +92,9 @@ fn rule_text(rule: &Rule) -> String {
     format!("{} {}", rule.verbs.join(","), rule.resources.join(","))
 }
 
-fn revoked_rights(world: &World, found: &mut Findings<'_>) {
+fn revoked_rights(world: &World, unwell: &Unwell<'_>, found: &mut Findings<'_>) {
     for crash in
-        crashes(world).iter().filter(|c| c.end.exit_code != 0 && !c.out_of_memory() && !c.never_ran())
+        unwell.crashes.iter().filter(|c| c.end.exit_code != 0 && !c.out_of_memory() && !c.never_ran())
     {
         let pod = crash.pod;
         let denials = denials(world, &pod.namespace, &pod.service_account);
@@ -150,14 +151,14 @@ fn denied(world: &World, crash: &Crash<'_>, denial: &Denial) -> Finding {
 /// Who is called in afterwards has seen no right being withdrawn. What is left of it: a container that ends without a word,
 /// of an account with a token and without any right, in a namespace with a Role to which nobody is bound, and the API
 /// server's answer that the account may not do what that Role allows.
-fn withheld_rights(world: &World, found: &mut Findings<'_>) {
+fn withheld_rights(world: &World, unwell: &Unwell<'_>, found: &mut Findings<'_>) {
     let silent = |c: &Crash<'_>| {
         matches!(world.log_bytes(&c.pod.uid, &c.container.name), Some((_, 0)))
             && world.clues.of(&c.pod.uid, &c.container.name).is_empty()
     };
     let by_itself =
         |c: &Crash<'_>| c.end.exit_code != 0 && !c.out_of_memory() && !c.never_ran() && !c.killed();
-    let crashes = crashes(world).into_iter().filter(|c| by_itself(c) && c.deaths >= 2 && silent(c));
+    let crashes = unwell.crashes.iter().filter(|c| by_itself(c) && c.deaths >= 2 && silent(c));
     for crash in crashes.filter(|c| c.pod.tokens.contains(&String::new())) {
         let (namespace, account) = (&crash.pod.namespace, &crash.pod.service_account);
         if world.grants.any(namespace, account) || !denials(world, namespace, account).is_empty() {
@@ -227,7 +228,7 @@ fn denied_authorizations(world: &World, seconds: u64) -> f64 {
 /// end again and again for no other known reason, and whose pods mount a token. Where one of them mounts a token for
 /// another audience, that explains the refusals, and the other suspects are left out. Where such a token lies in the place
 /// of the API's own, and its container ends without a word, nobody need have counted.
-fn bad_tokens(world: &World, found: &mut Findings<'_>) {
+fn bad_tokens(world: &World, unwell: &Unwell<'_>, found: &mut Findings<'_>) {
     let failed = refused_tokens(world);
     let suspect = |crash: &Crash<'_>| {
         let by_itself =
@@ -244,7 +245,7 @@ fn bad_tokens(world: &World, found: &mut Findings<'_>) {
     let foreign = |crash: &Crash<'_>| {
         crash.pod.tokens.iter().find(|audience| !audience.is_empty() && crash.pod.cloud.is_none()).cloned()
     };
-    let suspects: Vec<_> = crashes(world).into_iter().filter(suspect).collect();
+    let suspects: Vec<_> = unwell.crashes.iter().filter(|c| suspect(c)).collect();
     let explained = suspects.iter().any(|c| foreign(c).is_some());
     for crash in suspects.iter().filter(|c| !explained || foreign(c).is_some()) {
         let pod = crash.pod;
@@ -277,8 +278,8 @@ fn misplaced(world: &World, crash: &Crash<'_>) -> bool {
 }
 
 /// Failed pulls, of whichever loop: the registry's answer decides.
-fn failed_pulls(world: &World, found: &mut Findings<'_>) {
-    for pod in world.unwell_pods().filter(|p| !p.deleting) {
+fn failed_pulls(world: &World, unwell: &Unwell<'_>, found: &mut Findings<'_>) {
+    for pod in unwell.that(|p| !p.deleting) {
         for container in &pod.containers {
             if let ContainerState::Waiting { reason, message } = &container.state
                 && is_pull(reason)

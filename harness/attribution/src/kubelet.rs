@@ -4,14 +4,15 @@ use crate::{
     compute::CNI,
     finding::{Finding, Findings, excerpt, node_subject, pod_subject},
     text::{self, Said},
+    unwell::Unwell,
     world::{Key, Seen, SeenEvent, World, age},
 };
 use loopdrill_model::{Cause, Loop, Source, Subject, Timestamp, signal::*};
 
-pub(crate) fn look(world: &World, found: &mut Findings<'_>) {
-    sandboxes(world, found);
+pub(crate) fn look(world: &World, unwell: &Unwell<'_>, found: &mut Findings<'_>) {
+    sandboxes(world, unwell, found);
     unkilled(world, found);
-    given_up(world, found);
+    given_up(world, unwell, found);
     conditions(world, found);
 }
 
@@ -70,8 +71,8 @@ fn is_sandbox(reason: &str) -> bool {
 }
 
 /// Pods whose sandbox or network is not made, again and again.
-fn sandboxes(world: &World, found: &mut Findings<'_>) {
-    for pod in world.unwell_pods().filter(|p| is_being_created(p)) {
+fn sandboxes(world: &World, unwell: &Unwell<'_>, found: &mut Findings<'_>) {
+    for pod in unwell.that(|p| is_being_created(p)) {
         let tries: u32 = standing(world, pod, is_sandbox).map(|e| e.count).sum();
         let told = standing(world, pod, is_sandbox)
             .filter_map(|e| Some((text::sandbox_failure(&e.reason, &e.message)?, e)))
@@ -130,14 +131,14 @@ fn unkilled(world: &World, found: &mut Findings<'_>) {
 const GIVEN_UP: f64 = 600.0;
 
 /// Pods that their kubelet gave up, where that goes on: the node is still short, or it happens again, or the pod is missed.
-fn given_up(world: &World, found: &mut Findings<'_>) {
+fn given_up(world: &World, unwell: &Unwell<'_>, found: &mut Findings<'_>) {
     let over = |p: &'_ Seen<Pod>| {
         let why = p.given_up.as_ref().filter(|_| p.phase == "Failed" && !p.deleting)?;
         let cause = text::giving_up(&why.reason, &why.message)?;
         let at = given_up_at(world, p, &why.reason);
         (world.age(at) < GIVEN_UP).then_some((cause, at))
     };
-    let all: Vec<_> = world.unwell_pods().filter_map(|p| Some((p, over(p)?))).collect();
+    let all: Vec<_> = unwell.pods.iter().filter_map(|p| Some((*p, over(p)?))).collect();
     for (pod, (cause, at)) in &all {
         let again = || all.iter().filter(|(p, (c, _))| c == cause && same_root(*cause, p, pod)).count() >= 2;
         let short =

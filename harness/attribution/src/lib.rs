@@ -40,6 +40,7 @@ mod placement;
 mod rank;
 mod storage;
 mod text;
+mod unwell;
 mod workload;
 mod world;
 
@@ -48,6 +49,7 @@ pub use world::World;
 use finding::Findings;
 use loopdrill_model::{Diagnosis, Evidence, Measure};
 use std::time::Duration;
+use unwell::Unwell;
 
 /// What a world amounts to at its own time.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -63,17 +65,18 @@ pub struct Judgement {
 #[must_use]
 pub fn judge(world: &World) -> Judgement {
     let mut found = Findings::new(world);
-    let pending = placement::pending_pods(world);
-    identity::look(world, &mut found);
-    cloud::look(world, &mut found);
-    compute::look(world, &pending, &mut found);
-    kubelet::look(world, &mut found);
+    let unwell = Unwell::of(world);
+    let pending = placement::pending_pods(world, &unwell);
+    identity::look(world, &unwell, &mut found);
+    cloud::look(world, &unwell, &mut found);
+    compute::look(world, &unwell, &pending, &mut found);
+    kubelet::look(world, &unwell, &mut found);
     network::look(world, &mut found);
     balancer::look(world, &mut found);
-    storage::look(world, &pending, &mut found);
-    control_plane::look(world, &mut found);
-    clues::look(world, &mut found);
-    workload::look(world, &mut found);
+    storage::look(world, &unwell, &pending, &mut found);
+    control_plane::look(world, &unwell, &mut found);
+    clues::look(world, &unwell, &mut found);
+    workload::look(world, &unwell, &mut found);
     let unsettled = found.held_back();
     Judgement { diagnoses: rank::rank(world, found.into_vec()), unsettled }
 }

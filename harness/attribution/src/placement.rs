@@ -7,12 +7,17 @@ pub(crate) use obstacle::{Obstacle, ObstacleKind};
 
 use crate::{
     text,
+    unwell::Unwell,
     world::{Fact, Key, Seen, World, pod_load},
 };
 use load::Load;
 use loopdrill_kubernetes::{NodeRules, NodeView, tolerated, well_known};
 use loopdrill_model::{Cause, signal::*};
-use std::{collections::BTreeMap, rc::Rc};
+use obstacle::Hindrance;
+use std::{
+    collections::{BTreeMap, HashMap},
+    rc::Rc,
+};
 
 /// What the scheduler's words mean where they speak of what is always counted here: resources, selectors, taints, and
 /// where volumes are.
@@ -93,7 +98,7 @@ pub(crate) struct Pending<'w> {
     pub(crate) rooms: Rc<Vec<Room<'w>>>,
     /// The names of the bound volumes with a node affinity.
     pub(crate) pinned: Vec<&'w Seen<Volume>>,
-    /// The number of its kind: pods of one kind ask the same of the same nodes, and have the same reason.
+    /// The number of its kind: pods of one kind ask the same of the same nodes. Claims aside they have the same reason.
     pub(crate) kind: usize,
 }
 
@@ -106,11 +111,11 @@ impl<'w> Pending<'w> {
 
 /// All pods for which the scheduler finds no node. A pod for which it preempts others is not among them: it has found
 /// one.
-pub(crate) fn pending_pods(world: &World) -> Vec<Pending<'_>> {
+pub(crate) fn pending_pods<'w>(world: &'w World, unwell: &Unwell<'w>) -> Vec<Pending<'w>> {
     if !world.listed(&["nodes", "pods", "persistentvolumeclaims", "persistentvolumes"]) {
         return Vec::new();
     }
-    let waiting = |p: &&Seen<Pod>| {
+    let waiting = |p: &Seen<Pod>| {
         p.node.is_none()
             && !p.deleting
             && p.phase == "Pending"
@@ -118,13 +123,12 @@ pub(crate) fn pending_pods(world: &World) -> Vec<Pending<'_>> {
                 is_final(&u.reason) && (!Unscheduled::makes_room(&u.message) || waits_long(world, p))
             })
     };
-    let pods: Vec<_> = world.unwell_pods().filter(waiting).collect();
+    let pods: Vec<_> = unwell.that(waiting).collect();
     if pods.is_empty() {
         return Vec::new();
     }
-    let (ground, load) = (ground(world), Load::of(world));
-    let mut kinds: Vec<Pending<'_>> = Vec::new();
-    pods.into_iter().map(|pod| examine(&load, &ground, pod, &mut kinds)).collect()
+    let mut survey = Survey::of(world);
+    pods.into_iter().map(|pod| survey.examine(pod)).collect()
 }
 
 /// Whether the scheduler gave up on a pod with this reason, and does not hold it back as it was told to.
@@ -158,72 +162,71 @@ fn ground<'w>(world: &'w World) -> Vec<Ground<'w>> {
     world.nodes.iter().map(of).collect()
 }
 
-/// Why the pod has no node. What is found of the first pod of a kind holds for all.
-fn examine<'w>(
-    load: &Load<'w>,
-    ground: &[Ground<'w>],
-    pod: &'w Seen<Pod>,
-    kinds: &mut Vec<Pending<'w>>,
-) -> Pending<'w> {
-    let world = load.world;
-    let claims: Vec<_> = pod.claims.iter().map(|name| world.claims.find(&pod.namespace, name)).collect();
-    let pinned: Vec<_> = claims
-        .iter()
-        .flatten()
-        .filter_map(|c| world.volumes.find("", c.volume.as_deref()?))
-        .filter(|v| !v.node_affinity.is_empty())
-        .collect();
-    let rooms = match kinds.iter().find(|k| k.wants_the_nodes_of(load, pod, &pinned)) {
-        Some(like) => like.rooms.clone(),
-        None => Rc::new(ground.iter().map(|g| room(load, pod, g, &pinned)).collect()),
-    };
-    let alike = kinds.iter().find(|k| Rc::ptr_eq(&k.rooms, &rooms) && k.asks_as(pod));
-    let kind = alike.map_or(kinds.len(), |k| k.kind);
-    let known = alike.map(|k| k.reason);
-    let mut pending = Pending { pod, reason: UnschedulableReason::Unclear, rooms, pinned, kind };
-    let by_room = known.unwrap_or_else(|| reason(&pending));
-    if known.is_none() {
-        kinds.push(Pending {
-            reason: by_room,
-            pinned: pending.pinned.clone(),
-            rooms: pending.rooms.clone(),
-            ..pending
-        });
-    }
-    pending.reason = if claims.iter().any(Option::is_none) {
-        UnschedulableReason::NoClaim
-    } else if claims.iter().flatten().any(|c| c.volume.is_none() && !waits_for_consumer(world, c)) {
-        UnschedulableReason::UnboundClaim
-    } else {
-        by_room
-    };
-    pending
+/// What is known of all nodes, and what was found of pods: what is found of the first pod of a kind holds for all.
+struct Survey<'w> {
+    load: Load<'w>,
+    ground: Vec<Ground<'w>>,
+    /// Which nodes are closed to pods that choose like this.
+    closed: HashMap<Chooses<'w>, Rc<[Option<NodePredicate>]>>,
+    /// Each with its number.
+    rooms: HashMap<Wants<'w>, (usize, Rc<Vec<Room<'w>>>)>,
+    /// Each kind's number and reason.
+    kinds: HashMap<Asks<'w>, (usize, UnschedulableReason)>,
 }
 
-impl Pending<'_> {
-    /// Whether the other pod may go to the same nodes as this one.
-    fn wants_the_nodes_of(&self, load: &Load<'_>, pod: &Pod, pinned: &[&Seen<Volume>]) -> bool {
-        let places = |all: &[&Seen<Volume>]| all.iter().map(|v| v.node_affinity.clone()).collect::<Vec<_>>();
-        let hindered = load.may_be_hindered(self.pod) || load.may_be_hindered(pod);
-        self.pod.node_selector == pod.node_selector
-            && self.pod.node_affinity == pod.node_affinity
-            && self.pod.tolerations == pod.tolerations
-            && places(&self.pinned) == places(pinned)
-            && (!hindered || self.is_hindered_as(pod))
+/// What a pod says of nodes: selector, affinity and tolerations.
+type Chooses<'w> = (&'w Labels, &'w [NodeTerm], &'w [Toleration]);
+/// Where a pod may go: by what it says, by where its volumes are, and by what hinders it.
+type Wants<'w> = (Chooses<'w>, Vec<&'w [NodeTerm]>, Option<Hinders<'w>>);
+/// What ports, other pods and volumes go by: constraints, namespace, labels and claims.
+type Hinders<'w> = (&'w Constraints, &'w str, &'w Labels, &'w [String]);
+/// Where a pod may go, by number, what it asks for there, whether peers place it, and what the scheduler says of it.
+type Asks<'w> = (usize, &'w Resources, bool, &'w str);
+
+impl<'w> Survey<'w> {
+    fn of(world: &'w World) -> Self {
+        let (load, ground) = (Load::of(world), ground(world));
+        Self { load, ground, closed: HashMap::new(), rooms: HashMap::new(), kinds: HashMap::new() }
     }
 
-    /// Whether ports, other pods and volumes are to the other pod what they are to this one.
-    fn is_hindered_as(&self, pod: &Pod) -> bool {
-        self.pod.constraints == pod.constraints
-            && (&self.pod.namespace, &self.pod.labels, &self.pod.claims)
-                == (&pod.namespace, &pod.labels, &pod.claims)
+    /// Why the pod has no node.
+    fn examine(&mut self, pod: &'w Seen<Pod>) -> Pending<'w> {
+        let world = self.load.world;
+        let claims: Vec<_> = pod.claims.iter().map(|name| world.claims.find(&pod.namespace, name)).collect();
+        let volumes = claims.iter().flatten().filter_map(|c| world.volumes.find("", c.volume.as_deref()?));
+        let pinned: Vec<_> = volumes.filter(|v| !v.node_affinity.is_empty()).collect();
+        let (number, rooms) = self.rooms(pod, &pinned);
+        let reason = UnschedulableReason::Unclear;
+        let mut pending = Pending { pod, reason, rooms, pinned, kind: self.kinds.len() };
+        let asks = (number, &pod.object.requests, pod.placed_by_peers, message(pod));
+        let (kind, by_room) = *self.kinds.entry(asks).or_insert_with(|| (pending.kind, by_room(&pending)));
+        pending.kind = kind;
+        pending.reason = if claims.iter().any(Option::is_none) {
+            UnschedulableReason::NoClaim
+        } else if claims.iter().flatten().any(|c| c.volume.is_none() && !waits_for_consumer(world, c)) {
+            UnschedulableReason::UnboundClaim
+        } else {
+            by_room
+        };
+        pending
     }
 
-    /// Whether the other pod asks for the same, in the scheduler's words, too.
-    fn asks_as(&self, pod: &Pod) -> bool {
-        self.pod.requests == pod.requests
-            && self.pod.placed_by_peers == pod.placed_by_peers
-            && message(self.pod) == message(pod)
+    /// All nodes as the pod sees them, which has volumes in these places.
+    fn rooms(&mut self, pod: &'w Seen<Pod>, pinned: &[&'w Seen<Volume>]) -> (usize, Rc<Vec<Room<'w>>>) {
+        let pod = &pod.object;
+        let hindrance = Hindrance::of(&self.load, pod);
+        let chooses: Chooses<'w> = (&pod.node_selector, &pod.node_affinity, &pod.tolerations);
+        let places = pinned.iter().map(|v| v.object.node_affinity.as_slice()).collect();
+        let hinders: Hinders<'w> = (&pod.constraints, &pod.namespace, &pod.labels, &pod.claims);
+        let wants = (chooses, places, hindrance.as_ref().map(|_| hinders));
+        let (number, load, ground) = (self.rooms.len(), &self.load, &self.ground);
+        let mut survey = || {
+            let predicates = ground.iter().map(|(node, ..)| predicate(load.world, pod, node));
+            let closed = self.closed.entry(chooses).or_insert_with(|| predicates.collect());
+            let rooms = ground.iter().zip(closed.iter());
+            Rc::new(rooms.map(|(g, closed)| room(load, g, *closed, pinned, hindrance.as_ref())).collect())
+        };
+        self.rooms.entry(wants).or_insert_with(|| (number, survey())).clone()
     }
 }
 
@@ -238,25 +241,23 @@ pub(crate) fn waits_for_consumer(world: &World, claim: &Claim) -> bool {
 
 fn room<'w>(
     load: &Load<'w>,
-    pod: &Pod,
     (node, free, releasing): &Ground<'w>,
+    predicate: Option<NodePredicate>,
     pinned: &[&Seen<Volume>],
+    hindrance: Option<&Hindrance<'w>>,
 ) -> Room<'w> {
-    let predicate = predicate(load.world, pod, node);
     Room {
         node,
         predicate,
         volumes_here: pinned.iter().all(|v| matches_any(&v.node_affinity, node)),
         free: free.clone(),
         releasing: releasing.clone(),
-        obstacle: match predicate {
-            None if load.may_be_hindered(pod) => obstacle::obstacle(load, pod, node),
-            _ => None,
-        },
+        obstacle: hindrance.filter(|_| predicate.is_none()).and_then(|h| h.on(load, node)),
     }
 }
 
-fn reason(p: &Pending<'_>) -> UnschedulableReason {
+/// Why a pod with these rooms has no node, whatever its claims wait for.
+fn by_room(p: &Pending<'_>) -> UnschedulableReason {
     let (wanted, message) = (&p.pod.requests, message(p.pod));
     let usable: Vec<_> = p.open().filter(|r| r.volumes_here).collect();
     let fitting = || usable.iter().filter(|r| r.fits(wanted));

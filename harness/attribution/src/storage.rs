@@ -6,12 +6,13 @@ use crate::{
     kubelet,
     placement::{self, NodePredicate, Pending, UnschedulableReason, amount},
     text,
+    unwell::Unwell,
     world::{Fact, Key, Seen, SeenEvent, World},
 };
 use loopdrill_kubernetes::well_known;
 use loopdrill_model::{Cause, ChainLink, Loop, Source, Subject, Timestamp, signal::*};
 
-pub(crate) fn look(world: &World, pending: &[Pending<'_>], found: &mut Findings<'_>) {
+pub(crate) fn look(world: &World, unwell: &Unwell<'_>, pending: &[Pending<'_>], found: &mut Findings<'_>) {
     for p in pending {
         match p.reason {
             UnschedulableReason::VolumeElsewhere
@@ -25,7 +26,7 @@ pub(crate) fn look(world: &World, pending: &[Pending<'_>], found: &mut Findings<
         }
     }
     unbound_claims(world, found);
-    unmounted_volumes(world, found);
+    unmounted_volumes(world, unwell, found);
     unresized_claims(world, found);
 }
 
@@ -214,8 +215,8 @@ fn claim_trouble(world: &World, claim: &Seen<Claim>, used: bool) -> Option<Troub
 }
 
 /// Pods that have a node and wait for their volumes there.
-fn unmounted_volumes(world: &World, found: &mut Findings<'_>) {
-    for pod in world.unwell_pods().filter(|p| kubelet::is_being_created(p)) {
+fn unmounted_volumes(world: &World, unwell: &Unwell<'_>, found: &mut Findings<'_>) {
+    for pod in unwell.that(|p| kubelet::is_being_created(p)) {
         let Some((cause, event)) = mount_trouble(world, pod) else { continue };
         let patience = if cause == Cause::BadConfiguration { PROVEN } else { 10.0 };
         let alike = kubelet::standing(world, pod, is_mount)

@@ -1,6 +1,6 @@
 //! What messages mean for the rules: the [phrases](crate::phrases) of their topic, and what the reason adds.
 
-use crate::phrases::{Phrase, Topic, Weight, nameless, read, read_all, says};
+use crate::phrases::{Phrase, Reading, Topic, Weight, read};
 use loopdrill_model::Cause;
 
 /// Whether a driver says that trying again will not help, by the codes of gRPC.
@@ -13,14 +13,12 @@ pub(crate) fn is_final(message: &str) -> bool {
         "code = permissiondenied",
         "code = unimplemented",
     ];
-    let text = nameless(message, &[]);
-    FINAL.iter().any(|code| says(&text, code))
+    Reading::of(message, &[]).says_any(FINAL)
 }
 
 /// Whether a certificate is refused. It is refused however quickly everybody answers.
 pub(crate) fn is_of_a_certificate(message: &str) -> bool {
-    let text = nameless(message, &[]);
-    ["x509:", "tls: ", "certificate signed by unknown authority"].iter().any(|words| says(&text, words))
+    Reading::of(message, &[]).says_any(&["x509:", "tls: ", "certificate signed by unknown authority"])
 }
 
 /// Why a pull failed, by its error text and the image's name. `None` when the text does not say.
@@ -49,8 +47,8 @@ pub(crate) fn create_failure(message: &str) -> Option<Cause> {
 /// Why a volume did not come, for a pod that has a node, and whether the text says so itself. `None` when it is said of
 /// what is well.
 pub(crate) fn mount_failure(message: &str) -> Option<(Cause, Said)> {
-    let text = nameless(message, &[]);
-    let of_a_store = says(&text, "secrets store objects") || says(&text, "failed to get secretproviderclass");
+    let of_a_store =
+        Reading::of(message, &[]).says_any(&["secrets store objects", "failed to get secretproviderclass"]);
     let found = if of_a_store { read(Topic::Secrets, message, &[]) } else { None };
     let default = if of_a_store { Cause::IamDenied } else { Cause::AttachOrMountFailed };
     match found.or_else(|| read(Topic::Mount, message, &[])) {
@@ -95,8 +93,7 @@ pub(crate) fn sandbox_failure(reason: &str, message: &str) -> Option<(Cause, Sai
         "pinging container registry",
         "initializing source",
     ];
-    let text = nameless(message, &[]);
-    let of_image = IMAGE.iter().any(|words| says(&text, words));
+    let of_image = Reading::of(message, &[]).says_any(IMAGE);
     let pulled = if of_image { read(Topic::Pull, message, &[]) } else { None };
     match pulled.or_else(|| read(Topic::Sandbox, message, &[])) {
         Some(phrase) => Some((phrase.cause?, Said::by(phrase))),
@@ -156,28 +153,28 @@ pub(crate) fn scheduling_failure(message: &str) -> Option<&'static Phrase> {
 /// reading, unless it is one of those `beside`; or says nothing at all. Where our own count differs it is right: it knows more, or we know it later.
 pub(crate) fn scheduler_agrees(message: &str, causes: &[Cause], beside: &[Cause]) -> bool {
     let own = message.split("preemption:").next().unwrap_or(message);
-    let said = read_all(Topic::Schedule, own);
-    let one = |p: &&Phrase| p.cause.is_some_and(|c| causes.contains(&c));
-    let fits = |p: &&Phrase| one(p) || p.cause.is_some_and(|c| beside.contains(&c));
-    let other = said.iter().any(|p| p.weight == Weight::Strong && !fits(p));
-    own.trim().is_empty() || !other && said.iter().any(one)
+    let reading = Reading::of(own, &[]);
+    let mut said = reading.held(Topic::Schedule).iter().map(|(phrase, _)| *phrase);
+    let one = |p: &Phrase| p.cause.is_some_and(|c| causes.contains(&c));
+    let fits = |p: &Phrase| one(p) || p.cause.is_some_and(|c| beside.contains(&c));
+    let other = said.clone().any(|p| p.weight == Weight::Strong && !fits(p));
+    own.trim().is_empty() || !other && said.any(one)
 }
 
 /// Whether a probe had its connection and waited for an answer in vain.
 pub(crate) fn probe_waited(message: &str) -> bool {
     const WAITED: &[&str] = &["awaiting headers", "deadline exceeded", "read: connection timed out"];
     const NEVER_THERE: &[&str] = &["dial tcp", "connection refused", "no route to host"];
-    let text = nameless(message, &[]);
-    let any = |all: &[&str]| all.iter().any(|words| says(&text, words));
-    says(&text, "probe failed") && any(WAITED) && !any(NEVER_THERE)
+    let text = Reading::of(message, &[]);
+    text.says("probe failed") && text.says_any(WAITED) && !text.says_any(NEVER_THERE)
 }
 
 /// Whether a kubelet could not even open a connection to a pod of its own node, where nobody refused it: its packets
 /// found no way, or no answer.
 pub(crate) fn probe_lost(message: &str) -> bool {
     const LOST: &[&str] = &["i/o timeout", "no route to host", "network is unreachable", "invalid argument"];
-    let text = nameless(message, &[]);
-    says(&text, "probe failed") && says(&text, "dial tcp") && LOST.iter().any(|words| says(&text, words))
+    let text = Reading::of(message, &[]);
+    text.says("probe failed") && text.says("dial tcp") && text.says_any(LOST)
 }
 
 /// Why a claim is not bound, or does not grow, by the text of its own event. `None` when it only waits.
@@ -199,30 +196,23 @@ pub(crate) fn claim_failure(reason: &str, message: &str) -> Option<Cause> {
     )
 }
 
-fn says_any(message: &str, words: &[&str]) -> bool {
-    let text = nameless(message, &[]);
-    words.iter().any(|w| says(&text, w))
-}
-
 /// Whether the scheduler counts a volume's node affinity among its reasons.
 pub(crate) fn says_volume_elsewhere(message: &str) -> bool {
-    says_any(
-        message,
-        &["persistentvolume's node affinity", "volume node affinity conflict", "no available volume zone"],
-    )
+    const ELSEWHERE: &[&str] =
+        &["persistentvolume's node affinity", "volume node affinity conflict", "no available volume zone"];
+    Reading::of(message, &[]).says_any(ELSEWHERE)
 }
 
 /// Whether the scheduler counts missing resources among its reasons.
 pub(crate) fn says_insufficient(message: &str) -> bool {
-    says_any(message, &["insufficient", "too many pods"])
+    Reading::of(message, &[]).says_any(&["insufficient", "too many pods"])
 }
 
 /// Whether the scheduler counts something among its reasons that only other pods or ports explain.
 pub(crate) fn says_peers(message: &str) -> bool {
-    says_any(
-        message,
-        &["anti-affinity", "pod affinity", "topology spread", "free ports for the requested pod ports"],
-    )
+    const PEERS: &[&str] =
+        &["anti-affinity", "pod affinity", "topology spread", "free ports for the requested pod ports"];
+    Reading::of(message, &[]).says_any(PEERS)
 }
 
 #[cfg(test)]

@@ -5,24 +5,25 @@ mod services;
 use crate::{
     cloud, clues,
     compute::CNI,
-    crash::{Crash, crashes},
+    crash::Crash,
     finding::{Finding, Findings, PROVEN, excerpt, node_subject, pod_subject},
     identity,
     text::{self, Said},
+    unwell::Unwell,
     world::{Fact, Seen, SeenEvent, World, age},
 };
 use loopdrill_model::{Cause, Loop, Source, Subject, Timestamp, metrics, signal::*};
 
-pub(crate) fn look(world: &World, found: &mut Findings<'_>) {
-    bad_configuration(world, found);
-    exits(world, found);
-    unready(world, found);
+pub(crate) fn look(world: &World, unwell: &Unwell<'_>, found: &mut Findings<'_>) {
+    bad_configuration(world, unwell, found);
+    exits(world, unwell, found);
+    unready(world, unwell, found);
     slow_backends(world, found);
     services::empty(world, found);
 }
 
-fn bad_configuration(world: &World, found: &mut Findings<'_>) {
-    for pod in world.unwell_pods().filter(|p| !p.deleting) {
+fn bad_configuration(world: &World, unwell: &Unwell<'_>, found: &mut Findings<'_>) {
+    for pod in unwell.that(|p| !p.deleting) {
         for c in &pod.containers {
             let ContainerState::Waiting { reason, message } = &c.state else { continue };
             if is_configuration(reason) {
@@ -30,7 +31,7 @@ fn bad_configuration(world: &World, found: &mut Findings<'_>) {
             }
         }
     }
-    for crash in crashes(world).iter().filter(|c| c.never_ran()) {
+    for crash in unwell.crashes.iter().filter(|c| c.never_ran()) {
         unstarted(world, crash, found);
     }
 }
@@ -104,17 +105,17 @@ fn is_configuration(reason: &str) -> bool {
 }
 
 /// Containers that end again and again, for no reason that another loop explains.
-fn exits(world: &World, found: &mut Findings<'_>) {
-    for crash in crashes(world) {
+fn exits(world: &World, unwell: &Unwell<'_>, found: &mut Findings<'_>) {
+    for crash in &unwell.crashes {
         let other = crash.out_of_memory()
             || crash.never_ran()
             || crash.with_its_node(world)
             || world.is_control_plane(crash.pod);
-        if other || identity::explained_by_past_denial(world, &crash) || !repeats(world, &crash) {
+        if other || identity::explained_by_past_denial(world, crash) || !repeats(world, crash) {
             continue;
         }
-        let probe = killed_by_probe(world, &crash);
-        let patience = if probe.is_some() || stands_alone(world, &crash) { PROVEN } else { UNSURE };
+        let probe = killed_by_probe(world, crash);
+        let patience = if probe.is_some() || stands_alone(world, crash) { PROVEN } else { UNSURE };
         // Whom we have just found so has not been listened to yet: its last words may name another.
         let unheard = crash.loops_since < crash.pod.first_at && !found.lasts(crash.pod.first_at, LISTENING);
         if unheard || !found.lasts(crash.loops_since, patience) {
@@ -133,11 +134,11 @@ fn exits(world: &World, found: &mut Findings<'_>) {
             finding = finding.proven_by("Unhealthy", words, at, &Source::api("events"));
         }
         finding = crash.prove(finding);
-        let last_words = clues::last_words(world, &crash);
+        let last_words = clues::last_words(world, crash);
         finding.said_why = last_words.is_some_and(|said| said.clue.kind.is_of_its_own_machine());
         finding.evidence.extend(last_words.map(clues::evidence));
         // What something else explains must not be mixed with what nothing does: it becomes a step of that.
-        let group = match clues::explains(world, &crash) {
+        let group = match clues::explains(world, crash) {
             true => format!("{}/explained", crash.pod.uid),
             false => format!("{}/exits", crash.pod.namespace),
         };
@@ -208,8 +209,11 @@ fn killed_by_probe(world: &World, crash: &Crash<'_>) -> Option<(String, Timestam
 const WARM_UP: f64 = 40.0;
 
 /// Containers that run for a while, and that are still not ready.
-pub(crate) fn unready_containers(world: &World) -> Vec<(&Seen<Pod>, &Container)> {
-    let unready = |p: &&Seen<Pod>| !p.deleting && p.phase == "Running" && !p.ready;
+pub(crate) fn unready_containers<'w>(
+    world: &'w World,
+    unwell: &Unwell<'w>,
+) -> Vec<(&'w Seen<Pod>, &'w Container)> {
+    let unready = |p: &Seen<Pod>| !p.deleting && p.phase == "Running" && !p.ready;
     // A node that comes back takes its time to say that its pods are well.
     let settled = |p: &&Seen<Pod>| {
         p.node.as_deref().is_some_and(|n| world.ready_for(n) > WARM_UP) && !world.is_control_plane(p)
@@ -220,14 +224,14 @@ pub(crate) fn unready_containers(world: &World) -> Vec<(&Seen<Pod>, &Container)>
         }
         _ => false,
     };
-    let pods = world.unwell_pods().filter(unready).filter(settled);
+    let pods = unwell.that(unready).filter(settled);
     let containers = pods.flat_map(|p| p.containers.iter().map(move |c| (p, c)));
     containers.filter(|(p, c)| !c.init && !c.ready && c.has_readiness_probe && warm(p, c)).collect()
 }
 
 /// Containers that run, and whose readiness probe fails for long.
-fn unready(world: &World, found: &mut Findings<'_>) {
-    for (pod, c) in unready_containers(world) {
+fn unready(world: &World, unwell: &Unwell<'_>, found: &mut Findings<'_>) {
+    for (pod, c) in unready_containers(world, unwell) {
         let since = world.since(pod, &Fact::Unready);
         let ContainerState::Running { since: started } = &c.state else { continue };
         let running = started.map_or_else(|| world.age(pod.first_at), |t| world.api_age(t));

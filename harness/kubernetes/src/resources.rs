@@ -15,7 +15,7 @@ pub(crate) const HUGE_PAGES: &str = "hugepages-";
 ///
 /// The resources that every pod has are fields, so that an amount for each of very many pods stays small; all others
 /// (`ephemeral-storage`, `hugepages-2Mi`, `nvidia.com/gpu`, …) are in a map. The aliases are names in older snapshots.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Resources {
     /// Thousandths of a core.

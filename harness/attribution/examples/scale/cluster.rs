@@ -271,8 +271,8 @@ impl Cluster {
             ready: true,
             unready_since: None,
             given_up: None,
-            constraints: Constraints::default(),
-            ways: Ways::default(),
+            constraints: Default::default(),
+            ways: Default::default(),
             containers: vec![self.container("main", &names.0), self.container("istio-proxy", names.1)],
             namespace,
         }

@@ -81,7 +81,8 @@ fn is_misspelt(world: &World, namespace: &str, name: &str) -> bool {
 }
 
 fn nearly<'w>(world: &'w World, namespace: &str, name: &str) -> Option<&'w Seen<Service>> {
-    world.services.iter().find(|s| s.namespace == namespace && name.len() > 3 && one_slip(name, &s.name))
+    let mut beside = world.services.by(&Key::Namespace(namespace.to_owned()));
+    beside.find(|s| name.len() > 3 && one_slip(name, &s.name))
 }
 
 /// Whether two words differ in one place: what they begin with and end with in common leaves at most one letter of each,

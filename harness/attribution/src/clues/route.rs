@@ -9,7 +9,7 @@ use super::{
     peer::{Target, endpoints, target},
     weigh::Verdict,
 };
-use crate::world::{Seen, World};
+use crate::world::{Key, Seen, World};
 use loopdrill_kubernetes::{Destination, Endpoint, Labels, PolicyRule, service_selects};
 use loopdrill_model::{Cause, Source, Subject, signal::*};
 use std::{collections::BTreeMap, net::IpAddr};
@@ -65,10 +65,9 @@ fn no_endpoint(world: &World, pod: &Seen<Pod>, service: &Seen<Service>) -> Optio
     {
         return None;
     }
-    let makes = |c: &&Seen<Controller>| {
-        c.namespace == service.namespace && service_selects(&service.selector, &c.template)
-    };
-    let idle = world.controllers.iter().filter(makes).find(|c| c.desired == 0 && c.owner.is_none());
+    let idle = |c: &&Seen<Controller>| c.desired == 0 && c.owner.is_none();
+    let mut beside = world.controllers.by(&Key::Namespace(service.namespace.clone())).filter(idle);
+    let idle = beside.find(|c| service_selects(&service.selector, &c.template));
     let value = match idle {
         Some(c) => format!("none: {}/{} is scaled to zero", c.kind, c.name),
         None => "none, and no pod matches the selector".to_owned(),
@@ -136,7 +135,8 @@ pub(super) fn policy_subject(policy: &NetworkPolicy) -> Subject {
 
 /// The policies that select a pod.
 pub(super) fn policies<'w>(world: &'w World, pod: &'w Pod) -> impl Iterator<Item = &'w Seen<NetworkPolicy>> {
-    world.policies.iter().filter(|p| p.namespace == pod.namespace && p.pods.matches(&pod.labels))
+    let beside = world.policies.by(&Key::Namespace(pod.namespace.clone()));
+    beside.filter(|p| p.pods.matches(&pod.labels))
 }
 
 fn end<'a>(world: &'a World, pod: &'a Pod) -> Endpoint<'a> {

@@ -12,24 +12,33 @@ use std::collections::BTreeMap;
 
 /// What is found of the first pod of a kind is not looked for again in the others.
 pub(super) fn look(world: &World, pending: &[Pending<'_>], found: &mut Findings<'_>) {
-    let mut kinds: BTreeMap<usize, (&Pending<'_>, Finding)> = BTreeMap::new();
+    let mut kinds: BTreeMap<(usize, &str, &[String]), (&Pending<'_>, Finding)> = BTreeMap::new();
     for p in pending {
         let since = world.since(p.pod, &Fact::Unscheduled);
         let Some(patience) = patience(p) else { continue };
         if is_helped(world, p.pod) || !found.lasts(since, patience) {
             continue;
         }
-        let finding = match kinds.get(&p.kind) {
+        let (namespace, claims) = named_claims(p);
+        let kind = (p.kind, namespace, claims);
+        let finding = match kinds.get(&kind) {
             Some((first, finding)) => as_of(world, p, (first, finding)),
             None => {
                 let Some(finding) = unplaced(world, p) else { continue };
-                kinds.insert(p.kind, (p, finding.clone()));
+                kinds.insert(kind, (p, finding.clone()));
                 finding
             }
         };
         let finding = not_given_way(world, finding, p.pod);
         found.add(format!("{}/unplaced", p.pod.namespace), without_help(world, finding, p));
     }
+}
+
+/// The pod's claims and their namespace, where the finding about it may name them: pods with others do not share it.
+fn named_claims<'p>(p: &'p Pending<'_>) -> (&'p str, &'p [String]) {
+    use UnschedulableReason::*;
+    let counted = matches!(p.reason, Fragmented | Exhausted | Excluded | NodesDown) && agrees(p);
+    if counted || p.pod.claims.is_empty() { ("", &[]) } else { (&p.pod.namespace, &p.pod.claims) }
 }
 
 /// What was found of the first of its kind, about this pod.

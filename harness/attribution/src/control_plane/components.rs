@@ -3,8 +3,9 @@
 
 use super::{api_latency, link, p99_of};
 use crate::{
-    crash::{Crash, crashes},
+    crash::Crash,
     finding::{Finding, Findings, pod_subject},
+    unwell::Unwell,
     world::{Fact, Seen, World},
 };
 use loopdrill_model::{Cause, Source, metrics, signal::*};
@@ -14,14 +15,14 @@ const ENDS: u32 = 3;
 /// Seconds for which a running component may be unready.
 const PATIENCE: f64 = 45.0;
 
-pub(super) fn look(world: &World, found: &mut Findings<'_>) {
-    let ends = crashes(world).into_iter().filter(|c| world.is_control_plane(c.pod));
+pub(super) fn look(world: &World, unwell: &Unwell<'_>, found: &mut Findings<'_>) {
+    let ends = unwell.crashes.iter().filter(|c| world.is_control_plane(c.pod));
     for crash in ends.filter(|c| c.deaths >= ENDS && !c.out_of_memory() && !c.with_its_node(world)) {
-        found.add("components", ending(world, &crash));
+        found.add("components", ending(world, crash));
     }
     let unready =
-        |p: &&Seen<Pod>| !p.ready && !p.deleting && p.phase == "Running" && world.is_control_plane(p);
-    for pod in world.unwell_pods().filter(unready) {
+        |p: &Seen<Pod>| !p.ready && !p.deleting && p.phase == "Running" && world.is_control_plane(p);
+    for pod in unwell.that(unready) {
         let runs = pod.containers.iter().all(|c| matches!(c.state, ContainerState::Running { .. }));
         if runs && found.lasts(pod.since(&Fact::Unready), PATIENCE) {
             found.add("components", silent(world, pod));

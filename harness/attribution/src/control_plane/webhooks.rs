@@ -215,11 +215,10 @@ fn uncallable(world: &World, found: &mut Findings<'_>) {
     let (of, failed) = (&metrics::WEBHOOK_REJECTIONS, is_uncallable);
     let more = uncalled(world);
     // A controller that was refused says so itself, and about what.
-    let told = world.events.iter().any(|e| {
-        e.reason == "FailedCreate"
-            && world.age(e.at) < 60.0
-            && text::create_failure(&e.message) == Some(Cause::WebhookBlocked)
-    });
+    let told = world
+        .events
+        .told_of(&["FailedCreate"])
+        .any(|e| world.age(e.at) < 60.0 && text::create_failure(&e.message) == Some(Cause::WebhookBlocked));
     // Whoever was refused once and says so a moment later is no reason to speak of it twice.
     let watched = world.telemetry.increase(of, failed, world.ago(45), world.ago(12));
     let still = world.telemetry.increase(of, failed, world.ago(12), world.now());

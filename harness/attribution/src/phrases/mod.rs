@@ -2,7 +2,7 @@
 //! phrases a topic, each with its cause, where it was seen, and an example.
 //!
 //! # Invariants
-//! - A phrase is looked for in [`nameless()`] text, between whole words: nobody is blamed for what he called something.
+//! - A phrase is looked for in [`nameless`] text, between whole words: nobody is blamed for what he called something.
 //! - Where a message holds several phrases, the heaviest counts, and of those the last: who passes an error on puts his
 //!   own words before it, and who tries again tells the first try first.
 //! - What no phrase knows has no cause here; the rules decide what silence of the table means.
@@ -13,6 +13,7 @@ mod container;
 mod mount;
 mod nameless;
 mod pull;
+mod reading;
 mod refusal;
 mod registry;
 mod sandbox;
@@ -21,7 +22,7 @@ mod secrets;
 mod service;
 mod status;
 
-pub(crate) use nameless::nameless;
+pub(crate) use reading::Reading;
 
 use loopdrill_model::Cause;
 
@@ -48,6 +49,11 @@ pub(crate) enum Topic {
     Service,
     /// The scheduler looks for a node.
     Schedule,
+}
+
+impl Topic {
+    /// How many there are.
+    const COUNT: usize = Self::Schedule as usize + 1;
 }
 
 /// How much a phrase counts beside others in the same message.
@@ -131,23 +137,9 @@ fn phrases(topic: Topic) -> impl Iterator<Item = &'static Phrase> {
 /// The phrase that decides what `message` means, where the table knows one. `names` are those that somebody gave to
 /// the objects that the message is about.
 pub(crate) fn read(topic: Topic, message: &str, names: &[&str]) -> Option<&'static Phrase> {
-    decisive(phrases(topic), &nameless(message, names))
-}
-
-/// All phrases of the topic that a message holds.
-pub(crate) fn read_all(topic: Topic, message: &str) -> Vec<&'static Phrase> {
-    let text = nameless(message, &[]);
-    phrases(topic).filter(|p| says(&text, p.words)).collect()
-}
-
-fn decisive(table: impl Iterator<Item = &'static Phrase>, text: &str) -> Option<&'static Phrase> {
-    let found = table.filter_map(|p| Some((p.weight, last_end(text, p.words)?, p.words.len(), p)));
-    found.max_by_key(|(weight, end, length, _)| (*weight, *end, *length)).map(|(.., p)| p)
-}
-
-/// Whether a text without names says these words.
-pub(crate) fn says(text: &str, words: &str) -> bool {
-    last_end(text, words).is_some()
+    let reading = Reading::of(message, names);
+    let weigh = |(p, end): &&(&'static Phrase, usize)| (p.weight, *end, p.words.len());
+    reading.held(topic).iter().max_by_key(weigh).map(|(p, _)| *p)
 }
 
 /// Where the words end that are said last, if they are said at all. Parts of longer words are not said.

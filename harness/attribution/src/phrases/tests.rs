@@ -1,6 +1,6 @@
 //! Every entry of every table, and names that must not speak.
 
-use super::*;
+use super::{nameless::nameless, *};
 use proptest::prelude::*;
 
 const TOPICS: &[Topic] = &[
@@ -25,7 +25,7 @@ fn every_example_says_its_phrase_and_means_its_cause() {
     let mut wrong = Vec::new();
     for (topic, phrase) in entries() {
         let text = nameless(phrase.example, &[]);
-        if !says(&text, phrase.words) {
+        if !Reading::of(phrase.example, &[]).says(phrase.words) {
             wrong.push(format!("{topic:?} {:?} is not said in {text:?}", phrase.words));
         }
         let read = read(topic, phrase.example, &[]);
@@ -123,7 +123,7 @@ fn quoted_speech_is_heard_and_quoted_names_are_not() {
         "service returned an error. status= code= operationnotallowed message= cannot resize disk d"
     );
     let json = "RawError: {\\\"error\\\": {\\\"message\\\": \\\"the disk is full\\\"}}";
-    assert!(says(&nameless(json, &[]), "the disk is full"));
+    assert!(Reading::of(json, &[]).says("the disk is full"));
     assert_eq!(nameless("volume \"the-disk-is-full\" didn't 'come up' today", &[]), "volume didn't today");
 }
 

@@ -52,11 +52,6 @@ impl<'w> Load<'w> {
         self.world.pods.by(&Key::Apart).filter(holds)
     }
 
-    /// Whether ports, other pods or volumes can keep the pod off a node at all.
-    pub(super) fn may_be_hindered(&self, pod: &Pod) -> bool {
-        !pod.constraints.are_none() || !pod.claims.is_empty() || self.apart().next().is_some()
-    }
-
     /// A pod on a node that mounts the claim.
     pub(super) fn user_of(&self, namespace: &str, claim: &str) -> Option<&'w Seen<Pod>> {
         self.world.pods.by(&Key::Claim(namespace.to_owned(), claim.to_owned())).find(holds)

@@ -51,16 +51,44 @@ impl ObstacleKind {
     }
 }
 
-/// The first obstacle on `node`, for a pod that may run there as far as the node goes.
-pub(super) fn obstacle<'w>(load: &Load<'w>, pod: &Pod, node: &'w Seen<Node>) -> Option<Obstacle<'w>> {
-    let by = |kind, holder: Option<&'w Seen<Pod>>| holder.map(|h| Obstacle { kind, holder: Some(h) });
-    let bare = |kind, is: bool| is.then_some(Obstacle { kind, holder: None });
-    by(ObstacleKind::OncePerPod, claim_holder(load, pod))
-        .or_else(|| bare(ObstacleKind::VolumeLimit, has_no_slot(load, pod, node)))
-        .or_else(|| by(ObstacleKind::HostPort, port_holder(load, pod, node)))
-        .or_else(|| by(ObstacleKind::Apart, kept_apart(load, pod, node)))
-        .or_else(|| bare(ObstacleKind::Near, is_lonely(load, pod, node)))
-        .or_else(|| bare(ObstacleKind::Spread, is_crowded(load, pod, node)))
+/// What may keep a pod off nodes beside what they offer, as far as it is the same on all of them.
+pub(super) struct Hindrance<'w> {
+    pod: &'w Pod,
+    /// Who uses a claim of the pod that only one pod may use.
+    claim_holder: Option<&'w Seen<Pod>>,
+    /// The pod's volumes by driver, where drivers have limits at all.
+    volumes: BTreeMap<String, Vec<String>>,
+}
+
+impl<'w> Hindrance<'w> {
+    /// Nothing where no node can have an obstacle for the pod.
+    pub(super) fn of(load: &Load<'w>, pod: &'w Pod) -> Option<Self> {
+        let mut volumes: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        if load.world.drivers.len() > 0 {
+            volumes_of(load.world, pod)
+                .for_each(|(driver, volume)| volumes.entry(driver).or_default().push(volume));
+        }
+        let claim_holder = claim_holder(load, pod);
+        let constrained = !pod.constraints.are_none() || load.apart().next().is_some();
+        (constrained || claim_holder.is_some() || !volumes.is_empty()).then_some(Self {
+            pod,
+            claim_holder,
+            volumes,
+        })
+    }
+
+    /// The first obstacle on `node`, which the pod may use as far as the node goes.
+    pub(super) fn on(&self, load: &Load<'w>, node: &'w Seen<Node>) -> Option<Obstacle<'w>> {
+        let pod = self.pod;
+        let by = |kind, holder: Option<&'w Seen<Pod>>| holder.map(|h| Obstacle { kind, holder: Some(h) });
+        let bare = |kind, is: bool| is.then_some(Obstacle { kind, holder: None });
+        by(ObstacleKind::OncePerPod, self.claim_holder)
+            .or_else(|| bare(ObstacleKind::VolumeLimit, has_no_slot(load, &self.volumes, node)))
+            .or_else(|| by(ObstacleKind::HostPort, port_holder(load, pod, node)))
+            .or_else(|| by(ObstacleKind::Apart, kept_apart(load, pod, node)))
+            .or_else(|| bare(ObstacleKind::Near, is_lonely(load, pod, node)))
+            .or_else(|| bare(ObstacleKind::Spread, is_crowded(load, pod, node)))
+    }
 }
 
 fn claim_holder<'w>(load: &Load<'w>, pod: &Pod) -> Option<&'w Seen<Pod>> {
@@ -68,13 +96,10 @@ fn claim_holder<'w>(load: &Load<'w>, pod: &Pod) -> Option<&'w Seen<Pod>> {
     pod.claims.iter().filter(once).find_map(|name| load.user_of(&pod.namespace, name))
 }
 
-/// Whether the pod's volumes are more than the node's drivers have left.
-fn has_no_slot<'w>(load: &Load<'w>, pod: &Pod, node: &'w Seen<Node>) -> bool {
-    let Some(limits) = load.world.drivers.find("", &node.name) else { return false };
-    let mut wanted: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (driver, volume) in volumes_of(load.world, pod) {
-        wanted.entry(driver).or_default().push(volume);
-    }
+/// Whether volumes, by driver, are more than the node's drivers have left.
+fn has_no_slot<'w>(load: &Load<'w>, wanted: &BTreeMap<String, Vec<String>>, node: &'w Seen<Node>) -> bool {
+    let limits = if wanted.is_empty() { None } else { load.world.drivers.find("", &node.name) };
+    let Some(limits) = limits else { return false };
     wanted.iter().any(|(driver, volumes)| {
         let Some(Some(limit)) = limits.drivers.get(driver) else { return false };
         let used = load.volumes(&node.object.name, driver);

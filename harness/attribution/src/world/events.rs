@@ -53,7 +53,7 @@ impl std::ops::Deref for SeenEvent {
 /// Events by object, then by their own uid.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Events {
-    by_object: BTreeMap<String, BTreeMap<String, SeenEvent>>,
+    by_object: BTreeMap<String, BTreeMap<String, Box<SeenEvent>>>,
     /// Objects of which an event of this reason was told, as long as one may be remembered.
     by_reason: BTreeMap<String, BTreeSet<String>>,
     warnings: Crowd,
@@ -95,7 +95,7 @@ impl Events {
         crowd.insert(event.place(&object));
         let most = if event.warning { MOST_WARNINGS } else { MOST_OTHERS };
         let cut = if crowd.len() > most { crowd.pop_first() } else { None };
-        self.by_object.entry(object).or_default().insert(event.uid.clone(), event);
+        self.by_object.entry(object).or_default().insert(event.uid.clone(), Box::new(event));
         if let Some((_, object, uid)) = cut {
             self.drop_one(&object, &uid);
         }
@@ -124,7 +124,7 @@ impl Events {
     }
 
     pub(crate) fn prune(&mut self, before: Timestamp) {
-        let old = |(object, e): (&String, &SeenEvent)| {
+        let old = |(object, e): (&String, &Box<SeenEvent>)| {
             (e.at < before).then(|| (object.clone(), e.place(object), e.warning))
         };
         let all =
@@ -146,14 +146,16 @@ impl Events {
         }
     }
 
-    /// All of them.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &SeenEvent> {
-        self.by_object.values().flat_map(BTreeMap::values)
+    /// Those of any of these reasons, by object and then by their own uid.
+    pub(crate) fn told_of<'e>(&'e self, reasons: &'e [&str]) -> impl Iterator<Item = &'e SeenEvent> {
+        let objects: BTreeSet<_> = reasons.iter().flat_map(|reason| self.objects_told_of(reason)).collect();
+        let events = objects.into_iter().flat_map(|object| self.about(object));
+        events.filter(|event| reasons.contains(&event.reason.as_str()))
     }
 
     /// Events about the object with this uid.
     pub(crate) fn about(&self, uid: &str) -> impl Iterator<Item = &SeenEvent> {
-        self.by_object.get(uid).into_iter().flat_map(BTreeMap::values)
+        self.by_object.get(uid).into_iter().flat_map(BTreeMap::values).map(|event| &**event)
     }
 
     /// Uids of the objects of which an event of this reason was told.

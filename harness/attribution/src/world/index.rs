@@ -5,7 +5,7 @@
 //!   answers as one that is built anew from what is left.
 //! - Objects come in the order of their uids, whichever way they are found.
 
-use super::has_control_plane;
+use super::{has_control_plane, objects::Object};
 use loopdrill_model::{Shared, Subject, Timestamp, signal::*};
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -91,6 +91,8 @@ pub(crate) struct Pool {
     labels: HashSet<Shared<BTreeMap<String, String>>>,
     terms: HashSet<Shared<Vec<NodeTerm>>>,
     tolerations: HashSet<Shared<Vec<Toleration>>>,
+    constraints: HashSet<Shared<Constraints>>,
+    ways: HashSet<Shared<Ways>>,
 }
 
 impl Pool {
@@ -99,6 +101,8 @@ impl Pool {
         share(&mut self.labels, &mut pod.node_selector);
         share(&mut self.terms, &mut pod.node_affinity);
         share(&mut self.tolerations, &mut pod.tolerations);
+        share(&mut self.constraints, &mut pod.constraints);
+        share(&mut self.ways, &mut pod.ways);
     }
 
     /// Forgets what nobody else holds any more.
@@ -106,6 +110,8 @@ impl Pool {
         self.labels.retain(|known| !known.is_alone());
         self.terms.retain(|known| !known.is_alone());
         self.tolerations.retain(|known| !known.is_alone());
+        self.constraints.retain(|known| !known.is_alone());
+        self.ways.retain(|known| !known.is_alone());
     }
 }
 
@@ -167,7 +173,8 @@ pub(super) fn claim_keys(claim: &Claim) -> Vec<Key> {
 }
 
 pub(super) fn controller_keys(c: &Controller) -> Vec<Key> {
-    let mut keys = vec![Key::Is(Subject::new(&c.kind, &c.namespace, &c.name))];
+    let itself = Subject::new(&c.kind, &c.namespace, &c.name);
+    let mut keys = vec![Key::Is(itself), Key::Namespace(c.namespace.clone())];
     if c.ready < c.desired {
         keys.push(Key::Unwell);
     }
@@ -187,6 +194,7 @@ pub(super) fn attachment_keys(attachment: &Attachment) -> Vec<Key> {
     vec![Key::Volume(attachment.volume.clone())]
 }
 
-pub(super) fn quota_keys(quota: &Quota) -> Vec<Key> {
-    vec![Key::Namespace(quota.namespace.clone())]
+/// Of what is looked up by its namespace alone.
+pub(super) fn keys_beside<T: Object>(object: &T) -> Vec<Key> {
+    vec![Key::Namespace(object.namespace().to_owned())]
 }

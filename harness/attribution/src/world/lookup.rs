@@ -2,7 +2,7 @@
 
 use super::{
     Seen, World,
-    index::{self, Key, Uid},
+    index::{self, Key},
 };
 use loopdrill_kubernetes::service_selects;
 use loopdrill_model::{Subject, Timestamp, signal::*};
@@ -18,22 +18,10 @@ impl World {
     }
 
     /// Pods with containers that are down, or came back so recently that it may be a loop.
-    pub(super) fn pods_that_may_crash(&self) -> Vec<&Seen<Pod>> {
+    pub(crate) fn pods_that_may_crash(&self) -> Vec<&Seen<Pod>> {
         let begins = Duration::try_from_secs_f64(LOOPING + self.skew.seconds()).unwrap_or_default();
         let first = self.now().checked_sub(begins).unwrap_or(Timestamp::UNIX_EPOCH);
         self.pods.between(Key::EndedIn(index::minute(first)), Key::EndedIn(i64::MAX), &Key::Unwell)
-    }
-
-    /// Containers that `find` finds, in pods that may crash; looked for once for each state of the world.
-    pub(crate) fn crashing(&self, find: impl Fn(&Seen<Pod>, &Container) -> bool) -> &[(Uid, usize)] {
-        self.crashing.get_or_init(|| {
-            let mut all = Vec::new();
-            for pod in self.pods_that_may_crash() {
-                let ended = pod.containers.iter().enumerate().filter(|(_, c)| find(pod, c));
-                all.extend(ended.map(|(place, _)| (Uid::from(pod.uid.as_str()), place)));
-            }
-            all
-        })
     }
 
     /// Pods on the node.

@@ -34,12 +34,10 @@ use skew::Skew;
 use stores::Stores;
 pub(crate) use telemetry::Telemetry;
 
-use index::Uid;
 use loopdrill_kubernetes::well_known;
 use loopdrill_model::{Observation, Source, Subject, Timestamp, signal::*};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::OnceLock,
     time::Duration,
 };
 
@@ -66,8 +64,6 @@ pub struct World {
     pub(crate) endpoints: BTreeMap<(String, String), Latest<Endpoints>>,
     /// Those of them that are none at all.
     deserted: BTreeSet<(String, String)>,
-    /// Containers that are down or may be in a loop, by pod's uid and place; found when first asked for.
-    crashing: OnceLock<Vec<(Uid, usize)>>,
     /// Bytes in a container's log by pod's uid, container and life.
     logs: BTreeMap<(String, String, u32), (Timestamp, u64)>,
     /// What failing containers said.
@@ -105,7 +101,6 @@ impl World {
     /// Takes one observation in.
     pub fn apply(&mut self, observation: &Observation) {
         let at = observation.at;
-        self.crashing.take();
         self.now = self.now.max(Some(at));
         self.begun_at = Some(self.begun_at.map_or(at, |t| t.min(at)));
         self.take(at, &observation.source, &observation.signal);

@@ -2,7 +2,7 @@
 
 use super::index::{Index, Key, Pool, Uid};
 use loopdrill_model::{Subject, Timestamp, signal::*};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// An API object that is known by uid and ordered by version.
 pub(crate) trait Object {
@@ -125,7 +125,7 @@ pub(crate) struct Store<T> {
     gone: BTreeMap<String, Timestamp>,
     gone_names: BTreeMap<(String, String), Timestamp>,
     index: Index,
-    load: BTreeMap<String, Resources>,
+    load: HashMap<String, Resources>,
     pool: Pool,
 }
 
@@ -138,7 +138,7 @@ impl<T: Object> Store<T> {
             gone: BTreeMap::new(),
             gone_names: BTreeMap::new(),
             index: Index::default(),
-            load: BTreeMap::new(),
+            load: HashMap::new(),
             pool: Pool::default(),
         }
     }

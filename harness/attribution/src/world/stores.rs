@@ -103,7 +103,8 @@ impl Default for Stores {
                 facts: |api| api.unavailable.iter().map(|_| Fact::Unavailable).collect(),
                 ..Traits::default()
             }),
-            quotas: Store::new(Traits { keys: index::quota_keys, ..Traits::default() }),
+            quotas: Store::new(Traits { keys: index::keys_beside, ..Traits::default() }),
+            policies: Store::new(Traits { keys: index::keys_beside, ..Traits::default() }),
             ..Self::plain()
         }
     }

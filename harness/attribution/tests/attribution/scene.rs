@@ -178,8 +178,8 @@ impl Scene {
             unscheduled: None,
             unready_since: None,
             given_up: None,
-            constraints: Constraints::default(),
-            ways: Ways::default(),
+            constraints: Default::default(),
+            ways: Default::default(),
             ready: true,
             containers: vec![self.new_container("main")],
         }

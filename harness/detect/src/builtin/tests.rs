@@ -92,8 +92,8 @@ fn too_large() -> [Observation; 2] {
         ready: false,
         unready_since: None,
         given_up: None,
-        constraints: Constraints::default(),
-        ways: Ways::default(),
+        constraints: Default::default(),
+        ways: Default::default(),
         containers: vec![],
     };
     [Signal::Node(node), Signal::Pod(Box::new(pod))].map(|signal| Observation {

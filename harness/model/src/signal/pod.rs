@@ -52,10 +52,10 @@ pub struct Pod {
     pub containers: Vec<Container>,
     /// What keeps it from nodes beside resources, selectors and taints.
     #[serde(default, skip_serializing_if = "Constraints::are_none")]
-    pub constraints: Constraints,
+    pub constraints: Shared<Constraints>,
     /// What decides which way its requests take.
     #[serde(default, skip_serializing_if = "Ways::are_unknown")]
-    pub ways: Ways,
+    pub ways: Shared<Ways>,
 }
 
 /// As whom a pod goes to a cloud.

@@ -8,7 +8,7 @@ use loopdrill_kubernetes::{HostPort, PodTerm, Spread};
 use serde::{Deserialize, Serialize};
 
 /// What keeps a pod from nodes beside resources, selectors and taints.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Constraints {
     /// Ports of its node that it takes.
@@ -51,7 +51,7 @@ impl Constraints {
 }
 
 /// What decides which way a pod's requests take.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Ways {
     /// How it asks for names, where that is not the usual way.
@@ -77,7 +77,7 @@ impl Ways {
 }
 
 /// How a pod asks for names.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PodDns {
     /// `dnsPolicy`, as it works: a pod with its node's network and `ClusterFirst` has `Default`.
@@ -89,7 +89,7 @@ pub struct PodDns {
 }
 
 /// What a pod does for the network of its node, by what it runs and mounts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NetworkRole {
     /// It writes the configuration of the network plugin.

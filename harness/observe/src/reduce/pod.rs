@@ -44,8 +44,8 @@ pub(crate) fn pod(object: &ApiPod) -> Pod {
         unready_since: unready_since(&status),
         given_up: given_up(&status),
         containers: containers(&spec, &status),
-        constraints: constraints(object),
-        ways: ways(&spec),
+        constraints: constraints(object).into(),
+        ways: ways(&spec).into(),
     }
 }
 

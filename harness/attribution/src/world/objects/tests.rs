@@ -9,7 +9,7 @@ use std::time::Duration;
 impl<T: Object + Clone> Store<T> {
     /// The same objects in a store whose indexes are built anew; with `all`, as if each of them were unwell.
     fn anew(&self, all: bool) -> Self {
-        let mut fresh = Self { index: Index::default(), load: BTreeMap::new(), ..self.clone() };
+        let mut fresh = Self { index: Index::default(), load: HashMap::new(), ..self.clone() };
         for (uid, seen) in &self.by_uid {
             let extra = if all { vec![Key::Unwell] } else { Vec::new() };
             fresh.index.change(uid, &[], [(self.traits.keys)(&seen.object), extra].concat());
@@ -24,7 +24,6 @@ impl<T: Object + Clone> Store<T> {
 impl World {
     fn anew(&self, all: bool) -> Self {
         let mut fresh = self.clone();
-        fresh.crashing.take();
         let (known, new) = (&self.stores, &mut fresh.stores);
         new.pods = known.pods.anew(all);
         new.nodes = known.nodes.anew(all);
@@ -33,6 +32,7 @@ impl World {
         new.services = known.services.anew(false);
         new.attachments = known.attachments.anew(false);
         new.quotas = known.quotas.anew(false);
+        new.policies = known.policies.anew(false);
         let none = |e: &&Endpoints| e.ready + e.not_ready == 0;
         let empty = self.endpoints.values().map(|e| &e.value).filter(none);
         fresh.deserted = empty.map(|e| (e.namespace.clone(), e.service.clone())).collect();
@@ -145,8 +145,8 @@ fn pod(dice: &mut Dice, now: Timestamp, version: u64) -> Pod {
             .once_in(9)
             .then(|| GivenUp { reason: "Evicted".into(), message: "low on memory".into() }),
         containers: vec![container(dice, now, (number, version / LIFE))],
-        constraints: Constraints::default(),
-        ways: Ways::default(),
+        constraints: Default::default(),
+        ways: Default::default(),
     }
 }
 
