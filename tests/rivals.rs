@@ -26,7 +26,7 @@ fn prometheus_names_the_canonical_faults_beside_the_built_in_detector() {
         let result = drill.detectors.iter().find(|r| r.name == "prometheus").expect("it was asked");
         *named.entry(&drill.fault).or_insert(true) &= result.detected.ok && result.attributed.ok;
     }
-    assert_eq!(named.len(), 5);
+    assert_eq!(named.len(), 6);
     assert!(named.values().filter(|ok| **ok).count() >= 4, "{named:?}\n{console}");
 
     let score = Score::from(&report);

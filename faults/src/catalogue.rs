@@ -1,7 +1,8 @@
 //! All faults in all variants, in the order in which they are reported.
 
 use crate::{
-    Fault, cross_az_pvc, decoys, dominoes, etcd_disk, overlay_mtu, request_fragmentation, revoked_iam,
+    Fault, api_latency, cross_az_pvc, decoys, dominoes, etcd_disk, overlay_mtu, request_fragmentation,
+    revoked_iam,
 };
 use loopdrill_model::Capability;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ fn everything() -> Vec<Arc<dyn Fault>> {
         overlay_mtu::variants,
         cross_az_pvc::variants,
         etcd_disk::variants,
+        api_latency::variants,
         decoys::variants,
         dominoes::variants,
     ];

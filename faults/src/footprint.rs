@@ -10,6 +10,9 @@ use std::{collections::BTreeMap, fmt};
 pub enum Resource {
     /// The API server, etcd, the controllers.
     ControlPlane,
+    /// How the API server serves the drill's own account. Nobody else feels it, but a detector finds it where it is: at the
+    /// API server.
+    OwnApiCalls,
     /// That the node is up, schedulable and its kubelet works.
     NodeLife(String),
     /// The node's links and routes.
@@ -32,6 +35,7 @@ impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Resource::ControlPlane => f.write_str("the control plane"),
+            Resource::OwnApiCalls => f.write_str("how the API server serves the drill's own account"),
             Resource::NodeLife(n) => write!(f, "node {n} (kubelet, scheduling)"),
             Resource::NodeNetwork(n) => write!(f, "the network of node {n}"),
             Resource::NodeCapacity(n) => write!(f, "the free capacity of node {n}"),
@@ -41,6 +45,14 @@ impl fmt::Display for Resource {
             Resource::DefaultStorageClass => f.write_str("the default StorageClass"),
             Resource::Cluster => f.write_str("the whole cluster"),
         }
+    }
+}
+
+impl Resource {
+    /// Whether whoever looks at the one sees the other, too.
+    fn is_seen_with(&self, other: &Self) -> bool {
+        let of_the_plane = |r: &Self| matches!(r, Resource::ControlPlane | Resource::OwnApiCalls);
+        self == other || of_the_plane(self) && of_the_plane(other)
     }
 }
 
@@ -85,8 +97,9 @@ impl Footprint {
         let alone = |f: &Self| f.0.contains_key(&Resource::Cluster);
         alone(self)
             || alone(other)
-            || self.0.iter().any(|(resource, mine)| {
-                other.0.get(resource).is_some_and(|theirs| *mine == Hold::Breaks || *theirs == Hold::Breaks)
+            || self.0.iter().any(|(mine, my_hold)| {
+                let breaks = |hold: &Hold| *my_hold == Hold::Breaks || *hold == Hold::Breaks;
+                other.0.iter().any(|(theirs, hold)| mine.is_seen_with(theirs) && breaks(hold))
             })
     }
 
@@ -110,6 +123,9 @@ mod tests {
         assert!(user.overlaps(&cordon) && cordon.overlaps(&user));
         assert!(!user.overlaps(&other) && !cordon.overlaps(&other));
         assert!(cordon.overlaps(&cordon.clone()));
+        let slowed = Footprint::default().breaks(Resource::OwnApiCalls);
+        assert!(slowed.overlaps(&user) && user.overlaps(&slowed), "both are seen at the API server");
+        assert!(!slowed.overlaps(&other));
         assert_eq!(user.clone().breaks(life("n1")).uses(life("n1")).broken().count(), 1);
     }
 }

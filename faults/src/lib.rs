@@ -6,13 +6,14 @@
 //!
 //! | folder | what is in it |
 //! |---|---|
-//! | [`revoked_iam`], [`request_fragmentation`], [`overlay_mtu`], [`cross_az_pvc`], [`etcd_disk`] | the canonical faults with their variants and victims |
+//! | [`revoked_iam`], [`request_fragmentation`], [`overlay_mtu`], [`cross_az_pvc`], [`etcd_disk`], [`api_latency`] | the canonical faults with their variants and victims |
 //! | [`decoys`] | conditions with the symptom of a canonical fault and another cause |
 //! | [`dominoes`] | one cause in several loops, and several causes at once |
 //! | [`object`] | changes to API objects |
 //! | [`node`] | changes to a node, held on the node itself |
 //! | [`cloud`] | changes to a role of a cloud account |
 
+pub mod api_latency;
 mod catalogue;
 mod change;
 pub mod cloud;

@@ -4,14 +4,16 @@
 //! once on SIGTERM.
 
 use crate::{
-    decoys, dominoes, etcd_disk, overlay_mtu,
+    api_latency, decoys, dominoes, etcd_disk, overlay_mtu,
     victim::{
         READY_PORT, api_caller,
         caller::{self, Server},
-        cloud_reader, disk_writer, dns_forwarder, filler, memory_eater, service, teller, tls,
+        cloud_reader, disk_writer, dns_forwarder, filler, memory_eater, service, teller,
+        tls::{self, Thinks},
     },
 };
 use futures::{FutureExt, future::LocalBoxFuture};
+use jiff::Timestamp;
 use std::{future::Future, process::ExitCode, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -33,7 +35,11 @@ static PROGRAMS: [Program; 18] = [
         Ok(disk_writer::write_forever(dir).boxed_local())
     }),
     ("memory-eater", |_| Ok(memory_eater::eat_forever().boxed_local())),
-    ("api-writer", |_| Ok(etcd_disk::write_forever().boxed_local())),
+    ("api-writer", |args| Ok(etcd_disk::write_forever(own_pause(args)?).boxed_local())),
+    ("api-lister", |args| {
+        args.get(1).ok_or("the milliseconds between its questions, and until when it asks")?;
+        Ok(api_latency::list_forever(thinks(args)?, until(args)?).boxed_local())
+    }),
     ("payload-server", |args| Ok(overlay_mtu::serve_backend(READY_PORT, thinks(args)?).boxed_local())),
     ("http-front", |args| {
         let backend = args.first().cloned().ok_or("the name of its backend")?;
@@ -42,7 +48,10 @@ static PROGRAMS: [Program; 18] = [
     ("api-hammer", |_| Ok(decoys::hammer_forever().boxed_local())),
     ("lease-holder", |_| Ok(dominoes::hold_forever().boxed_local())),
     ("service", |_| Ok(service::serve().boxed_local())),
-    ("admission", |args| Ok(tls::allow_forever(thinks(args)?).boxed_local())),
+    ("admission", |args| {
+        let thinks = Thinks { time: thinks(args)?, until: until(args)? };
+        Ok(tls::allow_forever(thinks, args.get(2).cloned()).boxed_local())
+    }),
     ("dns-forwarder", |_| Ok(dns_forwarder::forward_forever().boxed_local())),
     ("caller", |args| Ok(caller::call_forever(server(args, false)?).boxed_local())),
     ("tls-caller", |args| Ok(caller::call_forever(server(args, true)?).boxed_local())),
@@ -64,6 +73,19 @@ static PROGRAMS: [Program; 18] = [
 fn thinks(args: &[String]) -> Result<Duration, &'static str> {
     let millis = args.first().map_or(Ok(0), |millis| millis.parse());
     millis.map(Duration::from_millis).map_err(|_| "the milliseconds to think as a number")
+}
+
+/// The last moment of what a program does, in seconds since 1970; it does it for ever where none is named.
+fn until(args: &[String]) -> Result<Timestamp, &'static str> {
+    let Some(seconds) = args.get(1) else { return Ok(Timestamp::MAX) };
+    let moment = seconds.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+    moment.ok_or("its last moment as seconds since 1970")
+}
+
+/// The time that a client's own limit leaves between two calls; none where it has no limit.
+fn own_pause(args: &[String]) -> Result<Option<Duration>, &'static str> {
+    let millis = args.first().map(|millis| millis.parse().map(Duration::from_millis)).transpose();
+    millis.map_err(|_| "the milliseconds of its own limit as a number")
 }
 
 /// The server that a caller's arguments name.
@@ -137,5 +159,8 @@ mod tests {
         assert_eq!(refusal(&["caller", "check"]), "caller needs the port of its server");
         assert!(refusal(&["payload-server", "soon"]).contains("milliseconds"));
         assert_eq!(refusal(&["admission", "soon"]), "admission needs the milliseconds to think as a number");
+        assert!(refusal(&["admission", "5", "dusk"]).ends_with("its last moment as seconds since 1970"));
+        assert!(refusal(&["api-lister", "5"]).contains("until when it asks"));
+        assert!(refusal(&["api-writer", "rarely"]).contains("milliseconds of its own limit"));
     }
 }

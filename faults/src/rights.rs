@@ -35,9 +35,25 @@ const EVERY: &[Right] = &[
         &["get", "list"],
         "what a dead run may have left",
     ),
+    right(
+        FLOW_CONTROL,
+        &["flowschemas", "prioritylevelconfigurations"],
+        &["get", "list"],
+        "what a dead run may have left",
+    ),
 ];
 
 const CLAIMS: Right = right("", &["persistentvolumeclaims"], &["create", "delete"], "the victim's volume");
+
+const FLOW_CONTROL: &str = "flowcontrol.apiserver.k8s.io";
+const ACCOUNT: Right = right("", &["serviceaccounts"], &["create"], "the victim's account");
+const GRANT: Right = right(RBAC, &["roles", "rolebindings"], &["create"], "what the victim may do");
+const WRITES: Right = right(
+    "",
+    &["configmaps"],
+    &["create", "get", "list", "patch"],
+    "what the victim does: nobody can grant what he has not",
+);
 
 const BINDING: &[Right] = &[
     right("", &["serviceaccounts"], &["create"], "the victim's account"),
@@ -65,12 +81,29 @@ const DEFAULT_CLASS: &[Right] = &[
 ];
 const QUOTA: &[Right] =
     &[right("", &["resourcequotas"], &["create", "delete"], "the fault, in the drill's namespace")];
-const WEBHOOK: &[Right] = &[right(
+const A_WEBHOOK: Right = right(
     "admissionregistration.k8s.io",
     &["validatingwebhookconfigurations"],
     &["create", "delete"],
     "the fault: a webhook for the drill's namespace; undo: deleted",
-)];
+);
+const SERVER: Right = right("", &["services"], &["create"], "the webhook's server");
+const WEBHOOK: &[Right] = &[A_WEBHOOK];
+const UNTRUSTED: &[Right] = &[A_WEBHOOK, SERVER];
+
+const OWN_LIMIT: &[Right] = &[ACCOUNT, GRANT, WRITES];
+const SLOW_ADMISSION: &[Right] = &[ACCOUNT, GRANT, WRITES, A_WEBHOOK, SERVER];
+const ONE_SEAT: &[Right] = &[
+    ACCOUNT,
+    GRANT,
+    WRITES,
+    right(
+        FLOW_CONTROL,
+        &["flowschemas", "prioritylevelconfigurations"],
+        &["create", "delete"],
+        "the fault: a level for the victim's account; undo: deleted",
+    ),
+];
 
 /// The drills that can be done by the API alone, each with what it needs besides.
 const TABLE: &[(&str, &str, &[Right])] = &[
@@ -78,6 +111,8 @@ const TABLE: &[(&str, &str, &[Right])] = &[
     ("request-fragmentation", "fillers", &[]),
     ("cross-az-pvc", "cordon", CORDON),
     ("cross-az-pvc", "immediate", DEFAULT_CLASS),
+    ("api-latency", "slow-admission", SLOW_ADMISSION),
+    ("api-latency", "one-seat", ONE_SEAT),
     ("identity-decoy", "bad-flag", &[]),
     ("identity-decoy", "liveness-probe", &[]),
     ("identity-decoy", "memory-limit", &[]),
@@ -88,7 +123,8 @@ const TABLE: &[(&str, &str, &[Right])] = &[
     ("storage-decoy", "missing-class", &[CLAIMS]),
     ("storage-decoy", "missing-configmap", &[]),
     ("control-plane-decoy", "webhook", WEBHOOK),
-    ("control-plane-decoy", "untrusted-webhook", WEBHOOK),
+    ("control-plane-decoy", "untrusted-webhook", UNTRUSTED),
+    ("control-plane-decoy", "own-limit", OWN_LIMIT),
 ];
 
 /// What this drill must be allowed; `None` for one that is not done on a cluster that is not ours.

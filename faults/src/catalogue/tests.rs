@@ -147,8 +147,8 @@ async fn an_api_server_that_does_not_answer_tells_nothing() {
 /// Who is judged by what it reports, and not by its pod.
 fn is_judged_by_reports(fault: &dyn Fault) -> bool {
     let (fault, variant) = (fault.spec().fault, fault.spec().variant);
-    matches!(fault, "overlay-mtu" | "network-decoy" | "etcd-disk") && variant != "node-dns"
-        || matches!(variant, "overload" | "slow-webhook")
+    matches!(fault, "overlay-mtu" | "network-decoy" | "etcd-disk" | "api-latency") && variant != "node-dns"
+        || matches!(variant, "overload" | "slow-webhook" | "own-limit")
 }
 
 #[tokio::test(start_paused = true)]
@@ -156,7 +156,7 @@ async fn a_ready_pod_without_a_report_is_not_well() {
     for log in [None, Some(""), Some("what is this\n")] {
         let all = looks(&world(&testing::ready(), log)).await;
         let silent: Vec<_> = all.into_iter().filter(|(fault, ..)| is_judged_by_reports(&**fault)).collect();
-        assert_eq!(silent.len(), 2 * 10);
+        assert_eq!(silent.len(), 2 * 13);
         for (fault, shown, look) in silent {
             let id = fault.spec().id();
             assert!(matches!(look, Ok(Look::Settling(_))), "{log:?}: {id}, shown {shown}: {look:?}");

@@ -1,11 +1,13 @@
 //! Certificates that vouch for themselves, for servers of a drill. Their keys live in a Secret of the drill's namespace and
-//! go with it; no journal and no report has them.
+//! go with it, or in the memory of the server alone; no journal and no report has them.
 
 use crate::{
     FaultContext, FaultError,
-    victim::{Workload, create, metadata, tls, typed, wait_ready},
+    victim::{Workload, create, log_of, metadata, newest, pods_of, tls, typed, wait_ready},
 };
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Secret, Service};
+use kube::ResourceExt;
 use rcgen::{CertificateParams, DnType, KeyPair, date_time_ymd};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -57,29 +59,44 @@ pub(super) async fn start_server(
     name: &str,
     validity: Validity,
 ) -> Result<(), FaultError> {
-    start_server_that_thinks(ctx, name, validity, Duration::ZERO).await
-}
-
-/// The same, where each answer takes so long.
-pub(super) async fn start_server_that_thinks(
-    ctx: &FaultContext,
-    name: &str,
-    validity: Validity,
-    thinks: Duration,
-) -> Result<(), FaultError> {
     let Certificate { pem, key } = Certificate::make(name, validity)?;
     let secret = json!({
         "metadata": metadata(ctx, SERVER), "type": "kubernetes.io/tls",
         "stringData": {"tls.crt": pem, "tls.key": key},
     });
+    create::<Secret>(ctx, &typed(secret)).await?;
+    serve(ctx, with_certificate(Workload::new(ctx, SERVER, &["admission", "0"]))).await
+}
+
+/// Starts a server that thinks so long before each answer, until then, and waits until it is ready. It makes its
+/// certificate itself and shows it in its log: so its key is nowhere but in its memory, and nobody needs a right on Secrets.
+pub(crate) async fn start_self_certified(
+    ctx: &FaultContext,
+    thinks: Duration,
+    until: Timestamp,
+) -> Result<(), FaultError> {
+    let (millis, until) = (thinks.as_millis().to_string(), until.as_second().to_string());
+    serve(ctx, Workload::new(ctx, SERVER, &["admission", &millis, &until, &host(ctx)])).await
+}
+
+/// The certificate that such a server shows.
+pub(crate) async fn self_certified(ctx: &FaultContext) -> Result<String, FaultError> {
+    let pods = pods_of(ctx, SERVER).await?;
+    let pod = newest(&pods).ok_or_else(|| FaultError::Unfit("the webhook's server has no pod".into()))?;
+    let log = log_of(ctx, &pod.name_any(), false).await?;
+    match log.contains("-----END CERTIFICATE-----") {
+        true => Ok(log),
+        false => Err(FaultError::Unfit("the webhook's server shows no certificate".into())),
+    }
+}
+
+/// Runs a server behind its Service.
+async fn serve(ctx: &FaultContext, server: Workload) -> Result<(), FaultError> {
     let service = json!({
         "metadata": metadata(ctx, SERVER),
         "spec": {"selector": {crate::victim::VICTIM_LABEL: SERVER}, "ports": [{"port": 443, "targetPort": tls::PORT}]},
     });
-    create::<Secret>(ctx, &typed(secret)).await?;
     create::<Service>(ctx, &typed(service)).await?;
-    let millis = thinks.as_millis().to_string();
-    let server = with_certificate(Workload::new(ctx, SERVER, &["admission", &millis]));
     let probe = json!({"tcpSocket": {"port": tls::PORT}, "periodSeconds": 1});
     create(ctx, &server.of_container("readinessProbe", probe).deployment(1)).await?;
     wait_ready(ctx, SERVER, 1, START).await.map(drop)

@@ -9,7 +9,7 @@
 //! | request fragmentation | `compute` | a selector without nodes, true exhaustion, a quota, a LimitRange, a policy, a missing claim or account, a port or a node that is taken |
 //! | lowered overlay MTU | `network`, `node_dns` | a filter, loss at every size, no DNS, none on one node, no endpoint, a slow backend |
 //! | cross-AZ PVC | `storage` | a missing class, a class that asks for the impossible, a missing ConfigMap, a claim for one pod alone, a full scratch space, a read-only root, nothing at all |
-//! | throttled etcd disk | `control_plane`, `webhook`, `slow_webhook` | a webhook that is not there, not trusted or slow; too many clients |
+//! | throttled etcd disk, API latency | `control_plane`, `webhook`, `slow_webhook`, `own_limit` | a webhook that is not there, not trusted or slow; too many clients; a client that holds itself back |
 //!
 //! Most are a few objects that are wrong by themselves: a [`condition::Condition`] says which, and what is then seen of
 //! them. Those of `network` and `cloud` do something to a healthy victim: an entry of a table each. One more decoy is
@@ -25,9 +25,10 @@ mod identity;
 mod logs;
 mod network;
 mod node_dns;
-mod slow_webhook;
+mod own_limit;
+pub(crate) mod slow_webhook;
 mod storage;
-mod webhook;
+pub(crate) mod webhook;
 
 use crate::Fault;
 use condition::drills;
@@ -48,6 +49,7 @@ pub fn variants() -> Vec<Arc<dyn Fault>> {
     all.extend(drills(control_plane::CONDITIONS));
     all.extend(webhook::variants());
     all.push(slow_webhook::drill());
+    all.push(own_limit::drill());
     all.push(control_plane::overload());
     all
 }

@@ -2,7 +2,7 @@
 //! the evidence.
 
 use super::{
-    certificate::{Certificate, SERVER, Validity, host, start_server},
+    certificate::{Certificate, SERVER, Validity, host, start_self_certified, start_server},
     condition::{NAME, Told, look_for_pod, until_refused, words},
 };
 use crate::{
@@ -12,11 +12,12 @@ use crate::{
 };
 use async_trait::async_trait;
 use base64::{Engine, prelude::BASE64_STANDARD};
+use jiff::Timestamp;
 use k8s_openapi::api::{admissionregistration::v1::ValidatingWebhookConfiguration, core::v1::Secret};
-use loopdrill_cluster::ClusterFacts;
+use loopdrill_cluster::{ClusterFacts, RUN_LABEL};
 use loopdrill_model::{Capability, Cause};
 use serde_json::json;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 const FAULT: &str = "control-plane-decoy";
 /// An authority that did not make its certificate.
@@ -98,29 +99,34 @@ pub(super) fn variants() -> impl Iterator<Item = Arc<dyn Fault>> {
 struct Decoy(&'static Webhook);
 
 /// What a webhook of the drill's server is asked about.
-pub(super) struct Asked {
-    pub(super) operations: &'static [&'static str],
-    pub(super) resource: &'static str,
+pub(crate) struct Asked {
+    pub(crate) operations: &'static [&'static str],
+    pub(crate) resource: &'static str,
     /// Seconds that its answer may take.
-    pub(super) timeout: u8,
+    pub(crate) timeout: u8,
+    /// What becomes of a request without an answer: `Fail` or `Ignore`.
+    pub(crate) otherwise: &'static str,
 }
 
 /// Pods that come into being.
-const PODS: Asked = Asked { operations: &["CREATE"], resource: "pods", timeout: 5 };
+const PODS: Asked = Asked { operations: &["CREATE"], resource: "pods", timeout: 5, otherwise: "Fail" };
 
 /// The webhook for the writes of this drill's namespace, registered with the certificate `authority`.
-pub(super) fn registration(ctx: &FaultContext, authority: &str, asked: &Asked) -> Result<Create, FaultError> {
+pub(crate) fn registration(ctx: &FaultContext, authority: &str, asked: &Asked) -> Result<Create, FaultError> {
     let (namespace, drill) = (&ctx.namespace, &ctx.id.variant);
     let webhook = json!({
         "metadata": {"name": format!("{NAME}-{drill}-{}", ctx.target.run)},
         "webhooks": [{
-            "name": format!("check.{namespace}.example.com"), "failurePolicy": "Fail", "sideEffects": "None",
+            "name": format!("check.{namespace}.example.com"), "failurePolicy": asked.otherwise, "sideEffects": "None",
             "admissionReviewVersions": ["v1"], "timeoutSeconds": asked.timeout,
             "clientConfig": {
                 "service": {"namespace": namespace, "name": SERVER, "path": "/check"},
                 "caBundle": BASE64_STANDARD.encode(authority),
             },
-            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+            // The run's label is no name: a namespace that somebody else makes later in its place has it not.
+            "namespaceSelector": {"matchLabels": {
+                "kubernetes.io/metadata.name": namespace, RUN_LABEL: ctx.target.run,
+            }},
             "rules": [{
                 "apiGroups": [""], "apiVersions": ["v1"],
                 "operations": asked.operations, "resources": [asked.resource],
@@ -131,7 +137,7 @@ pub(super) fn registration(ctx: &FaultContext, authority: &str, asked: &Asked) -
 }
 
 /// The certificate that the server shows.
-pub(super) async fn shown(ctx: &FaultContext) -> Result<String, FaultError> {
+async fn shown(ctx: &FaultContext) -> Result<String, FaultError> {
     let secret =
         api::<Secret>(ctx).get(SERVER).await.map_err(FaultError::api("read the server's certificate"))?;
     let pem = secret.data.and_then(|mut data| data.remove("tls.crt"));
@@ -159,8 +165,11 @@ impl Fault for Decoy {
     async fn set_up(&self, ctx: &FaultContext) -> Result<(), FaultError> {
         wait_for_namespace(ctx).await?;
         let Wrong { validity, own_name, .. } = self.0.wrong;
-        let name = if own_name { host(ctx) } else { ANOTHER.into() };
-        start_server(ctx, &name, validity).await
+        match (validity, own_name) {
+            (Validity::Now, true) => start_self_certified(ctx, Duration::ZERO, Timestamp::UNIX_EPOCH).await,
+            (_, true) => start_server(ctx, &host(ctx), validity).await,
+            (_, false) => start_server(ctx, ANOTHER, validity).await,
+        }
     }
 
     async fn plan(&self, ctx: &FaultContext) -> Result<Vec<Change>, FaultError> {
@@ -191,18 +200,22 @@ impl Fault for Decoy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{decoys::slow_webhook, object::testing::FakeApi, victim::testing::context};
+    use crate::{
+        api_latency::slow_admission, decoys::slow_webhook, object::testing::FakeApi, victim::testing::context,
+    };
 
     /// Nothing outside of the drill's namespace is shown to a webhook, and no key is in a plan.
     #[tokio::test]
     async fn a_webhook_is_for_its_own_namespace_and_its_key_for_nobody() {
         let ctx = context(&FakeApi::default(), ClusterFacts::default());
-        for asked in [&PODS, &slow_webhook::WRITES] {
+        for asked in [&PODS, &slow_webhook::KIND.asked, &slow_admission::KIND.asked] {
             let made = registration(&ctx, "PEM", asked).expect("an object");
             assert!(made.object.name.ends_with(&ctx.target.run) && made.object.namespace.is_none());
             let hooks = made.manifest.value()["webhooks"].clone();
-            let selected = &hooks[0]["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"];
-            assert_eq!(selected, ctx.namespace.as_str(), "{}", asked.resource);
+            let selected = &hooks[0]["namespaceSelector"]["matchLabels"];
+            assert_eq!(selected["kubernetes.io/metadata.name"], ctx.namespace.as_str(), "{}", asked.resource);
+            assert_eq!(selected[RUN_LABEL], ctx.target.run.as_str(), "{}", asked.resource);
+            assert_eq!(hooks[0]["failurePolicy"], asked.otherwise);
             assert_eq!(hooks[0]["clientConfig"]["caBundle"], BASE64_STANDARD.encode("PEM"));
             assert!(!made.manifest.value().to_string().contains("PRIVATE"));
         }

@@ -10,7 +10,7 @@
 pub(crate) mod stability;
 mod writer;
 
-pub(crate) use writer::write_forever;
+pub(crate) use writer::{Call, write_forever};
 
 use crate::{
     Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Look, Resource,
@@ -29,7 +29,6 @@ use loopdrill_cluster::{ClusterFacts, NodeFacts};
 use loopdrill_model::{Capability, Cause};
 use serde_json::json;
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
-use writer::Call;
 
 pub(crate) const WRITER: &str = "api-writer";
 /// How long the victim may take to start.
@@ -157,16 +156,24 @@ pub(crate) async fn start_writer(ctx: &FaultContext) -> Result<(), FaultError> {
     .await
 }
 
-async fn allow_writing(ctx: &FaultContext) -> Result<(), FaultError> {
-    let rules =
-        json!([{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create", "get", "patch"]}]);
+/// The writer's account, with what it needs.
+pub(crate) async fn allow_writing(ctx: &FaultContext) -> Result<(), FaultError> {
+    let rules = json!([{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create", "get", "list", "patch"]}]);
     victim::account(ctx, WRITER, rules).await
 }
 
 /// Reads what the writer says of its last calls. Those are slow that take `slow_ms` milliseconds.
 pub(crate) async fn look_at_writes(ctx: &FaultContext, slow_ms: u64) -> Result<Look, FaultError> {
+    Ok(match last_writes(ctx).await? {
+        Ok(calls) => judge_writes(&calls, slow_ms),
+        Err(why) => Look::Settling(why),
+    })
+}
+
+/// The writer's last calls, oldest first; or why they are not known.
+pub(crate) async fn last_writes(ctx: &FaultContext) -> Result<Result<Vec<Call>, String>, FaultError> {
     let pods = pods_of(ctx, WRITER).await?;
-    let Some(pod) = newest(&pods) else { return Ok(Look::Settling("the writer has no pod".into())) };
+    let Some(pod) = newest(&pods) else { return Ok(Err("the writer has no pod".into())) };
     let pod = pod.name_any();
     let params =
         LogParams { since_seconds: Some(FRESH_S), tail_lines: Some(CALLS as i64), ..LogParams::default() };
@@ -174,13 +181,13 @@ pub(crate) async fn look_at_writes(ctx: &FaultContext, slow_ms: u64) -> Result<L
     let calls =
         |log: String| log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect::<Vec<_>>();
     Ok(match log {
-        Ok(log) => judge(&calls(log), slow_ms),
-        Err(e) => Look::Settling(format!("read the log of {pod}: {e}")),
+        Ok(log) => Ok(calls(log)),
+        Err(e) => Err(format!("read the log of {pod}: {e}")),
     })
 }
 
 /// Judges the last calls, oldest first. One slow call may be an accident; all of them are the symptom.
-fn judge(calls: &[Call], slow_ms: u64) -> Look {
+pub(crate) fn judge_writes(calls: &[Call], slow_ms: u64) -> Look {
     let slow = calls.iter().filter(|call| call.ms >= slow_ms).count();
     let failed = calls.iter().find_map(|call| call.error.as_ref());
     match (calls.len(), slow, failed) {
@@ -215,26 +222,28 @@ mod tests {
 
     fn calls(times: &[u64]) -> Vec<Call> {
         let start = Timestamp::UNIX_EPOCH;
-        (1..).zip(times).map(|(s, ms)| Call { at: start + s.seconds(), ms: *ms, error: None }).collect()
+        let call =
+            |(s, ms): (i64, &u64)| Call { at: start + s.seconds(), ms: *ms, own_ms: None, error: None };
+        (1..).zip(times).map(call).collect()
     }
 
     #[test]
     fn only_steadily_slow_writes_are_the_symptom() {
-        assert_eq!(judge(&calls(&[12, 9, 499]), SLOW_MS), Look::Well);
+        assert_eq!(judge_writes(&calls(&[12, 9, 499]), SLOW_MS), Look::Well);
         assert!(
-            matches!(judge(&calls(&[900, 3000, 1500]), SLOW_MS), Look::Broken(e) if e[0].value == "1500 ms" && e[1].value == "1.0 a second")
+            matches!(judge_writes(&calls(&[900, 3000, 1500]), SLOW_MS), Look::Broken(e) if e[0].value == "1500 ms" && e[1].value == "1.0 a second")
         );
         for times in [&[][..], &[900, 900], &[12, 900, 900], &[900, 900, 12]] {
-            assert!(matches!(judge(&calls(times), SLOW_MS), Look::Settling(_)), "{times:?}");
+            assert!(matches!(judge_writes(&calls(times), SLOW_MS), Look::Settling(_)), "{times:?}");
         }
         let at = Timestamp::UNIX_EPOCH;
-        let refused = Call { at, ms: 3, error: Some("403".into()) };
+        let refused = Call { at, ms: 3, own_ms: None, error: Some("403".into()) };
         assert!(
-            matches!(judge(&vec![refused; 3], SLOW_MS), Look::Settling(_)),
+            matches!(judge_writes(&vec![refused; 3], SLOW_MS), Look::Settling(_)),
             "a quick refusal is something else"
         );
-        let late = Call { at, ms: 10_000, error: Some("no answer".into()) };
-        assert!(matches!(judge(&vec![late; 3], SLOW_MS), Look::Broken(_)));
+        let late = Call { at, ms: 10_000, own_ms: None, error: Some("no answer".into()) };
+        assert!(matches!(judge_writes(&vec![late; 3], SLOW_MS), Look::Broken(_)));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::{
     ops::{Ops, is_going, uid_of},
 };
 use crate::ChangeError;
+use jiff::Timestamp;
 use kube::{Client, Resource};
 use loopdrill_cluster::{RUN_LABEL, remove_namespace};
 use loopdrill_model::Evidence;
@@ -13,6 +14,8 @@ use serde_json::{Value, json};
 use std::{fmt, time::Duration};
 use tokio::time::{Instant, sleep};
 
+/// The annotation that says until when an object of ours has an effect.
+pub const UNTIL: &str = "loopdrill.dev/until";
 /// How long a created pod may take to run until its read-back says no.
 const POD_START: Duration = Duration::from_secs(30);
 /// How long the removal of a namespace with all that is in it may take: its pods have half a minute to end.
@@ -59,6 +62,16 @@ impl Create {
         }
         value["metadata"]["labels"][RUN_LABEL] = run.into();
         Ok(Self { manifest: Manifest::of(&value), object: reference, run: run.into() })
+    }
+
+    /// The same, saying until when it has an effect. What ends that effect is a program of the drill and no object, so this is
+    /// for whoever finds the object.
+    #[must_use]
+    pub fn ends(mut self, at: Timestamp) -> Self {
+        let mut value = self.manifest.value().clone();
+        value["metadata"]["annotations"][UNTIL] = at.to_string().into();
+        self.manifest = Manifest::of(&value);
+        self
     }
 
     fn is_ours(&self, found: &Value) -> bool {

@@ -2,7 +2,7 @@
 //! on what they altered. The undo of it is that of the changes themselves.
 
 use super::{
-    Create, HOLDER, Manifest, ObjectChange, ObjectRef,
+    Create, HOLDER, Manifest, ObjectChange, ObjectRef, UNTIL,
     ops::is_transient,
     original::{ORIGINAL, Original},
     patch::{get, holder},
@@ -16,13 +16,18 @@ use tokio::time::{Instant, sleep};
 
 /// The kinds outside a drill's own namespace that a drill may touch on a cluster that is not ours: version, kind, plural.
 /// What is not among them, nobody would find again.
-pub const REACH: [(&str, &str, &str); 4] = [
+pub const REACH: [(&str, &str, &str); 6] = [
     ("v1", "Node", "nodes"),
     ("storage.k8s.io/v1", "StorageClass", "storageclasses"),
     ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "validatingwebhookconfigurations"),
+    // What catches requests before what they are caught for.
+    (FLOW_CONTROL, "FlowSchema", "flowschemas"),
+    (FLOW_CONTROL, "PriorityLevelConfiguration", "prioritylevelconfigurations"),
     // Last, with all that is in it.
     ("v1", "Namespace", "namespaces"),
 ];
+
+const FLOW_CONTROL: &str = "flowcontrol.apiserver.k8s.io/v1";
 
 /// The label of namespaces of observers, which are not a drill's.
 const OBSERVER: &str = "loopdrill.dev/observer";
@@ -39,13 +44,19 @@ pub struct Left {
     /// Which object.
     pub object: ObjectRef,
     before: Option<Manifest>,
+    /// When its effect ends by itself, as it says.
+    until: Option<String>,
 }
 
 impl fmt::Display for Left {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.change {
-            Ok(change) => change.fmt(f),
-            Err(_) => self.object.fmt(f),
+            Ok(change) => change.fmt(f)?,
+            Err(_) => self.object.fmt(f)?,
+        }
+        match &self.until {
+            Some(until) => write!(f, " (without effect from {until} on)"),
+            None => Ok(()),
         }
     }
 }
@@ -85,10 +96,14 @@ pub async fn find_left(client: &Client) -> Result<Vec<Left>, ChangeError> {
             name: String::new(),
         };
         let listed = any.api(client).list(&ListParams::default()).await;
-        let listed = listed.map_err(|source| ChangeError::Api {
-            what: format!("look for {plural} that a run has left"),
-            source: Box::new(source),
-        })?;
+        let listed = match listed {
+            // A cluster that does not know the kind has none of them.
+            Err(kube::Error::Api(status)) if status.code == 404 => continue,
+            other => other.map_err(|source| ChangeError::Api {
+                what: format!("look for {plural} that a run has left"),
+                source: Box::new(source),
+            })?,
+        };
         found.extend(listed.items.iter().filter_map(|object| left(&any, object)));
     }
     Ok(found)
@@ -104,12 +119,13 @@ fn left(kind: &ObjectRef, found: &DynamicObject) -> Option<Left> {
             Ok(original) => (Ok(ObjectChange::Patch(original.patch)), Some(original.before)),
             Err(why) => (Err(why), None),
         };
-        return Some(Left { run: run.into(), change, object, before });
+        return Some(Left { run: run.into(), change, object, before, until: None });
     }
     let run = found.labels().get(RUN_LABEL).filter(|_| !found.labels().contains_key(OBSERVER))?;
     let manifest = Manifest::of(&value);
+    let until = found.annotations().get(UNTIL).cloned();
     let create = Create { object: object.clone(), run: run.clone(), manifest };
-    Some(Left { run: run.clone(), change: Ok(ObjectChange::Create(create)), object, before: None })
+    Some(Left { run: run.clone(), change: Ok(ObjectChange::Create(create)), object, before: None, until })
 }
 
 fn altered(found: &Value) -> Result<Original, String> {
@@ -165,7 +181,11 @@ impl Left {
 mod tests {
     use super::*;
     use crate::object::{Patch, testing::FakeApi};
-    use k8s_openapi::api::core::v1::{Namespace, Node};
+    use jiff::Timestamp;
+    use k8s_openapi::api::{
+        core::v1::{Namespace, Node},
+        flowcontrol::v1::{FlowSchema, PriorityLevelConfiguration},
+    };
     use serde_json::json;
 
     const NODE: &str = "/api/v1/nodes/n1";
@@ -203,6 +223,34 @@ mod tests {
             r#"{"apiVersion":"v1","kind":"Node","metadata":{"labels":{"a":"b"},"name":"n1"},"spec":{"podCIDR":"10.0.0.0/24"}}"#
         );
         assert_eq!(find_left(&api.client()).await.expect("listed").len(), 1, "the namespace");
+    }
+
+    #[tokio::test]
+    async fn a_level_goes_after_what_leads_to_it_and_both_say_until_when_they_matter() {
+        let api = FakeApi::default();
+        let client = api.client();
+        let ends = Timestamp::from_second(1_800_000_000).expect("in range");
+        let named = |name: &str| json!({"metadata": {"name": name}});
+        let level: PriorityLevelConfiguration = serde_json::from_value(named("l")).expect("a level");
+        let schema: FlowSchema = serde_json::from_value(named("s")).expect("a schema");
+        for create in [Create::new(&level, "r1"), Create::new(&schema, "r1")] {
+            let create = create.expect("named").ends(ends);
+            ObjectChange::Create(create).apply(&client).await.expect("created");
+        }
+        let found = find_left(&client).await.expect("listed");
+        let told: Vec<_> = found.iter().map(ToString::to_string).collect();
+        let until = "(without effect from 2027-01-15T08:00:00Z on)";
+        assert_eq!(
+            told,
+            [format!("create FlowSchema s {until}"), format!("create PriorityLevelConfiguration l {until}")]
+        );
+        for one in &found {
+            assert_eq!(one.undo(&client).await, Ok(vec![]));
+        }
+        api.fail_next(&[404]);
+        assert_eq!(find_left(&client).await.expect("a kind that is not known is none"), []);
+        api.fail_next(&[403]);
+        assert!(find_left(&client).await.is_err(), "a kind that nobody may list may be there");
     }
 
     #[tokio::test(start_paused = true)]

@@ -20,7 +20,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use create::Create;
+pub use create::{Create, UNTIL};
 pub use delete::Delete;
 pub use left::{Left, REACH, find_left, is_within_reach};
 pub use manifest::Manifest;

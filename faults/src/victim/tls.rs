@@ -1,6 +1,7 @@
-//! TLS with a certificate from a mounted folder: the server of a webhook that allows everything, some time after it was
-//! asked, and the greeting of a client.
+//! TLS with a certificate from a mounted folder, or of the server's own making: the server of a webhook that allows everything,
+//! some time after it was asked, and the greeting of a client.
 
+use crate::decoys::certificate::{Certificate, Validity};
 use axum::{
     Router,
     body::Bytes,
@@ -13,6 +14,7 @@ use hyper_util::{
     server::conn::auto,
     service::TowerToHyperService,
 };
+use jiff::Timestamp;
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig,
     crypto::ring::default_provider,
@@ -36,9 +38,24 @@ pub(crate) const PORT: u16 = 8443;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Answers every admission review with yes, after having thought for so long.
-pub(crate) async fn allow_forever(thinks: Duration) -> ExitCode {
-    match serve(thinks).await {
+/// How long a server thinks before it answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Thinks {
+    pub(crate) time: Duration,
+    /// From then on it answers at once, whoever may have forgotten it.
+    pub(crate) until: Timestamp,
+}
+
+impl Thinks {
+    fn at(self, now: Timestamp) -> Duration {
+        if now < self.until { self.time } else { Duration::ZERO }
+    }
+}
+
+/// Answers every admission review with yes, after having thought; as the server of the mounted certificate, or of one for
+/// this name that it makes itself and shows.
+pub(crate) async fn allow_forever(thinks: Thinks, own: Option<String>) -> ExitCode {
+    match serve(thinks, own).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
             eprintln!("cannot serve on port {PORT}: {e}");
@@ -47,8 +64,16 @@ pub(crate) async fn allow_forever(thinks: Duration) -> ExitCode {
     }
 }
 
-async fn serve(thinks: Duration) -> Result<(), Failure> {
-    let acceptor = TlsAcceptor::from(Arc::new(server_config(Path::new(DIR))?));
+async fn serve(thinks: Thinks, own: Option<String>) -> Result<(), Failure> {
+    let config = match own {
+        None => server_config(Path::new(DIR))?,
+        Some(name) => {
+            let (pem, config) = own_config(&name)?;
+            println!("{}", pem.trim_end());
+            config
+        }
+    };
+    let acceptor = TlsAcceptor::from(Arc::new(config));
     let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, PORT));
     let listener = match TcpListener::bind(any).await {
         Ok(listener) => listener,
@@ -70,8 +95,8 @@ async fn serve(thinks: Duration) -> Result<(), Failure> {
     }
 }
 
-async fn allow(review: Bytes, thinks: Duration) -> Response {
-    tokio::time::sleep(thinks).await;
+async fn allow(review: Bytes, thinks: Thinks) -> Response {
+    tokio::time::sleep(thinks.at(Timestamp::now())).await;
     let Ok(review) = serde_json::from_slice::<Value>(&review) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
@@ -87,7 +112,21 @@ fn allowed(review: &Value) -> Value {
 
 fn server_config(dir: &Path) -> Result<ServerConfig, Failure> {
     let chain = CertificateDer::pem_file_iter(dir.join("tls.crt"))?.collect::<Result<Vec<_>, _>>()?;
-    let key = PrivateKeyDer::from_pem_file(dir.join("tls.key"))?;
+    config_of(chain, PrivateKeyDer::from_pem_file(dir.join("tls.key"))?)
+}
+
+/// A new certificate for `name`, and a server that has it.
+fn own_config(name: &str) -> Result<(String, ServerConfig), Failure> {
+    let Certificate { pem, key } = Certificate::make(name, Validity::Now)?;
+    let chain = vec![CertificateDer::from_pem_slice(pem.as_bytes())?];
+    let config = config_of(chain, PrivateKeyDer::from_pem_slice(key.as_bytes())?)?;
+    Ok((pem, config))
+}
+
+fn config_of(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<ServerConfig, Failure> {
     let config = ServerConfig::builder_with_provider(Arc::new(default_provider()));
     Ok(config.with_safe_default_protocol_versions()?.with_no_client_auth().with_single_cert(chain, key)?)
 }
@@ -112,7 +151,6 @@ fn client_config(dir: &Path) -> Result<ClientConfig, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decoys::certificate::{Certificate, Validity};
     use tokio::net::TcpListener;
 
     #[test]
@@ -128,8 +166,17 @@ mod tests {
     async fn an_answer_takes_as_long_as_the_server_thinks() {
         let began = tokio::time::Instant::now();
         let review = json!({"request": {"uid": "7"}}).to_string();
-        let answer = allow(Bytes::from(review), Duration::from_millis(900)).await;
+        let thinks = Thinks { time: Duration::from_millis(900), until: Timestamp::MAX };
+        let answer = allow(Bytes::from(review), thinks).await;
         assert_eq!((answer.status(), began.elapsed().as_millis()), (StatusCode::OK, 900));
+    }
+
+    #[test]
+    fn from_its_last_moment_on_a_server_does_not_think_any_more() {
+        let (time, until) = (Duration::from_millis(900), Timestamp::UNIX_EPOCH);
+        let thinks = Thinks { time, until };
+        assert_eq!(thinks.at(until), Duration::ZERO);
+        assert_eq!(thinks.at(Timestamp::MIN), time);
     }
 
     /// What a client says of a server with this certificate.
@@ -138,8 +185,13 @@ mod tests {
         let made = Certificate::make(name, validity).expect("a certificate");
         std::fs::write(dir.path().join("tls.crt"), &made.pem).expect("room");
         std::fs::write(dir.path().join("tls.key"), &made.key).expect("room");
-        let acceptor =
-            TlsAcceptor::from(Arc::new(server_config(dir.path()).expect("a certificate and its key")));
+        let config = server_config(dir.path()).expect("a certificate and its key");
+        greeted_by(config, &dir).await
+    }
+
+    /// What a client that trusts the certificate of the folder says of this server.
+    async fn greeted_by(config: ServerConfig, dir: &tempfile::TempDir) -> Result<(), Failure> {
+        let acceptor = TlsAcceptor::from(Arc::new(config));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         tokio::spawn(async move {
@@ -149,6 +201,17 @@ mod tests {
         let stream = TcpStream::connect(address).await.expect("the server listens");
         let connector = TlsConnector::from(Arc::new(client_config(dir.path()).expect("a root")));
         connector.connect(ServerName::try_from("server")?, stream).await.map(drop).map_err(Failure::from)
+    }
+
+    #[tokio::test]
+    async fn a_server_shows_the_certificate_that_it_made_and_never_its_key() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (shown, config) = own_config("server").expect("a certificate");
+        assert!(!shown.contains("PRIVATE"));
+        std::fs::write(dir.path().join("tls.crt"), &shown).expect("room");
+        greeted_by(config, &dir).await.expect("it is right");
+        let (_, another) = own_config("server").expect("a certificate");
+        greeted_by(another, &dir).await.expect_err("it is another's");
     }
 
     #[tokio::test]

@@ -1,8 +1,10 @@
-//! Control plane: etcd waits for its disk, or clients ask too much, or there is too little CPU.
+//! Control plane: etcd waits for its disk, or clients ask too much, or there is too little CPU, or requests wait for a webhook
+//! or for their turn.
 
 mod aggregated;
 mod components;
 mod etcd;
+mod levels;
 mod webhooks;
 
 pub(crate) use etcd::{WINDOW, slow_times};
@@ -20,6 +22,11 @@ use std::{collections::BTreeMap, time::Duration};
 
 /// Latency of the API server that nobody should see, in seconds.
 const SLOW_REQUEST: f64 = 1.0;
+
+/// Seconds after which an answer is late: that of a webhook, and that to a request that waits for it or for its turn.
+const LATE: f64 = 0.5;
+/// So many slow requests for each that waited so have another reason.
+const MORE: u64 = 2;
 
 /// Requests a second that are worth to be called many.
 const MANY: f64 = 50.0;
@@ -47,6 +54,7 @@ pub(crate) fn look(world: &World, unwell: &Unwell<'_>, found: &mut Findings<'_>)
     let hidden = world.telemetry.histogram(&metrics::WAL_FSYNC).next().is_none();
     api(world, hidden, healthy, found);
     webhooks::look(world, found);
+    levels::look(world, found);
     aggregated::look(world, found);
     components::look(world, unwell, found);
 }
@@ -104,7 +112,7 @@ pub(crate) fn measure(world: &World, signal: &str, source: &Source) -> Option<Me
         let p99 = waiting(world, 10).quantile(0.99)?;
         return Some(Measure::new("p99 over 10 s", "ms", p99 * 1000.0).held_to(LONG_WAIT * 1000.0));
     }
-    if let Some(measure) = webhooks::measure(world, signal) {
+    if let Some(measure) = webhooks::measure(world, signal).or_else(|| levels::measure(world, signal)) {
         return Some(measure);
     }
     let node = source.as_str().strip_prefix("metrics:kubelet/").filter(|node| signal == cpu_of(node));
@@ -201,8 +209,8 @@ fn api(world: &World, hidden: bool, healthy: bool, found: &mut Findings<'_>) {
     let Some(asked) = traffic(world) else { return };
     let grown = asked.now > asked.too_many();
     let p99 = api_latency(world);
-    // What waits for a webhook is late in a quick API server, too.
-    let waits_for_others = webhooks::explain_slowness(world);
+    // What waits for a webhook or for its turn is late in a quick API server, too.
+    let waits_for_others = waits_for_others(world);
     let is_slow = !waits_for_others && p99.is_some_and(|p| p > SLOW_REQUEST);
     let latency = p99.map_or("unknown".to_owned(), |p| format!("{:.0} ms over 10 s", p * 1000.0));
     let source = Source::metrics("apiserver");
@@ -220,7 +228,8 @@ fn api(world: &World, hidden: bool, healthy: bool, found: &mut Findings<'_>) {
     let turned_away = rejected(world) >= REFUSED || queued(world) >= QUEUED;
     // A slow etcd that nobody sees makes much traffic wait, too: then only the lack of CPU is the traffic's own doing.
     let unseen = hidden && asked.before.is_none();
-    let suffers = waits.is_some() || !unseen && (slows || turned_away);
+    // More than one level takes is not more than the API server can serve.
+    let suffers = waits.is_some() || !unseen && (slows || turned_away) && !levels::stand_alone(world);
     if grown && suffers {
         let sure = (if healthy { 0.88 } else { 0.7 }) - if asked.before.is_some() { 0.0 } else { 0.15 };
         found.add("api", overload(world, base(Cause::ApiOverload, sure), waits));
@@ -239,6 +248,19 @@ fn api(world: &World, hidden: bool, healthy: bool, found: &mut Findings<'_>) {
             None => {}
         }
     }
+}
+
+/// Whether more is asked of the API server than is usual.
+fn has_grown(world: &World) -> bool {
+    traffic(world).is_some_and(|asked| asked.now > asked.too_many())
+}
+
+/// Whether it is a webhook, or their turn in an API server that has seats, that slow requests wait for: hardly more of them are
+/// slow than waited so, and the API server does not wait for a CPU, which would make all of them slow.
+fn waits_for_others(world: &World) -> bool {
+    let late = webhooks::held_up(world) + levels::held_up(world);
+    let slow = world.telemetry.gain(&metrics::REQUEST_DURATION, is_short, world.ago(10), world.now());
+    late > 0 && slow.above(LATE) <= MORE * late && waits_for_cpu(world, 20).is_none()
 }
 
 /// When the API server told its metrics last. What a window of them proves is true from then on, and not before.

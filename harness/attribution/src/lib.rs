@@ -14,7 +14,7 @@
 //! | [`balancer`] | a load balancer is not made |
 //! | [`network`] | what the links between nodes lose, and of which size |
 //! | [`storage`] | a volume is where the pod may not go, or is not there at all |
-//! | [`control_plane`] | etcd waits for its disk; the API server drowns, or waits for a webhook |
+//! | [`control_plane`] | etcd waits for its disk; the API server drowns; requests wait for a webhook or for their turn |
 //! | [`clues`] | what failing containers said, as far as the cluster confirms it |
 //! | [`workload`] | the application itself is to blame |
 //! | [`rank`] | which findings are only the symptoms of another |

@@ -19,6 +19,7 @@ const NEEDS_API: &[Cause] = &[
     Cause::DnsFailure,
     Cause::NodeDnsFailure,
     Cause::NodeDown,
+    Cause::PriorityLevelFull,
     Cause::ProbeFailing,
     Cause::ProvisioningFailed,
     Cause::TokenInvalid,
@@ -97,6 +98,8 @@ fn explains(cause: Cause) -> Explains {
                 Cause::ProbeFailing,
             ])
         }
+        // Who waits for a webhook keeps a seat.
+        Cause::WebhookSlow => Explains::Meeting(&[Cause::PriorityLevelFull]),
         Cause::RbacDenied
         | Cause::TokenInvalid
         | Cause::PullUnauthorized
@@ -128,7 +131,7 @@ fn explains(cause: Cause) -> Explains {
         | Cause::ApiOverload
         | Cause::WebhookBlocked
         | Cause::AggregatedApiDown
-        | Cause::WebhookSlow
+        | Cause::PriorityLevelFull
         | Cause::CloudThrottled
         | Cause::ProbeFailing
         | Cause::ApplicationExit => Explains::Nothing,

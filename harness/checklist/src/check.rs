@@ -57,7 +57,8 @@ impl fmt::Display for Stage {
     }
 }
 
-/// The five canonical faults, by their names in the drills' catalogue.
+/// The five canonical faults that checks predict, by their names in the drills' catalogue. What makes one account's calls slow
+/// (`api-latency`) is made from nothing that a cluster has or lacks beforehand: no check tells it.
 pub mod fault {
     /// The identity of a workload is revoked.
     pub const IAM: &str = "revoked-iam";

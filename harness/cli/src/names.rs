@@ -22,7 +22,7 @@ pub(crate) fn control_loop(name: &str) -> Result<Loop, String> {
 /// Sets of drills as an option's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Groups {
-    /// The five canonical faults in their variants
+    /// The canonical faults in their variants
     Canonical,
     /// Conditions with the same symptom and another cause
     Decoys,

@@ -11,7 +11,7 @@ pub(crate) fn scope(namespace: &str, footprint: &Footprint) -> Scope {
             Resource::NodeLife(n) | Resource::NodeNetwork(n) | Resource::NodeCapacity(n) => {
                 scope.nodes.push(n.clone());
             }
-            Resource::ControlPlane | Resource::Cluster => scope.everything = true,
+            Resource::ControlPlane | Resource::OwnApiCalls | Resource::Cluster => scope.everything = true,
             Resource::CloudRole(role) => scope.roles.push(role.clone()),
             Resource::Registry | Resource::ZoneStorage(_) | Resource::DefaultStorageClass => {}
         }
@@ -42,6 +42,8 @@ mod tests {
             everything: false,
         };
         assert_eq!(scope("ns", &footprint), expected);
-        assert!(scope("ns", &Footprint::default().breaks(Resource::ControlPlane)).everything);
+        for plane in [Resource::ControlPlane, Resource::OwnApiCalls] {
+            assert!(scope("ns", &Footprint::default().breaks(plane)).everything);
+        }
     }
 }

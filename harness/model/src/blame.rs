@@ -201,6 +201,9 @@ causes! {
     WebhookSlow => "webhook-slow", ControlPlane, "an admission webhook answers late, and writes wait for it",
         "kubectl get --raw /metrics (apiserver_admission_webhook_admission_duration_seconds)",
         "give the webhook's pods more CPU or replicas, let its rules match less, and lower its timeoutSeconds";
+    PriorityLevelFull => "priority-level-full", ControlPlane, "one priority level of the API server is full, and its callers wait",
+        "kubectl get flowschemas; kubectl get --raw /debug/api_priority_and_fairness/dump_priority_levels",
+        "kubectl edit prioritylevelconfiguration LEVEL (nominalConcurrencyShares), or let who asks most there ask less";
     CloudThrottled => "cloud-throttled", Workload, "the cloud's API throttles the account's requests",
         PREVIOUS,
         "ask the cloud less often, or for a higher limit";

@@ -9,7 +9,7 @@ named! {
     /// Which set of drills one belongs to.
     #[derive(Default)]
     pub enum Group {
-        /// One of the five canonical faults, or the drill that injects nothing.
+        /// One of the canonical faults, or the drill that injects nothing.
         #[default]
         Canonical = "canonical",
         /// The symptom of a canonical fault, of another cause.

@@ -98,15 +98,35 @@ families! {
         ..number(ApiServer, "apiserver_request_total", &[Rules])
     };
     /// Requests that priority and fairness turned away.
-    REJECTED_REQUESTS =
-        number(ApiServer, "apiserver_flowcontrol_rejected_requests_total", &[Rules, Checks]);
+    REJECTED_REQUESTS = Family {
+        keep: &["priority_level"],
+        ..number(ApiServer, "apiserver_flowcontrol_rejected_requests_total", &[Rules, Checks])
+    };
     /// Requests that priority and fairness let through, by the kind that it takes them for.
     DISPATCHED_REQUESTS = Family {
         keep: &["flow_schema"],
         ..number(ApiServer, "apiserver_flowcontrol_dispatched_requests_total", &[Rules])
     };
     /// Requests that wait for their turn.
-    QUEUED_REQUESTS = number(ApiServer, "apiserver_flowcontrol_current_inqueue_requests", &[Rules]);
+    QUEUED_REQUESTS = Family {
+        keep: &["priority_level"],
+        ..number(ApiServer, "apiserver_flowcontrol_current_inqueue_requests", &[Rules])
+    };
+    /// How long requests waited for their turn, by the level at which they did.
+    REQUEST_WAIT = Family {
+        keep: &["priority_level"],
+        ..histogram(ApiServer, "apiserver_flowcontrol_request_wait_duration_seconds", &[Rules])
+    };
+    /// Seats that requests under way take, by level.
+    EXECUTING_SEATS = Family {
+        keep: &["priority_level"],
+        ..number(ApiServer, "apiserver_flowcontrol_current_executing_seats", &[Rules])
+    };
+    /// Seats that each level has of its own; in sum, those of the API server.
+    NOMINAL_SEATS = Family {
+        keep: &["priority_level"],
+        ..number(ApiServer, "apiserver_flowcontrol_nominal_limit_seats", &[Rules])
+    };
     /// Whether callers may what they ask for.
     AUTHORIZATIONS =
         Family { keep: &["result"], ..number(ApiServer, "authorization_attempts_total", &[Rules]) };

@@ -26,6 +26,7 @@ const PLACES: &[(&str, &str)] = &[
     ("VOLUME", "PersistentVolume"),
     ("SERVICE", "Service"),
     ("ACCOUNT", "ServiceAccount"),
+    ("LEVEL", "PriorityLevelConfiguration"),
 ];
 
 fn fill(command: &str, about: &[Subject]) -> String {

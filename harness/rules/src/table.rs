@@ -787,6 +787,36 @@ pub const SIGNATURES: &[Signature] = &[
         },
     },
     Signature {
+        alert: "LoopdrillPriorityLevelFull",
+        cause: Cause::PriorityLevelFull,
+        // Of an API server that is busy, or whose etcd is slow, most seats are taken, or everybody waits. Less sure than an overload.
+        expr: r#"
+            (sum by (priority_level) (increase(apiserver_flowcontrol_request_wait_duration_seconds_bucket{le="+Inf"}[$W]))
+             - sum by (priority_level) (increase(apiserver_flowcontrol_request_wait_duration_seconds_bucket{le="0.5"}[$W]))
+            ) > 2
+            and on () sum(apiserver_flowcontrol_current_executing_seats) < 0.25 * sum(apiserver_flowcontrol_nominal_limit_seats)
+            unless on () max(loopdrill:wal_fsync_p99) > 0.1"#,
+        hold: 0,
+        confidence: 0.65,
+        summary: "callers of the API server's priority level {{ $labels.priority_level }} wait for a seat, and it has seats enough",
+        example: Example {
+            series: &[
+                (
+                    "apiserver_flowcontrol_request_wait_duration_seconds_bucket{priority_level=\"tenants\",le=\"0.5\"}",
+                    "0x$N",
+                ),
+                (
+                    "apiserver_flowcontrol_request_wait_duration_seconds_bucket{priority_level=\"tenants\",le=\"+Inf\"}",
+                    "0+4x$N",
+                ),
+                ("apiserver_flowcontrol_current_executing_seats{priority_level=\"tenants\"}", "2x$N"),
+                ("apiserver_flowcontrol_nominal_limit_seats{priority_level=\"tenants\"}", "2x$N"),
+                ("apiserver_flowcontrol_nominal_limit_seats{priority_level=\"system\"}", "598x$N"),
+            ],
+            labels: &[("priority_level", "tenants")],
+        },
+    },
+    Signature {
         alert: "LoopdrillApplicationExit",
         cause: Cause::ApplicationExit,
         expr: "loopdrill:container_crashes unless on () loopdrill:requests_denied unless on () loopdrill:tokens_refused",

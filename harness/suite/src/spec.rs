@@ -85,7 +85,7 @@ pub struct Entry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum GroupName {
-    /// The five canonical faults in their variants, and the control drill.
+    /// The canonical faults in their variants, and the control drill.
     Canonical,
     /// The same symptoms, of other causes.
     Decoys,

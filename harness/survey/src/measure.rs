@@ -45,7 +45,7 @@ fn latency(signals: &[Signal]) -> ApiLatency {
                 api.client_certificate_seconds = least.or((h.count > 0).then_some(f64::MAX));
             }
             Signal::Metric(m) if m.name == metrics::REJECTED_REQUESTS.name => {
-                api.rejected = m.value as u64;
+                api.rejected += m.value as u64;
             }
             _ => {}
         }

@@ -3,7 +3,7 @@
 //! A webhook is late when most of its own calls are. That writes are slow says nothing of it: an API server without CPU and
 //! a slow etcd make them slow, too, and then far more requests are slow than were shown to a webhook.
 
-use super::{SLOW_REQUEST, api_latency, is_short, p99_of, scraped, waits_for_cpu};
+use super::{LATE, SLOW_REQUEST, api_latency, p99_of, scraped, waits_for_others};
 use crate::{
     finding::{Finding, Findings, PROVEN},
     text,
@@ -12,16 +12,12 @@ use crate::{
 use loopdrill_model::{Cause, Measure, Source, Subject, metrics};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Seconds after which an answer is late. Kubernetes wants webhooks to take milliseconds.
-const LATE: f64 = 0.5;
 /// Seconds within which calls are counted; where they are few, the longer time.
 const WINDOWS: [u64; 2] = [10, 30];
 /// Calls that are enough to speak of most of them.
 const CALLS: u64 = 4;
-/// So many slow requests for each late call have another reason.
-const MORE: u64 = 2;
 
-/// A webhook most of whose calls take long.
+/// A webhook most of whose calls take long: Kubernetes wants them to take milliseconds.
 struct Late {
     name: String,
     gain: Gain,
@@ -115,18 +111,9 @@ fn late_webhooks(world: &World) -> Vec<Late> {
     names(world).into_iter().filter_map(late).collect()
 }
 
-/// Whether webhooks are why requests are slow: hardly more of them are than calls of webhooks are, and the API server does
-/// not wait for a CPU, which would make its calls of webhooks slow as well.
-pub(super) fn explain_slowness(world: &World) -> bool {
-    let webhooks = late_webhooks(world);
-    !webhooks.is_empty() && explained_by(world, &webhooks)
-}
-
-fn explained_by(world: &World, webhooks: &[Late]) -> bool {
-    let late: u64 = webhooks.iter().map(|w| calls_of(world, &w.name, WINDOWS[0]).above(LATE)).sum();
-    let (from, to) = (world.ago(WINDOWS[0]), world.now());
-    let slow = world.telemetry.gain(&metrics::REQUEST_DURATION, is_short, from, to).above(LATE);
-    slow <= MORE * late && waits_for_cpu(world, 20).is_none()
+/// Late calls of webhooks that are late.
+pub(super) fn held_up(world: &World) -> u64 {
+    late_webhooks(world).iter().map(|w| calls_of(world, &w.name, WINDOWS[0]).above(LATE)).sum()
 }
 
 /// Webhooks that answer, and late. Nothing is refused for it.
@@ -139,7 +126,7 @@ fn late(world: &World, found: &mut Findings<'_>) {
         }
         return;
     }
-    if !explained_by(world, &webhooks) {
+    if !waits_for_others(world) {
         return;
     }
     for webhook in webhooks.iter().filter(|w| !w.are_most(w.refused)) {

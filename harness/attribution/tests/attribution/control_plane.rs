@@ -607,3 +607,183 @@ fn who_is_called_in_sees_that_a_webhook_is_late() {
     assert_eq!(told(1), (vec![], true), "two late calls are worth a longer look");
     assert_eq!(told(0), (vec![], false), "it was late once");
 }
+
+#[test]
+fn a_level_whose_callers_wait_in_an_idle_api_server_is_full() {
+    let mut s = Scene::lab();
+    full_level(&mut s);
+    let found = s.diagnoses();
+    assert_eq!(s.causes(), [PriorityLevelFull], "{found:#?}");
+    assert!(is_about(&found[0], "PriorityLevelConfiguration", "small"), "{found:#?}");
+    assert!(found[0].confidence >= 0.85, "{found:#?}");
+    let told = |words: &str| found[0].evidence.iter().any(|e| e.value.contains(words));
+    assert!(told("waited longer than 500 ms in 10 s, 3000 ms on average"), "{found:#?}");
+    assert!(told("4 of 600 seats are taken in all; 0 are those of level small"), "{found:#?}");
+    waits(&mut s, "small", 0, 12);
+    s.pass(11.0);
+    assert_eq!(s.causes(), [], "nobody waits any more");
+}
+
+#[test]
+fn a_level_that_turns_its_callers_away_in_an_idle_api_server_is_full() {
+    let told = |refused: f64, slow: u64| {
+        let mut s = Scene::lab();
+        let (writes, asked) = steady(&mut s, 40);
+        let level = s.name("small");
+        for second in 0..=12_u32 {
+            let n = u64::from(second);
+            fsyncs(&mut s, writes + 10 * n, 0);
+            requests(&mut s, asked + 20 * n, slow * n);
+            let labels = [("priority_level", level.as_str())];
+            let refused = refused * f64::from(second);
+            s.metric("apiserver", "apiserver_flowcontrol_rejected_requests_total", &labels, refused);
+            seats(&mut s, 3.0);
+            s.pass(1.0);
+        }
+        s.causes()
+    };
+    assert_eq!(told(2.0, 0), [PriorityLevelFull]);
+    assert_eq!(told(0.1, 0), [], "that is a burst");
+    assert!(!told(2.0, 5).contains(&PriorityLevelFull), "who was not turned away is slow, too");
+}
+
+/// One client asks far more than before, and one level keeps it from the others.
+#[test]
+fn many_requests_that_one_level_holds_back_are_no_overload() {
+    let told = |taken: Option<f64>| {
+        let mut s = Scene::lab();
+        let (writes, asked) = steady(&mut s, 40);
+        let level = s.name("small");
+        for second in 0..=12_u32 {
+            let n = u64::from(second);
+            fsyncs(&mut s, writes + 10 * n, 0);
+            requests(&mut s, asked + 420 * n, 0);
+            let labels = [("priority_level", level.as_str())];
+            let refused = f64::from(380 * second);
+            s.metric("apiserver", "apiserver_flowcontrol_rejected_requests_total", &labels, refused);
+            taken.into_iter().for_each(|taken| seats(&mut s, taken));
+            s.pass(1.0);
+        }
+        s.causes()
+    };
+    assert_eq!(told(Some(3.0)), [PriorityLevelFull]);
+    assert_eq!(told(Some(240.0)), [ApiOverload]);
+    assert_eq!(told(None), [ApiOverload], "nobody knows of its seats");
+}
+
+/// The same words of a client, "my calls wait", and other reasons.
+#[test]
+fn what_makes_everybody_wait_is_no_full_level() {
+    let told = |tell: fn(&mut Scene), taken: f64| {
+        let mut s = Scene::lab();
+        tell(&mut s);
+        waits(&mut s, "large", 1000, 0);
+        s.pass(0.5);
+        waits(&mut s, "large", 1000, 40);
+        seats(&mut s, taken);
+        s.pass(0.5);
+        s.causes()
+    };
+    assert_eq!(told(overload, 240.0), [ApiOverload]);
+    assert_eq!(told(slow_etcd, 240.0), [EtcdDiskBound]);
+    assert_eq!(told(slow_etcd, 3.0), [EtcdDiskBound], "a level is full for it");
+    assert_eq!(told(throttled, 3.0), [ControlPlaneStarved]);
+}
+
+#[test]
+fn an_api_server_many_of_whose_seats_are_taken_is_not_idle() {
+    let told = |taken: Option<f64>| {
+        let mut s = Scene::lab();
+        let (writes, asked) = steady(&mut s, 40);
+        waits(&mut s, "small", 0, 0);
+        for second in 1..=12 {
+            fsyncs(&mut s, writes + 10 * second, 0);
+            requests(&mut s, asked + 20 * second, second / 3);
+            waits(&mut s, "small", 0, second);
+            taken.into_iter().for_each(|taken| seats(&mut s, taken));
+            s.pass(1.0);
+        }
+        s.diagnoses()
+    };
+    let (idle, busy, unknown) = (told(Some(3.0)), told(Some(240.0)), told(None));
+    assert_eq!(idle[0].cause, Some(PriorityLevelFull));
+    assert!(busy.is_empty(), "{busy:#?}");
+    assert!(unknown[0].confidence < idle[0].confidence, "{unknown:#?}");
+}
+
+/// Where etcd cannot be seen, as on a plane that a provider keeps, slow requests without much traffic are laid to it: unless
+/// they waited for their turn.
+#[test]
+fn where_etcd_is_hidden_a_full_level_is_not_taken_for_it() {
+    let told = |slow_for_each_wait: u64| {
+        let mut s = Scene::lab();
+        for second in 1..=60 {
+            requests(&mut s, 20 * second, 0);
+            s.pass(1.0);
+        }
+        waits(&mut s, "small", 0, 0);
+        for second in 1..=25 {
+            requests(&mut s, 1200 + 18 * second, slow_for_each_wait * second);
+            waits(&mut s, "small", 0, second);
+            seats(&mut s, 3.0);
+            s.pass(1.0);
+        }
+        s.causes()
+    };
+    assert_eq!(told(1), [PriorityLevelFull]);
+    assert_eq!(told(5), [EtcdDiskBound], "far more are slow than waited");
+}
+
+/// Who waits for a webhook keeps a seat meanwhile.
+#[test]
+fn a_level_that_fills_up_behind_a_slow_webhook_is_a_step_of_it() {
+    let mut s = Scene::lab();
+    let (writes, asked) = steady(&mut s, 40);
+    webhook_calls(&mut s, 0, 0);
+    waits(&mut s, "small", 0, 0);
+    for second in 1..=14 {
+        fsyncs(&mut s, writes + 10 * second, 0);
+        requests(&mut s, asked + 18 * second, 2 * second);
+        webhook_calls(&mut s, 0, 2 * second);
+        waits(&mut s, "small", 0, second);
+        seats(&mut s, 3.0);
+        s.pass(1.0);
+    }
+    let found = s.diagnoses();
+    assert_eq!(s.causes(), [WebhookSlow], "{found:#?}");
+    assert!(found[0].chain.iter().any(|l| l.what == PriorityLevelFull.title()), "{found:#?}");
+}
+
+#[test]
+fn a_request_that_waits_now_and_then_is_nothing() {
+    let mut s = Scene::lab();
+    let (writes, asked) = steady(&mut s, 40);
+    waits(&mut s, "large", 0, 0);
+    for second in 1..=60 {
+        fsyncs(&mut s, writes + 10 * second, 0);
+        requests(&mut s, asked + 20 * second, 0);
+        waits(&mut s, "large", 20 * second, second / 20);
+        seats(&mut s, 3.0);
+        s.pass(1.0);
+        assert_eq!(s.causes(), [], "after {second} s");
+    }
+}
+
+/// Two readings, a few seconds apart.
+#[test]
+fn who_is_called_in_sees_that_callers_of_a_level_wait() {
+    let told = |late: u64| {
+        let mut s = Scene::called_in();
+        for reading in 0..2 {
+            fsyncs(&mut s, 1000 + 30 * reading, 0);
+            requests(&mut s, 9000 + 60 * reading, 100 + late * reading);
+            waits(&mut s, "small", 0, 100 + late * reading);
+            seats(&mut s, 3.0);
+            s.pass(3.0);
+        }
+        (s.causes(), s.judge().unsettled)
+    };
+    assert_eq!(told(3).0, [PriorityLevelFull]);
+    assert_eq!(told(2), (vec![], true), "two are worth a longer look");
+    assert_eq!(told(0), (vec![], false), "they waited once");
+}

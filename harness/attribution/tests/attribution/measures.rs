@@ -69,6 +69,7 @@ fn a_number_that_decides_is_beyond_its_threshold() {
     for (tell, cause, signal) in [
         (slow_etcd as fn(&mut Scene), Cause::EtcdDiskBound, "etcd_disk_wal_fsync_duration_seconds p99"),
         (overload, Cause::ApiOverload, "apiserver_request_total"),
+        (full_level, Cause::PriorityLevelFull, "apiserver_flowcontrol_request_wait_duration_seconds"),
         (packet_loss, Cause::PacketLoss, "probe "),
         (dns_failure, Cause::DnsFailure, "DNS asked from "),
         (starved, Cause::ControlPlaneStarved, "CPU of "),

@@ -18,6 +18,7 @@ pub(crate) const SCENES: &[fn(&mut Scene)] = &[
     webhook_unreachable,
     slow_webhook,
     webhook_passed_over,
+    full_level,
 ];
 
 #[test]

@@ -65,6 +65,7 @@ pub(crate) const CASES: &[Case] = &[
         decisive: |o| matches!(o.signal, Signal::AggregatedApi(_)),
     },
     Case { cause: Cause::WebhookSlow, tell: slow_webhook, decisive: is_webhook_call },
+    Case { cause: Cause::PriorityLevelFull, tell: full_level, decisive: is_wait_for_a_seat },
     Case { cause: Cause::BadConfiguration, tell: missing_config, decisive: is_pod },
     Case { cause: Cause::ProbeFailing, tell: liveness, decisive: is_event },
     Case { cause: Cause::ApplicationExit, tell: application_exit, decisive: is_pod },
@@ -108,6 +109,9 @@ fn is_probe(o: &Observation) -> bool {
 }
 fn is_webhook_call(o: &Observation) -> bool {
     matches!(&o.signal, Signal::Histogram(h) if h.name.contains("webhook"))
+}
+fn is_wait_for_a_seat(o: &Observation) -> bool {
+    matches!(&o.signal, Signal::Histogram(h) if h.name.contains("flowcontrol"))
 }
 fn is_large_probe(o: &Observation) -> bool {
     matches!(&o.signal, Signal::Probe(p) if p.bytes > 1000)
@@ -591,6 +595,58 @@ pub(crate) fn slow_webhook(s: &mut Scene) {
     let before = steady(s, 40);
     webhook_calls(s, 0, 0);
     held_up(s, before, 12);
+}
+
+/// The requests of a priority level by how long they waited for a seat: `swift` for no time, `late` for three seconds.
+pub(crate) fn waits(s: &mut Scene, level: &str, swift: u64, late: u64) {
+    let all = swift + late;
+    #[expect(clippy::cast_precision_loss, reason = "small")]
+    let sum = late as f64 * 3.0;
+    let histogram = Histogram {
+        name: "apiserver_flowcontrol_request_wait_duration_seconds".into(),
+        labels: [("priority_level".to_owned(), s.name(level))].into(),
+        buckets: vec![
+            (0.0, 0),
+            (0.005, swift),
+            (0.2, swift),
+            (0.5, swift),
+            (2.0, swift),
+            (5.0, all),
+            (30.0, all),
+        ],
+        sum,
+        count: all,
+    };
+    s.see_from(Source::metrics("apiserver"), Signal::Histogram(histogram));
+}
+
+/// Seats of the API server: a level that has none of its own, and the others, of which so many are taken.
+pub(crate) fn seats(s: &mut Scene, taken: f64) {
+    for (level, own, taken) in [("small", 0.0, 1.0), ("large", 600.0, taken)] {
+        let level = s.name(level);
+        let labels = [("priority_level", level.as_str())];
+        s.metric("apiserver", "apiserver_flowcontrol_nominal_limit_seats", &labels, own);
+        s.metric("apiserver", "apiserver_flowcontrol_current_executing_seats", &labels, taken);
+    }
+}
+
+/// So many seconds in which every request of one level waits for three seconds, in an API server that is idle.
+pub(crate) fn in_line(s: &mut Scene, (writes, asked): (u64, u64), seconds: u64) {
+    for second in 1..=seconds {
+        fsyncs(s, writes + 10 * second, 0);
+        requests(s, asked + 20 * second, second / 3);
+        waits(s, "small", 0, second);
+        waits(s, "large", 1000 + 20 * second, 0);
+        seats(s, 3.0);
+        s.pass(1.0);
+    }
+}
+
+pub(crate) fn full_level(s: &mut Scene) {
+    let before = steady(s, 40);
+    waits(s, "small", 0, 0);
+    waits(s, "large", 1000, 0);
+    in_line(s, before, 12);
 }
 
 pub(crate) fn overload(s: &mut Scene) {

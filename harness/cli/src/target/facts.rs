@@ -93,7 +93,8 @@ fn touch(fault: &dyn Fault, facts: &ClusterFacts, id: &FaultId, run: &str) -> To
         match resource {
             Resource::NodeLife(node) | Resource::NodeCapacity(node) => touch.nodes.push(node.clone()),
             Resource::DefaultStorageClass => touch.default_class = true,
-            Resource::ZoneStorage(_) => {}
+            // These are the drill's own.
+            Resource::ZoneStorage(_) | Resource::OwnApiCalls => {}
             other => touch.shared.push(other.to_string()),
         }
     }
