@@ -678,10 +678,10 @@ fn what_makes_everybody_wait_is_no_full_level() {
         let mut s = Scene::lab();
         tell(&mut s);
         waits(&mut s, "large", 1000, 0);
-        s.pass(0.5);
+        s.pass(0.1);
         waits(&mut s, "large", 1000, 40);
         seats(&mut s, taken);
-        s.pass(0.5);
+        s.pass(0.1);
         s.causes()
     };
     assert_eq!(told(overload, 240.0), [ApiOverload]);
