@@ -4,7 +4,7 @@
 //! once on SIGTERM.
 
 use crate::{
-    api_latency, decoys, dominoes, etcd_disk, overlay_mtu,
+    decoys, dominoes, etcd_disk, overlay_mtu,
     victim::{
         READY_PORT, api_caller,
         caller::{self, Server},
@@ -23,7 +23,7 @@ type Work = LocalBoxFuture<'static, ExitCode>;
 /// A program's name, and how it is started with its arguments; an error says which one is missing.
 type Program = (&'static str, fn(&[String]) -> Result<Work, &'static str>);
 
-static PROGRAMS: [Program; 19] = [
+static PROGRAMS: [Program; 18] = [
     ("sleep", |_| Ok(std::future::pending().boxed_local())),
     ("api-caller", |_| Ok(api_caller::call_forever().boxed_local())),
     ("cloud-reader", |args| {
@@ -36,10 +36,6 @@ static PROGRAMS: [Program; 19] = [
     }),
     ("memory-eater", |_| Ok(memory_eater::eat_forever().boxed_local())),
     ("api-writer", |args| Ok(etcd_disk::write_forever(own_pause(args)?).boxed_local())),
-    ("api-lister", |args| {
-        args.get(1).ok_or("the milliseconds between its questions, and until when it asks")?;
-        Ok(api_latency::list_forever(thinks(args)?, until(args)?).boxed_local())
-    }),
     ("payload-server", |args| Ok(overlay_mtu::serve_backend(READY_PORT, thinks(args)?).boxed_local())),
     ("http-front", |args| {
         let backend = args.first().cloned().ok_or("the name of its backend")?;
@@ -160,7 +156,6 @@ mod tests {
         assert!(refusal(&["payload-server", "soon"]).contains("milliseconds"));
         assert_eq!(refusal(&["admission", "soon"]), "admission needs the milliseconds to think as a number");
         assert!(refusal(&["admission", "5", "dusk"]).ends_with("its last moment as seconds since 1970"));
-        assert!(refusal(&["api-lister", "5"]).contains("until when it asks"));
         assert!(refusal(&["api-writer", "rarely"]).contains("milliseconds of its own limit"));
     }
 }

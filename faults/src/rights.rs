@@ -35,17 +35,10 @@ const EVERY: &[Right] = &[
         &["get", "list"],
         "what a dead run may have left",
     ),
-    right(
-        FLOW_CONTROL,
-        &["flowschemas", "prioritylevelconfigurations"],
-        &["get", "list"],
-        "what a dead run may have left",
-    ),
 ];
 
 const CLAIMS: Right = right("", &["persistentvolumeclaims"], &["create", "delete"], "the victim's volume");
 
-const FLOW_CONTROL: &str = "flowcontrol.apiserver.k8s.io";
 const ACCOUNT: Right = right("", &["serviceaccounts"], &["create"], "the victim's account");
 const GRANT: Right = right(RBAC, &["roles", "rolebindings"], &["create"], "what the victim may do");
 const WRITES: Right = right(
@@ -93,18 +86,6 @@ const UNTRUSTED: &[Right] = &[A_WEBHOOK, SERVER];
 
 const OWN_LIMIT: &[Right] = &[ACCOUNT, GRANT, WRITES];
 const SLOW_ADMISSION: &[Right] = &[ACCOUNT, GRANT, WRITES, A_WEBHOOK, SERVER];
-const ONE_SEAT: &[Right] = &[
-    ACCOUNT,
-    GRANT,
-    WRITES,
-    right(
-        FLOW_CONTROL,
-        &["flowschemas", "prioritylevelconfigurations"],
-        &["create", "delete"],
-        "the fault: a level for the victim's account; undo: deleted",
-    ),
-];
-
 /// The drills that can be done by the API alone, each with what it needs besides.
 const TABLE: &[(&str, &str, &[Right])] = &[
     ("revoked-iam", "rbac", BINDING),
@@ -112,7 +93,6 @@ const TABLE: &[(&str, &str, &[Right])] = &[
     ("cross-az-pvc", "cordon", CORDON),
     ("cross-az-pvc", "immediate", DEFAULT_CLASS),
     ("api-latency", "slow-admission", SLOW_ADMISSION),
-    ("api-latency", "one-seat", ONE_SEAT),
     ("identity-decoy", "bad-flag", &[]),
     ("identity-decoy", "liveness-probe", &[]),
     ("identity-decoy", "memory-limit", &[]),

@@ -94,7 +94,6 @@ fn what_is_killed_at_any_moment_is_undone() {
     kill_during(&lab, "cross-az-pvc", "node-failure");
     kill_during(&lab, "etcd-disk", "write-iops");
     kill_during(&lab, "api-latency", "slow-admission");
-    kill_during(&lab, "api-latency", "one-seat");
 }
 
 fn kill_in_matrix(lab: &TestLab, wish: &matrix::Wish) {

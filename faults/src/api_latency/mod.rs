@@ -1,21 +1,16 @@
 //! API latency: a client's calls of the API take long, with no more traffic than before, and everybody else's are swift.
 //!
-//! On a control plane that a provider keeps there is no etcd to throttle. These two make what a client sees of a slow one, through
-//! the API alone; nobody but the drill's own account feels them, and each is undone by deleting what it created.
+//! On a control plane that a provider keeps there is no etcd to throttle. This makes what a client sees of a slow one, through
+//! the API alone; nobody outside of the drill's own namespace feels it, and it is undone by deleting what it created.
 //!
 //! | variant | what the calls wait for |
 //! |---|---|
 //! | [`slow_admission`] | an admission webhook that answers late |
-//! | [`one_seat`] | their turn at a priority level with one seat |
 //!
-//! Both hang on a program of the drill, which gives up by itself some minutes after its start: so a drill that everybody forgot
+//! It hangs on a program of the drill, which gives up by itself some minutes after its start: so a drill that everybody forgot
 //! is over, whoever has died.
 
-mod lister;
-pub(crate) mod one_seat;
 pub(crate) mod slow_admission;
-
-pub(crate) use lister::list_forever;
 
 use crate::{
     Fault, FaultContext, FaultError,
@@ -39,7 +34,7 @@ const TRIED: &str = "tried";
 /// All variants.
 #[must_use]
 pub fn variants() -> Vec<Arc<dyn Fault>> {
-    vec![Arc::new(slow_admission::SlowAdmission(&slow_admission::KIND)), Arc::new(one_seat::OneSeat)]
+    vec![Arc::new(slow_admission::SlowAdmission(&slow_admission::KIND))]
 }
 
 /// When a fault that begins now is over by itself.

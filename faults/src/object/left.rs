@@ -16,18 +16,13 @@ use tokio::time::{Instant, sleep};
 
 /// The kinds outside a drill's own namespace that a drill may touch on a cluster that is not ours: version, kind, plural.
 /// What is not among them, nobody would find again.
-pub const REACH: [(&str, &str, &str); 6] = [
+pub const REACH: [(&str, &str, &str); 4] = [
     ("v1", "Node", "nodes"),
     ("storage.k8s.io/v1", "StorageClass", "storageclasses"),
     ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "validatingwebhookconfigurations"),
-    // What catches requests before what they are caught for.
-    (FLOW_CONTROL, "FlowSchema", "flowschemas"),
-    (FLOW_CONTROL, "PriorityLevelConfiguration", "prioritylevelconfigurations"),
     // Last, with all that is in it.
     ("v1", "Namespace", "namespaces"),
 ];
-
-const FLOW_CONTROL: &str = "flowcontrol.apiserver.k8s.io/v1";
 
 /// The label of namespaces of observers, which are not a drill's.
 const OBSERVER: &str = "loopdrill.dev/observer";
@@ -183,8 +178,8 @@ mod tests {
     use crate::object::{Patch, testing::FakeApi};
     use jiff::Timestamp;
     use k8s_openapi::api::{
+        admissionregistration::v1::ValidatingWebhookConfiguration,
         core::v1::{Namespace, Node},
-        flowcontrol::v1::{FlowSchema, PriorityLevelConfiguration},
     };
     use serde_json::json;
 
@@ -226,24 +221,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_level_goes_after_what_leads_to_it_and_both_say_until_when_they_matter() {
+    async fn what_ends_by_itself_says_until_when_it_matters() {
         let api = FakeApi::default();
         let client = api.client();
         let ends = Timestamp::from_second(1_800_000_000).expect("in range");
         let named = |name: &str| json!({"metadata": {"name": name}});
-        let level: PriorityLevelConfiguration = serde_json::from_value(named("l")).expect("a level");
-        let schema: FlowSchema = serde_json::from_value(named("s")).expect("a schema");
-        for create in [Create::new(&level, "r1"), Create::new(&schema, "r1")] {
-            let create = create.expect("named").ends(ends);
-            ObjectChange::Create(create).apply(&client).await.expect("created");
-        }
+        let webhook: ValidatingWebhookConfiguration = serde_json::from_value(named("w")).expect("a webhook");
+        let create = Create::new(&webhook, "r1").expect("named").ends(ends);
+        ObjectChange::Create(create).apply(&client).await.expect("created");
         let found = find_left(&client).await.expect("listed");
         let told: Vec<_> = found.iter().map(ToString::to_string).collect();
         let until = "(without effect from 2027-01-15T08:00:00Z on)";
-        assert_eq!(
-            told,
-            [format!("create FlowSchema s {until}"), format!("create PriorityLevelConfiguration l {until}")]
-        );
+        assert_eq!(told, [format!("create ValidatingWebhookConfiguration w {until}")]);
         for one in &found {
             assert_eq!(one.undo(&client).await, Ok(vec![]));
         }

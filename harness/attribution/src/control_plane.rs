@@ -204,9 +204,18 @@ fn overload(world: &World, mut finding: Finding, waits: Option<String>) -> Findi
     finding
 }
 
+/// An API server with so much to do that it has told its metrics only once: how many wait is a number without a past.
+fn crowded(world: &World, healthy: bool, found: &mut Findings<'_>) {
+    let Some(taken) = levels::taken(world).filter(|_| healthy && queued(world) >= QUEUED) else { return };
+    let finding = Finding::new(Cause::ApiOverload, 0.65, scraped(world))
+        .about([Subject::new("Component", "", "kube-apiserver")])
+        .proven_by(metrics::EXECUTING_SEATS.name, taken, world.now(), &Source::metrics("apiserver"));
+    found.add("api", overload(world, finding, None));
+}
+
 /// The API server's own view, where etcd is hidden or healthy.
 fn api(world: &World, hidden: bool, healthy: bool, found: &mut Findings<'_>) {
-    let Some(asked) = traffic(world) else { return };
+    let Some(asked) = traffic(world) else { return crowded(world, healthy, found) };
     let grown = asked.now > asked.too_many();
     let p99 = api_latency(world);
     // What waits for a webhook or for its turn is late in a quick API server, too.

@@ -142,6 +142,12 @@ fn full_levels(world: &World) -> Vec<Full> {
 }
 
 /// Whether the API server has seats enough. Where it does not tell, one that is asked for no more than is usual has.
+/// How many seats are taken, where that is more than an idle API server has taken.
+pub(super) fn taken(world: &World) -> Option<String> {
+    let seats = seats(world).filter(|seats| seats.taken > IDLE * seats.all)?;
+    Some(format!("{:.0} of {:.0}", seats.taken, seats.all))
+}
+
 fn has_seats(world: &World) -> bool {
     match seats(world) {
         Some(seats) => seats.taken <= IDLE * seats.all,

@@ -787,3 +787,26 @@ fn who_is_called_in_sees_that_callers_of_a_level_wait() {
     assert_eq!(told(2), (vec![], true), "two are worth a longer look");
     assert_eq!(told(0), (vec![], false), "they waited once");
 }
+
+/// An API server that has too much to do tells its metrics late, and perhaps only once while somebody looks.
+#[test]
+fn a_crowd_before_seats_that_are_taken_is_seen_in_one_reading() {
+    let crowd = |queued: f64, taken: f64, slow: u64| {
+        let mut s = Scene::lab();
+        for second in 1..=6 {
+            fsyncs(&mut s, 10 * second, slow * second);
+            s.pass(1.0);
+        }
+        let level = s.name("large");
+        let labels = [("priority_level", level.as_str())];
+        s.metric("apiserver", "apiserver_request_total", &[], 52_000.0);
+        s.metric("apiserver", "apiserver_flowcontrol_current_inqueue_requests", &labels, queued);
+        seats(&mut s, taken);
+        s.pass(0.5);
+        s.causes()
+    };
+    assert_eq!(crowd(106.0, 308.0, 0), [ApiOverload]);
+    assert_eq!(crowd(3.0, 308.0, 0), [], "a few wait at any time");
+    assert_eq!(crowd(106.0, 20.0, 0), [], "one level that is full is not the API server");
+    assert!(!crowd(106.0, 308.0, 9).contains(&ApiOverload), "who waits for etcd takes seats, too");
+}
