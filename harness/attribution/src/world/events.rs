@@ -124,11 +124,11 @@ impl Events {
     }
 
     pub(crate) fn prune(&mut self, before: Timestamp) {
-        let old = |(object, e): (&String, &Box<SeenEvent>)| {
+        let old = |(object, e): (&String, &SeenEvent)| {
             (e.at < before).then(|| (object.clone(), e.place(object), e.warning))
         };
         let all =
-            self.by_object.iter().flat_map(|(object, events)| events.values().map(move |e| (object, e)));
+            self.by_object.iter().flat_map(|(object, events)| events.values().map(move |e| (object, &**e)));
         for (object, place, warning) in all.filter_map(old).collect::<Vec<_>>() {
             self.crowd(warning).remove(&place);
             self.drop_one(&object, &place.2);

@@ -66,7 +66,7 @@ Examples:
   loopdrill image push r.example/team/loopdrill:1 --binary amd64/loopdrill --binary arm64/loopdrill
   printenv TOKEN | loopdrill image push ghcr.io/team/loopdrill:1 --username me --password-stdin")]
 pub(crate) struct Push {
-    /// HOST[:PORT]/REPOSITORY[:TAG]
+    /// Registry, repository and tag, as in `r.example:5000/team/loopdrill:1`
     reference: String,
     /// The program: this one without it; several are pushed under one name, one for each processor
     #[arg(long, value_name = "FILE")]
