@@ -35,7 +35,7 @@ impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Resource::ControlPlane => f.write_str("the control plane"),
-            Resource::OwnApiCalls => f.write_str("how the API server serves the drill's own account"),
+            Resource::OwnApiCalls => f.write_str("how the API server serves the drill's own namespace"),
             Resource::NodeLife(n) => write!(f, "node {n} (kubelet, scheduling)"),
             Resource::NodeNetwork(n) => write!(f, "the network of node {n}"),
             Resource::NodeCapacity(n) => write!(f, "the free capacity of node {n}"),

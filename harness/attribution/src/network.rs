@@ -26,10 +26,13 @@ pub(crate) fn look(world: &World, found: &mut Findings<'_>) {
         counted_black_holes(world, found);
     }
     // What was lost once may be the first of many.
-    if ways.iter().any(Way::may_become) || are_awaited(&ways) {
+    if ways.iter().any(Way::may_become) || world.watched_for() < BEGINNING && are_awaited(&ways) {
         found.hold_back();
     }
 }
+
+/// Seconds after which nobody waits any more for ways that were not answered for: there are clusters that have none.
+const BEGINNING: f64 = 30.0;
 
 /// Whether probers have begun to ask each other, and not all of it is answered or given up: a packet that vanishes is known
 /// to be lost later than another one has passed.

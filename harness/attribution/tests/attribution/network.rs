@@ -175,6 +175,10 @@ fn while_an_answer_between_nodes_is_awaited_more_may_come() {
     }
     s.see(Signal::Probe(probe(&s, ProbePath::Overlay, "w2", 1422)));
     assert!(!s.judge().unsettled);
+    let mut s = Scene::lab();
+    s.see(Signal::Probe(probe(&s, ProbePath::Overlay, "w2", 64)));
+    s.pass(31.0);
+    assert!(!s.judge().unsettled, "nobody waits for the rest for good");
 }
 
 #[test]
