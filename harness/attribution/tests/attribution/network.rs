@@ -163,7 +163,7 @@ fn while_an_answer_between_nodes_is_awaited_more_may_come() {
         bytes,
         result: PASSED,
     };
-    let mut s = Scene::lab();
+    let mut s = Scene::called_in();
     let one = probe(&s, ProbePath::Dns, "10.96.0.10", 54);
     s.see(Signal::Probe(one.clone()));
     assert!(!s.judge().unsettled, "who is alone asks nobody else");
@@ -175,7 +175,7 @@ fn while_an_answer_between_nodes_is_awaited_more_may_come() {
     }
     s.see(Signal::Probe(probe(&s, ProbePath::Overlay, "w2", 1422)));
     assert!(!s.judge().unsettled);
-    let mut s = Scene::lab();
+    let mut s = Scene::called_in();
     s.see(Signal::Probe(probe(&s, ProbePath::Overlay, "w2", 64)));
     s.pass(31.0);
     assert!(!s.judge().unsettled, "nobody waits for the rest for good");
