@@ -177,6 +177,8 @@ fn a_cluster_that_only_a_kubeconfig_reaches() {
     }
     a_run_is_stopped_from_elsewhere(&bed);
     bed.assert_same(&before, "the abort");
+    a_path_is_narrowed_by_the_kernel(&bed);
+    bed.assert_same(&before, "the narrowed path");
     it_drills_itself_from_inside(&bed);
     bed.assert_same(&before, "its own drills");
     what_is_not_admitted_is_told(&bed);
@@ -251,6 +253,49 @@ fn a_killed_run_is_undone_from_the_cluster_alone(bed: &Bed, variants: &[&str]) {
     );
 }
 
+/// The one drill that changes a node: by a pod in its network, and by what the kernel takes back with that pod's process.
+fn a_path_is_narrowed_by_the_kernel(bed: &Bed) {
+    let allowed = |t: String| {
+        let t =
+            t.replace("default-class: true", "default-class: true, node-network: true") + "probes: true\n";
+        t.replace("pod-security: restricted", "pod-security: privileged")
+    };
+    let tables = || {
+        let workers = ["worker", "worker2"].map(|node| format!("{}-{node}", bed.lab.name));
+        let list = |node: &String| {
+            let listed = bed.runtime.block_on(bed.nodes.exec(node, &["nft", "list", "tables"], None));
+            text(&listed.expect("the node answers").stdout).contains("path_filter").then(|| node.clone())
+        };
+        workers.iter().filter_map(list).collect::<Vec<_>>()
+    };
+    let path = ["--variant", "path"];
+    let run = Run::new();
+    let output = bed.drill(&run, &bed.target(|t| allowed(t).replace("privileged", "restricted")), &path);
+    let why = run.report().drills.remove(0).error.unwrap_or_default();
+    assert_eq!(output.status.code(), Some(6), "{}", text(&output.stderr));
+    assert!(why.contains("violates PodSecurity") && why.contains("host namespaces"), "{why}");
+
+    let run = Run::new();
+    let output = bed.drill(&run, &bed.target(allowed), &path);
+    let drill = run.report().drills.remove(0);
+    assert_eq!(drill.outcome, Outcome::Passed, "{:?}\n{}", drill.error, text(&output.stdout));
+    assert_eq!(tables(), Vec::<String>::new());
+
+    let (run, elsewhere) = (Run::new(), Run::new());
+    let target = bed.target(allowed).display().to_string();
+    let mut child = bed.spawn(&run, &["run", "--context", CONTEXT, "--target", &target, "--variant", "path"]);
+    run.wait_for_event("the path narrowed", has_injected);
+    let holders = tables();
+    assert_eq!(holders.len(), 1, "{holders:?}");
+    let kill = ["pkill", "-KILL", "-f", "victim narrow-path"];
+    let killed = bed.runtime.block_on(bed.nodes.exec(&holders[0], &kill, None)).expect("the node answers");
+    assert_eq!(killed.code, 0, "{}", text(&killed.stderr));
+    wait("the path as it was", Duration::from_secs(30), || tables().is_empty().then_some(()));
+    let aborted = bed.command(&elsewhere, &["abort", "--context", CONTEXT]).output().expect("it runs");
+    assert!(aborted.status.success(), "{}", text(&aborted.stderr));
+    child.wait().expect("the child is ours");
+}
+
 fn a_run_is_stopped_from_elsewhere(bed: &Bed) {
     let (run, elsewhere) = (Run::new(), Run::new());
     let target = bed.target(|t| t).display().to_string();
@@ -262,8 +307,6 @@ fn a_run_is_stopped_from_elsewhere(bed: &Bed) {
     assert_eq!(child.wait().expect("the child is ours").code(), Some(130));
 }
 
-/// The manifests of `ci/gate/cronjob.yaml` with this cluster's uid and image: from a pod with the printed account the gate
-/// opens, and the undo beside it finds nothing.
 /// The lab's registry, from a machine that has no engine; a node pulls by the reference that was printed.
 fn the_image_goes_into_a_registry(bed: &Bed) {
     let secret = [
@@ -311,6 +354,8 @@ fn the_image_goes_into_a_registry(bed: &Bed) {
     }
 }
 
+/// The manifests of `ci/gate/cronjob.yaml` with this cluster's uid and image: from a pod with the printed account the gate
+/// opens, and the undo beside it finds nothing.
 fn it_drills_itself_from_inside(bed: &Bed) {
     let uid = bed.kubectl(&["get", "ns", "kube-system", "-o", "jsonpath={.metadata.uid}"], None);
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("ci/gate/cronjob.yaml");

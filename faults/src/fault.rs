@@ -144,6 +144,11 @@ pub trait Fault: Send + Sync {
     /// What it would do, in plain sentences, for `--dry-run`.
     fn dry_run(&self, cluster: &ClusterFacts) -> Vec<String>;
 
+    /// What keeps the fault in force, for `--dry-run`.
+    fn held_by(&self) -> &'static str {
+        "the API server, as objects"
+    }
+
     /// Starts the victim and waits until it is healthy.
     async fn set_up(&self, ctx: &FaultContext) -> Result<(), FaultError>;
 

@@ -4,7 +4,8 @@
 //! once on SIGTERM.
 
 use crate::{
-    decoys, dominoes, etcd_disk, overlay_mtu,
+    decoys, dominoes, etcd_disk,
+    overlay_mtu::{self, path},
     victim::{
         READY_PORT, api_caller,
         caller::{self, Server},
@@ -23,7 +24,7 @@ type Work = LocalBoxFuture<'static, ExitCode>;
 /// A program's name, and how it is started with its arguments; an error says which one is missing.
 type Program = (&'static str, fn(&[String]) -> Result<Work, &'static str>);
 
-static PROGRAMS: [Program; 18] = [
+static PROGRAMS: [Program; 19] = [
     ("sleep", |_| Ok(std::future::pending().boxed_local())),
     ("api-caller", |_| Ok(api_caller::call_forever().boxed_local())),
     ("cloud-reader", |args| {
@@ -41,6 +42,7 @@ static PROGRAMS: [Program; 18] = [
         let backend = args.first().cloned().ok_or("the name of its backend")?;
         Ok(overlay_mtu::serve_proxy(backend).boxed_local())
     }),
+    ("narrow-path", |args| Ok(path::narrow(path::Wanted::read(args)?).boxed_local())),
     ("api-hammer", |_| Ok(decoys::hammer_forever().boxed_local())),
     ("lease-holder", |_| Ok(dominoes::hold_forever().boxed_local())),
     ("service", |_| Ok(service::serve().boxed_local())),
@@ -156,6 +158,10 @@ mod tests {
         assert!(refusal(&["payload-server", "soon"]).contains("milliseconds"));
         assert_eq!(refusal(&["admission", "soon"]), "admission needs the milliseconds to think as a number");
         assert!(refusal(&["admission", "5", "dusk"]).ends_with("its last moment as seconds since 1970"));
+        assert_eq!(
+            refusal(&["narrow-path", "10.0.0.1", "all"]),
+            "narrow-path needs the network of the node's pods"
+        );
         assert!(refusal(&["api-writer", "rarely"]).contains("milliseconds of its own limit"));
     }
 }

@@ -86,10 +86,16 @@ const UNTRUSTED: &[Right] = &[A_WEBHOOK, SERVER];
 
 const OWN_LIMIT: &[Right] = &[ACCOUNT, GRANT, WRITES];
 const SLOW_ADMISSION: &[Right] = &[ACCOUNT, GRANT, WRITES, A_WEBHOOK, SERVER];
+const PATH: &[Right] = &[
+    right("", &["services"], &["create"], "the victim's backend"),
+    right("apps", &["daemonsets"], &["create"], "the detector's probes, one pod on each node"),
+    right("", &["pods"], &["patch"], "to tell each probe whom to ask"),
+];
 /// The drills that can be done by the API alone, each with what it needs besides.
 const TABLE: &[(&str, &str, &[Right])] = &[
     ("revoked-iam", "rbac", BINDING),
     ("request-fragmentation", "fillers", &[]),
+    ("overlay-mtu", "path", PATH),
     ("cross-az-pvc", "cordon", CORDON),
     ("cross-az-pvc", "immediate", DEFAULT_CLASS),
     ("api-latency", "slow-admission", SLOW_ADMISSION),

@@ -90,6 +90,7 @@ fn what_is_killed_at_any_moment_is_undone() {
     kill_during(&lab, "request-fragmentation", "fillers");
     kill_during(&lab, "overlay-mtu", "df");
     kill_during(&lab, "overlay-mtu", "filtered-icmp");
+    kill_during(&lab, "overlay-mtu", "path");
     kill_during(&lab, "cross-az-pvc", "cordon");
     kill_during(&lab, "cross-az-pvc", "node-failure");
     kill_during(&lab, "etcd-disk", "write-iops");

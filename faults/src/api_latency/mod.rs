@@ -16,7 +16,6 @@ use crate::{
     Fault, FaultContext, FaultError,
     victim::{api, metadata, typed},
 };
-use jiff::Timestamp;
 use kube::{api::PostParams, core::NamespaceResourceScope};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
@@ -26,8 +25,6 @@ use tokio::time::Instant;
 const FAULT: &str = "api-latency";
 /// A call that takes longer is slow, some 50 times as long as on a healthy API server.
 const SLOW_MS: u64 = 500;
-/// For how long the program that makes calls wait does so at most, as long as a node holds a change.
-const LASTS: Duration = Duration::from_secs(600);
 /// The object of the writes that are only tried.
 const TRIED: &str = "tried";
 
@@ -35,11 +32,6 @@ const TRIED: &str = "tried";
 #[must_use]
 pub fn variants() -> Vec<Arc<dyn Fault>> {
     vec![Arc::new(slow_admission::SlowAdmission(&slow_admission::KIND))]
-}
-
-/// When a fault that begins now is over by itself.
-fn ends_at() -> Timestamp {
-    Timestamp::now() + LASTS
 }
 
 /// Tries to create an object without keeping it, as the harness and not as the victim. Webhooks without side effects are

@@ -7,13 +7,13 @@
 //! What shows the mechanism is asked through the API: a write of the kind that the webhook is asked about waits for as long as
 //! the webhook thinks, and at the same time a write of another kind does not.
 
-use super::{SLOW_MS, ends_at, time_of_write};
+use super::{SLOW_MS, time_of_write};
 use crate::{
     Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Look, Resource,
     decoys::{certificate, webhook},
     etcd_disk::{look_at_writes, start_writer},
     look::seen,
-    object::ObjectChange,
+    object::{LASTS, ObjectChange, ends_at},
     victim::{Seen, place::quiet_worker, until},
 };
 use async_trait::async_trait;
@@ -76,7 +76,7 @@ impl Fault for SlowAdmission {
                 "register the webhook for the ConfigMaps of one namespace; it allows all after {} ms",
                 THINKS.as_millis()
             ),
-            format!("after {} s the server answers at once, whatever happened", super::LASTS.as_secs()),
+            format!("after {} s the server answers at once, whatever happened", LASTS.as_secs()),
             "undo: delete the registration".into(),
         ]
     }

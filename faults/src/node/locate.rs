@@ -37,6 +37,16 @@ pub async fn process_disk(
     ask(nodes, node, &["locate"], &Query::ProcessDisk { comm: comm.into(), data: data.into() }).await
 }
 
+/// The overlay on the way from here to `pod`.
+pub(crate) fn overlay_here(pod: Ipv4Addr) -> Result<Overlay, StepError> {
+    links::lookup::overlay_to(pod)
+}
+
+/// The MTU of the device by which packets leave from here to `pod`.
+pub(crate) fn mtu_to(pod: Ipv4Addr) -> Result<u32, StepError> {
+    links::lookup::mtu_to(pod)
+}
+
 /// Looks on the node.
 pub(super) fn find(query: Query) -> Result<serde_json::Value, StepError> {
     let found = match query {

@@ -15,6 +15,7 @@
 //! | `locate`, `process` | finds devices, groups and disks on the node instead of assuming their names |
 //! | `agent`, `hold` | the side that runs on the node |
 //! | `ask`, `heartbeat` | the harness's side: its questions and its pulse |
+//! | `owned` | a packet filter that the kernel removes with the process that made it: for nodes that only a pod reaches |
 
 pub mod agent;
 mod ask;
@@ -28,6 +29,7 @@ mod hold;
 mod links;
 pub mod locate;
 mod mechanism;
+pub(crate) mod owned;
 mod process;
 mod step;
 mod unit;

@@ -16,6 +16,14 @@ use tokio::time::{Instant, sleep};
 
 /// The annotation that says until when an object of ours has an effect.
 pub const UNTIL: &str = "loopdrill.dev/until";
+/// For how long a program of the drill keeps a fault in force at most, as long as a node holds a change.
+pub(crate) const LASTS: Duration = Duration::from_secs(600);
+
+/// When such a fault that begins now is over by itself.
+pub(crate) fn ends_at() -> Timestamp {
+    Timestamp::now() + LASTS
+}
+
 /// How long a created pod may take to run until its read-back says no.
 const POD_START: Duration = Duration::from_secs(30);
 /// How long the removal of a namespace with all that is in it may take: its pods have half a minute to end.

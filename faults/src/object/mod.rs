@@ -21,6 +21,7 @@ pub(crate) mod testing;
 mod tests;
 
 pub use create::{Create, UNTIL};
+pub(crate) use create::{LASTS, ends_at};
 pub use delete::Delete;
 pub use left::{Left, REACH, find_left, is_within_reach};
 pub use manifest::Manifest;

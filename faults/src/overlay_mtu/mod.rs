@@ -4,8 +4,9 @@
 //! |---|---|---|
 //! | `df` | the vxlan marks its packets "don't fragment", and the path to the other node's tunnel end narrows | `tx_dropped` of the vxlan, the physical device stays clean |
 //! | `filtered-icmp` | the vxlan's own MTU is lowered below that of the pods | `FragFails` of the node |
+//! | [`path`] | a packet filter that the kernel owns drops what is too long below the vxlan, or where there is none | as `df`; else nowhere |
 //!
-//! In both, outgoing ICMP "fragmentation needed" is dropped, as firewalls do: no host can adapt.
+//! In the first two, outgoing ICMP "fragmentation needed" is dropped, as firewalls do: no host can adapt.
 //!
 //! The path narrows by the MTU of one host route and not by that of the device: a device with a lower MTU
 //! would also refuse what it receives, and so cut off the node's own kubelet.
@@ -14,6 +15,7 @@
 //! the fault; so the *sending* node is the backend's.
 
 pub(crate) mod dns;
+pub(crate) mod path;
 mod proxy;
 mod report;
 #[cfg(test)]
@@ -104,9 +106,9 @@ static FILTERED_ICMP: Variant = Variant {
     steps: |overlay| vec![LinkMtu { link: overlay.device.clone(), mtu: overlay.mtu - LOWERED }.into()],
 };
 
-/// Both variants.
+/// All variants.
 pub fn variants() -> Vec<Arc<dyn Fault>> {
-    [&DF, &FILTERED_ICMP].map(|variant| Arc::new(OverlayMtu(variant)) as Arc<dyn Fault>).into()
+    vec![Arc::new(OverlayMtu(&DF)), Arc::new(OverlayMtu(&FILTERED_ICMP)), Arc::new(path::Path)]
 }
 
 /// The fault in one of its variants.
@@ -130,6 +132,15 @@ pub(crate) fn must_have_places(ctx: &FaultContext) -> Result<Places<'_>, FaultEr
     places(&ctx.target.facts).ok_or_else(|| FaultError::Unfit("there are no two worker nodes".into()))
 }
 
+/// Both nodes' networks.
+fn footprint(cluster: &ClusterFacts) -> Footprint {
+    let footprint = Footprint::default().uses(Resource::ControlPlane);
+    let Some(places) = places(cluster) else { return footprint };
+    [places.sender, places.receiver].into_iter().fold(footprint, |footprint, node| {
+        footprint.uses(Resource::NodeLife(node.into())).breaks(Resource::NodeNetwork(node.into()))
+    })
+}
+
 impl OverlayMtu {
     /// What is changed on the sending node. The filter comes first, so that no host learns of the lower MTU.
     fn steps(&self, overlay: &Overlay, tag: String) -> Vec<Step> {
@@ -146,11 +157,7 @@ impl Fault for OverlayMtu {
     }
 
     fn footprint(&self, cluster: &ClusterFacts) -> Footprint {
-        let footprint = Footprint::default().uses(Resource::ControlPlane);
-        let Some(places) = places(cluster) else { return footprint };
-        [places.sender, places.receiver].into_iter().fold(footprint, |footprint, node| {
-            footprint.uses(Resource::NodeLife(node.into())).breaks(Resource::NodeNetwork(node.into()))
-        })
+        footprint(cluster)
     }
 
     fn dry_run(&self, cluster: &ClusterFacts) -> Vec<String> {

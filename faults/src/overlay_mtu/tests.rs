@@ -44,6 +44,7 @@ fn the_path_gets_narrower_than_what_pods_send() {
         underlay: "eth0".into(),
         underlay_mtu: 1500,
         peer: Ipv4Addr::new(10, 0, 0, 2),
+        port: 8472,
     };
     let filter: Step = DropFragNeeded { tag: "t".into() }.into();
     let df = OverlayMtu(&DF).steps(&overlay, "t".into());

@@ -109,7 +109,7 @@ pub(crate) fn measure(world: &World, signal: &str, source: &Source) -> Option<Me
         return Some(Measure::new("now", "", queued(world)).held_to(QUEUED));
     }
     if signal == metrics::SCHEDULING.name {
-        let p99 = waiting(world, 10).quantile(0.99)?;
+        let p99 = waiting(world, 10, 0).quantile(0.99)?;
         return Some(Measure::new("p99 over 10 s", "ms", p99 * 1000.0).held_to(LONG_WAIT * 1000.0));
     }
     if let Some(measure) = webhooks::measure(world, signal).or_else(|| levels::measure(world, signal)) {
@@ -220,7 +220,8 @@ fn api(world: &World, hidden: bool, healthy: bool, found: &mut Findings<'_>) {
     let p99 = api_latency(world);
     // What waits for a webhook or for its turn is late in a quick API server, too.
     let waits_for_others = waits_for_others(world);
-    let is_slow = !waits_for_others && p99.is_some_and(|p| p > SLOW_REQUEST);
+    let slow = |limit| !waits_for_others && p99.is_some_and(|p| p > limit);
+    let is_slow = slow(SLOW_REQUEST);
     let latency = p99.map_or("unknown".to_owned(), |p| format!("{:.0} ms over 10 s", p * 1000.0));
     let source = Source::metrics("apiserver");
     let base = |cause, confidence| {
@@ -229,11 +230,12 @@ fn api(world: &World, hidden: bool, healthy: bool, found: &mut Findings<'_>) {
             .proven_by(p99_of(&metrics::REQUEST_DURATION), latency.clone(), world.now(), &source)
             .proven_by(metrics::REQUESTS.name, asked.words(), world.now(), &source)
     };
-    // Half of that is a machine with much to do, unless it lasts and the requests are very many.
-    let half = SLOW_REQUEST / 2.0;
-    let very_many = asked.now > VERY_MANY && !waits_for_others;
-    let slows = is_slow || very_many && p99.is_some_and(|p| p > half) && slow_before(world, half);
-    let waits = waits_for_cpu(world, if grown { 10 } else { 20 });
+    // Half of that is a machine with much to do, unless it lasts and the requests are very many. A crowd of fewer is not what
+    // keeps a machine busy for a moment, either.
+    let very_many = asked.now > VERY_MANY;
+    let lasts = |limit| slow(limit) && slow_before(world, limit);
+    let slows = if very_many { is_slow || lasts(SLOW_REQUEST / 2.0) } else { lasts(SLOW_REQUEST) };
+    let waits = waits_for_cpu(world, 10, 0).filter(|_| very_many);
     let turned_away = rejected(world) >= REFUSED || queued(world) >= QUEUED;
     // A slow etcd that nobody sees makes much traffic wait, too: then only the lack of CPU is the traffic's own doing.
     let unseen = hidden && asked.before.is_none();
@@ -248,7 +250,8 @@ fn api(world: &World, hidden: bool, healthy: bool, found: &mut Findings<'_>) {
         found.add("etcd", base(Cause::EtcdDiskBound, 0.62).about([Subject::new("Component", "", "etcd")]));
     } else if healthy && is_slow && !grown {
         let finding = base(Cause::ControlPlaneStarved, 0.6);
-        match waits {
+        // A quota lasts. A machine that starts something else is busy for a moment.
+        match waits_for_cpu(world, 20, 0).filter(|_| waits_for_cpu(world, 40, 20).is_some()) {
             Some(value) => {
                 let finding = Finding { confidence: 0.88, ..finding };
                 found.add("api", finding.proven_by(metrics::SCHEDULING.name, value, world.now(), &source));
@@ -269,7 +272,7 @@ fn has_grown(world: &World) -> bool {
 fn waits_for_others(world: &World) -> bool {
     let late = webhooks::held_up(world) + levels::held_up(world);
     let slow = world.telemetry.gain(&metrics::REQUEST_DURATION, is_short, world.ago(10), world.now());
-    late > 0 && slow.above(LATE) <= MORE * late && waits_for_cpu(world, 20).is_none()
+    late > 0 && slow.above(LATE) <= MORE * late && waits_for_cpu(world, 20, 0).is_none()
 }
 
 /// When the API server told its metrics last. What a window of them proves is true from then on, and not before.
@@ -279,17 +282,19 @@ fn scraped(world: &World) -> Timestamp {
 }
 
 /// How what could run in the API server waits for a CPU: 99 % of it less, and for how long in sum. A quota lets most of it
-/// run at once and the rest wait for long; a busy machine makes much of it wait for a moment.
-fn waits_for_cpu(world: &World, seconds: u64) -> Option<String> {
-    let gain = waiting(world, seconds);
+/// run at once and the rest wait for long; a busy machine makes much of it wait for a moment. Between so many seconds ago
+/// and so many.
+fn waits_for_cpu(world: &World, from: u64, to: u64) -> Option<String> {
+    let gain = waiting(world, from, to);
+    let seconds = from - to;
     let much = MUCH_WAITING * float(seconds);
     let waits = |p99: &f64| *p99 > LONG_WAIT && gain.sum > much && gain.count >= 20;
     let tell = |p99| format!("p99 {:.0} ms, {:.0} s of waiting in {seconds} s", p99 * 1000.0, gain.sum);
     gain.quantile(0.99).filter(waits).map(tell)
 }
 
-fn waiting(world: &World, seconds: u64) -> Gain {
-    world.telemetry.gain(&metrics::SCHEDULING, |_| true, world.ago(seconds), world.now())
+fn waiting(world: &World, from: u64, to: u64) -> Gain {
+    world.telemetry.gain(&metrics::SCHEDULING, |_| true, world.ago(from), world.ago(to))
 }
 
 /// Requests that wait in the API server for their turn.

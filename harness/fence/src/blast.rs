@@ -12,7 +12,9 @@ pub struct Touch {
     pub nodes: Vec<String>,
     /// The default StorageClass.
     pub default_class: bool,
-    /// What is everybody's, and never allowed: the control plane, a node's network.
+    /// What everybody's pods on its nodes send to each other.
+    pub node_network: bool,
+    /// What is everybody's, and never allowed: the control plane, the cluster's DNS.
     pub shared: Vec<String>,
     /// Pods of its own wait for a node on purpose, and an autoscaler could buy one for them.
     pub waits_for_node: bool,
@@ -46,6 +48,16 @@ pub fn leave(
             "it changes the default StorageClass for a while; `blast-radius.default-class: true` allows that"
                 .into(),
         );
+    }
+    if touch.node_network && !file.blast_radius.node_network {
+        return Err("it lets packets between two nodes be lost, whosever they are; `blast-radius.node-network: true` \
+             allows that"
+            .into());
+    }
+    if touch.node_network && !file.probes {
+        return Err("only probes show what is lost between two nodes; `probes: true` lets the built-in detector start one \
+             small pod on each of the nodes"
+            .into());
     }
     if let Some(name) = autoscaler.filter(|_| touch.waits_for_node && !file.may_buy_nodes) {
         return Err(format!(
@@ -104,11 +116,16 @@ mod tests {
     #[test]
     fn everything_else_is_refused_with_the_word_that_would_allow_it() {
         type Case = (&'static str, fn(&mut TargetFile, &mut Seen, &mut Touch));
-        let refused: [Case; 8] = [
+        let refused: [Case; 10] = [
             ("another fault", |f, _, _| f.faults = vec!["revoked-iam".into()]),
             ("another namespace", |_, _, t| t.namespace = "shop".into()),
             ("what is everybody's", |_, _, t| t.shared = vec!["the control plane".into()]),
             ("the default class", |_, _, t| t.default_class = true),
+            ("a network", |_, _, t| t.node_network = true),
+            ("a network unseen", |f, _, t| {
+                t.node_network = true;
+                f.blast_radius.node_network = true;
+            }),
             ("a node to be bought", |_, _, t| t.waits_for_node = true),
             ("a foreign node", |_, s, t| {
                 s.nodes[0].labels.clear();

@@ -39,6 +39,9 @@ pub struct TargetFile {
     /// Pods that wait for a node may make an autoscaler buy one.
     #[serde(default)]
     pub may_buy_nodes: bool,
+    /// The built-in detector may start one small pod on each of these nodes, which asks the others.
+    #[serde(default)]
+    pub probes: bool,
     /// Why a cluster that looks like production may be drilled nevertheless.
     pub production: Option<Production>,
 }
@@ -67,6 +70,9 @@ pub struct BlastRadius {
     /// The default StorageClass may be another one for a while.
     #[serde(default)]
     pub default_class: bool,
+    /// What pods of one node send to another may be lost for a while, whosever they are.
+    #[serde(default)]
+    pub node_network: bool,
 }
 
 /// The image of this program.
@@ -220,6 +226,10 @@ impl TargetFile {
         {
             let what = "name the Secret as NAMESPACE/NAME";
             return Some((vec![Step::Key("image"), Step::Key("pull-secret")], what.into()));
+        }
+        if self.probes && self.image.pull_secret.is_some() {
+            let what = "probes are not given the pull secret of the image; name an image that needs none, or leave them out";
+            return Some((vec![Step::Key("probes")], what.into()));
         }
         let exception = self.production.as_ref().filter(|p| p.reason.trim().is_empty())?;
         let what = format!("drills on production until {} need their reason", exception.until);

@@ -95,14 +95,9 @@ impl Agents {
 
     async fn install(&self, image: &str) -> Result<String, InstallError> {
         let namespace = self.namespace().await?;
-        let interval = self.options.probe_interval;
-        self.daemon_set(&namespace, manifests::probe(image, &self.run, interval)).await?;
+        self.daemon_set(&namespace, manifests::probe(image, &self.run, &self.options)).await?;
         if self.counters {
-            self.daemon_set(
-                &namespace,
-                manifests::counters(image, &self.run, self.options.counters_interval),
-            )
-            .await?;
+            self.daemon_set(&namespace, manifests::counters(image, &self.run, &self.options)).await?;
         }
         Ok(namespace)
     }

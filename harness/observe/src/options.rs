@@ -2,6 +2,7 @@
 
 use kube::Client;
 use loopdrill_cluster::{NodeAccess, Target, aws::AwsTarget};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +39,8 @@ impl From<&Target> for ObserveTarget {
 pub struct ObserveOptions {
     /// Start probe pods (needs an image): the only thing that an observer changes in a cluster.
     pub probes: bool,
+    /// The labels of the nodes on which they run. None: all of them.
+    pub selector: BTreeMap<String, String>,
     /// Scrape API server, etcd and kubelets.
     pub metrics: bool,
     /// Read the ends of failing containers' logs. They are classified, and no text of them is kept.
@@ -63,6 +66,7 @@ impl Default for ObserveOptions {
     fn default() -> Self {
         Self {
             probes: true,
+            selector: BTreeMap::new(),
             metrics: true,
             logs: true,
             namespace: None,

@@ -26,6 +26,8 @@ pub struct Overlay {
     pub underlay_mtu: u32,
     /// The other node's end of the tunnel.
     pub peer: Ipv4Addr,
+    /// The UDP port of the tunnel.
+    pub port: u16,
 }
 
 /// The vxlan device on the way to `pod`, and the address to which it sends the packets for it.
@@ -46,15 +48,26 @@ pub(in crate::node) fn overlay_to(pod: Ipv4Addr) -> Result<Overlay, StepError> {
                 Some(index) => index,
                 None => way_to(&handle, peer).await?.oif,
             };
+        let port = info.iter().find_map(|a| if let InfoVxlan::Port(port) = a { Some(*port) } else { None });
+        let port = port.ok_or_else(|| StepError::Unfit(format!("{name} names no port of its tunnel")))?;
         let (underlay, underlay_mtu) = named(by_index(underlay))?;
         let (device, mtu) = named(Some(device))?;
-        Ok(Overlay { device, mtu, underlay, underlay_mtu, peer })
+        Ok(Overlay { device, mtu, underlay, underlay_mtu, peer, port })
+    })
+}
+
+/// The MTU of the device by which packets to `pod` leave.
+pub(in crate::node) fn mtu_to(pod: Ipv4Addr) -> Result<u32, StepError> {
+    netlink(async |handle| {
+        let way = way_to(&handle, pod).await?;
+        let links = all(handle.link().get().execute(), "list links").await?;
+        named(links.iter().find(|link| link.header.index == way.oif)).map(|(_, mtu)| mtu)
     })
 }
 
 fn named(link: Option<&LinkMessage>) -> Result<(String, u32), StepError> {
     link.and_then(|link| Some((name_of(link)?.to_owned(), mtu_of(link)?)))
-        .ok_or_else(|| StepError::Unfit("the device under the overlay is unknown".into()))
+        .ok_or_else(|| StepError::Unfit("the device on the way is unknown".into()))
 }
 
 /// Where the vxlan device sends what is meant for its neighbour `next`.

@@ -161,7 +161,7 @@ fn is_idle(world: &World) -> bool {
     // Where nobody waited, those that were turned away were quick, and nothing may be slow.
     let swift = || api_latency(world).is_none_or(|p99| p99 <= LATE);
     let others_are_swift = if held_up(world) > 0 { waits_for_others(world) } else { swift() };
-    others_are_swift && has_seats(world) && traffic(world).is_some() && waits_for_cpu(world, 20).is_none()
+    others_are_swift && has_seats(world) && traffic(world).is_some() && waits_for_cpu(world, 20, 0).is_none()
 }
 
 /// Whether there is a full level, and the API server is known to have seats for more.

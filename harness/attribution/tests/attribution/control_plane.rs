@@ -338,6 +338,35 @@ fn an_api_server_whose_work_waits_for_a_cpu_is_starved() {
     assert!(weaker.iter().all(|d| d.confidence < sure), "{weaker:#?}");
 }
 
+/// As when another cluster starts on the same machine.
+#[test]
+fn a_machine_that_is_busy_for_a_moment_starves_nobody() {
+    for seconds in [5, 10, 20] {
+        let mut s = Scene::lab();
+        hardly_runs(&mut s, seconds);
+        assert_eq!(s.causes(), [], "{seconds} s");
+    }
+}
+
+/// Ten workloads that are made at once on a machine with something else to do.
+#[test]
+fn a_crowd_that_a_busy_machine_serves_late_is_no_overload() {
+    let told = |rate: u64, late: u64, seconds: u64| {
+        let mut s = Scene::lab();
+        let (writes, asked) = steady(&mut s, 40);
+        for second in 1..=seconds {
+            fsyncs(&mut s, writes + 10 * second, 0);
+            requests(&mut s, asked + (rate - late) * second, late * second);
+            scheduling(&mut s, 1000 * second, 60 * second);
+            s.pass(1.0);
+        }
+        s.causes()
+    };
+    assert_eq!(told(80, 0, 30), [], "late for a CPU, and answered in time");
+    assert_eq!(told(80, 10, 8), [], "for a moment");
+    assert_eq!(told(80, 10, 30), [ApiOverload], "it lasts");
+}
+
 /// Answers are still fast in the API server's own view, and who asks waits all the same.
 #[test]
 fn many_requests_for_which_there_is_no_cpu_are_too_many() {
@@ -449,7 +478,7 @@ fn an_overload_that_is_over_lends_a_later_burst_nothing() {
             let (fast_now, half_now, waits_now) = match second {
                 1..=12 => (400, 40, 200),
                 13..=25 => (20, 0, 0),
-                _ => (200, slow_in_the_burst, waiting_in_the_burst),
+                _ => (400, slow_in_the_burst, waiting_in_the_burst),
             };
             (asked, half, waits) = (asked + fast_now, half + half_now, waits + waits_now);
             fsyncs(&mut s, writes + 10 * second, 0);

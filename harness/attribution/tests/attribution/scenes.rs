@@ -740,8 +740,13 @@ pub(crate) fn serve(s: &mut Scene, app: &str, ready: u32) {
 
 /// Slow answers without traffic, and an API server whose work waits for a CPU although its node has some.
 pub(crate) fn throttled(s: &mut Scene) {
+    hardly_runs(s, 45);
+}
+
+/// For so many seconds the API server waits for a CPU, and whoever asks it waits with it.
+pub(crate) fn hardly_runs(s: &mut Scene, seconds: u64) {
     let (writes, asked) = steady(s, 40);
-    for second in 1..=20 {
+    for second in 1..=seconds {
         fsyncs(s, writes + 10 * second, 0);
         requests(s, asked + 10 * second, 5 * second);
         scheduling(s, 1000 + 50 * second, 30 * second);

@@ -308,7 +308,7 @@ mod tests {
 
         /// A report in which the first drill ended so, and the others passed.
         fn report(&self, name: &str, first: Outcome) {
-            let ids = ["df", "filtered-icmp"].map(|variant| FaultId::new("overlay-mtu", variant));
+            let ids = ["df", "filtered-icmp", "path"].map(|variant| FaultId::new("overlay-mtu", variant));
             let drill = |(at, id): (usize, &FaultId)| {
                 let outcome = if at == 0 { first.clone() } else { Outcome::Passed };
                 DrillReport::new(id, Expectation::default()).ended(outcome, None)

@@ -147,7 +147,7 @@ pub(crate) async fn execute(args: &Args, plan: Plan, judge: Option<Judge>) -> Re
     let dir = OutputDir::claim(&args.output_dir).map_err(|e| Failure::new(ExitStatus::Usage, &e))?;
     let dir = Arc::new(dir);
     let recording = recording(args, &dir, listed.iter().any(|d| d.name() == BUILTIN))?;
-    let detectors = detectors(listed, recording.as_ref(), args.cluster.context.is_none())?;
+    let detectors = detectors(listed, recording.as_ref(), &observing(args)?)?;
     let (events, stream) = event_stream();
     let reports = fold(stream, &dir, args);
     let id = cluster::new_run_id();
@@ -215,17 +215,27 @@ fn listed(args: &Args) -> Result<Vec<Arc<dyn Detector>>, Failure> {
     Ok(listed)
 }
 
+/// A cluster that is not ours gets pods only on the nodes that its target file names, and only where it allows them.
+fn observing(args: &Args) -> Result<ObserveOptions, Failure> {
+    let options = ObserveOptions::default();
+    Ok(match target::Named::of(&args.cluster)? {
+        Some(named) => {
+            ObserveOptions { probes: named.file.probes, selector: named.file.nodes.selector, ..options }
+        }
+        None => options,
+    })
+}
+
 fn detectors(
     listed: Vec<Arc<dyn Detector>>,
     recording: Option<&RecordingWriter>,
-    probes: bool,
+    observing: &ObserveOptions,
 ) -> Result<Detectors, Failure> {
     let mut listed = listed.into_iter().map(|detector| -> Arc<dyn Detector> {
         if detector.name() != BUILTIN {
             return detector;
         }
-        // A cluster that is not ours gets no pods on all its nodes.
-        let builtin = Builtin::new(ObserveOptions { probes, ..ObserveOptions::default() });
+        let builtin = Builtin::new(observing.clone());
         match recording {
             Some(recording) => Arc::new(builtin.recorded(recording.clone())),
             None => Arc::new(builtin),

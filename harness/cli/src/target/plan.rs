@@ -49,10 +49,16 @@ fn is_not_admitted(refused: &Refused, id: &FaultId) -> bool {
 
 fn head(named: &Named<'_>, count: usize, uid: &str) {
     let (context, minutes) = (named.context, named.file.blast_radius.minutes);
+    let probes = match named.file.probes {
+        true => {
+            "beside them: the built-in detector's probes, a small pod or two on each node, in a namespace of their own\n"
+        }
+        false => "",
+    };
     println!(
         "{count} drill(s) on context {context} (cluster {uid}, {}), for {minutes} minutes at most\n\
          before them: a Lease default/loopdrill, and an empty namespace {} in which all that is created is tried as a dry \
-         run\nfrom anywhere: `loopdrill abort --context {context}` ends it, `loopdrill undo --context {context}` undoes what a \
+         run\n{probes}from anywhere: `loopdrill abort --context {context}` ends it, `loopdrill undo --context {context}` undoes what a \
          dead run left\n",
         named.file.environment,
         namespace_of(&preflight_id(), "RUN"),
@@ -77,10 +83,11 @@ fn print(fault: &dyn Fault, facts: &ClusterFacts, refused: &Refused, named: &Nam
     let broken: Vec<_> = fault.footprint(facts).broken().map(ToString::to_string).collect();
     let broken = if broken.is_empty() { "nothing but its own namespace".into() } else { broken.join(", ") };
     println!(
-        "  where: namespace {}, made for it; it touches {broken}\n  held by: the API server, as objects\n  undone by: this \
+        "  where: namespace {}, made for it; it touches {broken}\n  held by: {}\n  undone by: this \
          process, from its journal; else by `loopdrill undo --context {}`, from the cluster alone\n  in force for: {} s at \
          most",
         namespace_of(&id, "RUN"),
+        fault.held_by(),
         named.context,
         in_force.as_secs()
     );

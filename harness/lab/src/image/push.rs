@@ -156,7 +156,7 @@ impl<'a> Registry<'a> {
         }
         let wants = answer.headers().get(header::WWW_AUTHENTICATE).and_then(|v| v.to_str().ok());
         registry.token = match wants.and_then(Challenge::parse) {
-            Some(challenge) => Some(challenge.token(place, basic).await?),
+            Some(challenge) => Some(challenge.token(place, basic, plain).await?),
             None => basic,
         };
         match &registry.token {
@@ -294,7 +294,7 @@ impl Challenge {
     }
 
     /// What is sent to the registry from then on.
-    async fn token(&self, place: &Place, basic: Option<String>) -> Result<String, PushError> {
+    async fn token(&self, place: &Place, basic: Option<String>, plain: bool) -> Result<String, PushError> {
         let denied = |why: String| PushError::Denied {
             host: place.host.clone(),
             repository: place.repository.clone(),
@@ -304,6 +304,10 @@ impl Challenge {
             self.realm.parse().map_err(|_| denied(format!("it sends to {:?}", self.realm)))?;
         let (scheme, host) =
             (realm.scheme_str().unwrap_or("https"), realm.authority().map_or("", |a| a.as_str()));
+        // A password that was given for a registry with TLS is sent to nobody without.
+        if scheme != "https" && !plain {
+            return Err(denied(format!("it sends for a token to {}, without TLS", self.realm)));
+        }
         let service = self.service.as_ref().map(|s| format!("service={s}&")).unwrap_or_default();
         let path = format!("{}?{service}scope=repository:{}:pull,push", realm.path(), place.repository);
         let request = Request::get(path);
@@ -353,5 +357,15 @@ mod tests {
             Challenge { realm: "https://auth.example/token".into(), service: Some("r.example".into()) };
         assert_eq!(asked, Some(wanted));
         assert_eq!(Challenge::parse(r#"Basic realm="r""#), None);
+    }
+
+    #[tokio::test]
+    async fn a_password_that_was_given_for_tls_is_sent_to_nobody_without() {
+        let place = Place::parse("r.example/team/loopdrill:1").expect("a place");
+        let open = Challenge { realm: "http://127.0.0.1:1/token".into(), service: None };
+        let denied = open.token(&place, Some("Basic eDp5".into()), false).await.expect_err("no TLS");
+        assert!(denied.to_string().contains("without TLS"), "{denied}");
+        let tried = open.token(&place, None, true).await.expect_err("nobody listens");
+        assert!(!tried.to_string().contains("without TLS"), "{tried}");
     }
 }

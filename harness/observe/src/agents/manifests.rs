@@ -1,5 +1,6 @@
 //! The objects that are installed.
 
+use crate::options::ObserveOptions;
 use k8s_openapi::api::apps::v1::DaemonSet;
 use k8s_openapi::api::core::v1::Namespace;
 use loopdrill_cluster::RUN_LABEL;
@@ -36,7 +37,7 @@ pub(super) fn namespace(name: &str, run: &str) -> Namespace {
 }
 
 /// Probes on the pod network.
-pub(super) fn probe(image: &str, run: &str, interval: Duration) -> DaemonSet {
+pub(super) fn probe(image: &str, run: &str, options: &ObserveOptions) -> DaemonSet {
     let volume = json!({
         "name": "peers",
         "downwardAPI": {"items": [{
@@ -49,17 +50,25 @@ pub(super) fn probe(image: &str, run: &str, interval: Duration) -> DaemonSet {
         PROBE,
         image,
         run,
-        interval,
+        options.probe_interval,
         json!({
             "volumes": [volume],
+            "nodeSelector": selector(options),
         }),
         mounts,
     )
 }
 
 /// Counters of the node, for clusters whose nodes are out of reach otherwise.
-pub(super) fn counters(image: &str, run: &str, interval: Duration) -> DaemonSet {
-    daemon_set(COUNTERS, image, run, interval, json!({"hostNetwork": true}), json!([]))
+pub(super) fn counters(image: &str, run: &str, options: &ObserveOptions) -> DaemonSet {
+    let more = json!({"hostNetwork": true, "nodeSelector": selector(options)});
+    daemon_set(COUNTERS, image, run, options.counters_interval, more, json!([]))
+}
+
+fn selector(options: &ObserveOptions) -> Value {
+    let mut labels = json!({"kubernetes.io/os": "linux"});
+    options.selector.iter().for_each(|(key, value)| labels[key] = value.clone().into());
+    labels
 }
 
 fn daemon_set(
@@ -91,7 +100,6 @@ fn daemon_set(
             "volumeMounts": mounts,
         }],
         "tolerations": [{"operator": "Exists"}],
-        "nodeSelector": {"kubernetes.io/os": "linux"},
         "automountServiceAccountToken": false,
         "enableServiceLinks": false,
         "terminationGracePeriodSeconds": 0,
@@ -119,10 +127,11 @@ mod tests {
 
     #[test]
     fn manifests_are_well_formed_and_ask_for_nothing() {
-        for set in
-            [probe("image", "r1", Duration::from_secs(1)), counters("image", "r1", Duration::from_secs(1))]
-        {
+        let selector = [("pool".to_owned(), "drills".to_owned())].into();
+        let options = ObserveOptions { selector, ..ObserveOptions::default() };
+        for set in [probe("image", "r1", &options), counters("image", "r1", &options)] {
             let spec = set.spec.template.spec.expect("a pod");
+            assert_eq!(spec.node_selector.as_ref().map(|s| s["pool"].as_str()), Some("drills"));
             assert_eq!(spec.automount_service_account_token, Some(false));
             let requests = spec.containers[0].resources.clone().and_then(|r| r.requests).expect("requests");
             assert!(requests.values().all(|q| q.0 == "0"));

@@ -1,0 +1,286 @@
+//! Large packets vanish on the path from one node to another, by a packet filter that the kernel owns: for clusters of which
+//! nobody knows more than a kubeconfig.
+//!
+//! One short-lived pod in the sending node's network, with `NET_ADMIN` and nothing else, adds the filter. Where a vxlan leads
+//! to the other node's pods, the filter is below it, as a path that got too narrow would be; else it drops what is forwarded to
+//! them. The kernel removes it with the process, however that ends; the rule itself ends after some minutes; and what it has
+//! dropped, by the kernel's own count, is the proof that it bit. The host's filters see a packet that is still to be
+//! segmented whole: so all of a TCP stream's longer writes are lost, not only its full segments.
+
+use super::{
+    NARROWED, VXLAN_OVERHEAD, look_at_large_answers, must_have_places, places, proxy_address, start_proxy,
+};
+use crate::{
+    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Look,
+    look::seen,
+    node::{
+        locate,
+        owned::{Network, Owned, TooLong},
+    },
+    object::{Create, LASTS, ObjectChange, ends_at},
+    victim::{Seen, Workload, api, newest, pods_of, until},
+};
+use async_trait::async_trait;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Node, Pod};
+use kube::{
+    Api, ResourceExt,
+    api::{LogParams, PostParams},
+};
+use loopdrill_cluster::ClusterFacts;
+use loopdrill_model::{Capability, Cause, Evidence};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::{net::Ipv4Addr, process::ExitCode, time::Duration};
+use tokio::time::{sleep, timeout};
+
+/// The pod that holds the filter.
+const AGENT: &str = "path";
+/// The table's name on the node.
+const TABLE: &str = "path_filter";
+/// How long the first dropped packet may take.
+const BITES: Duration = Duration::from_secs(30);
+/// How long behind the filter's own end the kubelet ends the pod.
+const GRACE: Duration = Duration::from_secs(60);
+
+pub(super) static SPEC: FaultSpec = FaultSpec {
+    fault: "overlay-mtu",
+    variant: "path",
+    title: "large packets vanish on the path from one node to another",
+    roots: &[&[Cause::OverlayMtu]],
+    needs: &[Capability::WorkerNodes(2)],
+    ..FaultSpec::CANONICAL
+};
+
+/// See the module.
+pub(super) struct Path;
+
+#[async_trait]
+impl Fault for Path {
+    fn spec(&self) -> &'static FaultSpec {
+        &SPEC
+    }
+
+    fn footprint(&self, cluster: &ClusterFacts) -> Footprint {
+        super::footprint(cluster)
+    }
+
+    fn dry_run(&self, cluster: &ClusterFacts) -> Vec<String> {
+        let (sender, receiver) =
+            places(cluster).map_or(("one worker", "another"), |p| (p.sender, p.receiver));
+        vec![
+            format!("start an HTTP proxy on {receiver} and its backend on {sender}"),
+            format!(
+                "start a pod in the network of {sender} with NET_ADMIN, which changes packet filters, and no other right"
+            ),
+            format!(
+                "by an nftables table that the kernel removes with that pod's process, drop what goes to the pods of {receiver} \
+                 and is within {NARROWED} bytes of the MTU or longer"
+            ),
+            format!("after {} s its rule matches nothing any more, whatever happened", LASTS.as_secs()),
+            "undo: delete the pod".into(),
+        ]
+    }
+
+    fn held_by(&self) -> &'static str {
+        "the kernel of the sending node, for as long as one process lives"
+    }
+
+    /// Whether the agent is admitted is asked first.
+    async fn set_up(&self, ctx: &FaultContext) -> Result<(), FaultError> {
+        let tried = PostParams { dry_run: true, ..PostParams::default() };
+        let agent = agent(ctx, Ipv4Addr::UNSPECIFIED, None)?;
+        api::<Pod>(ctx)
+            .create(&tried, &agent)
+            .await
+            .map_err(FaultError::api(format!("try to create Pod {AGENT}")))?;
+        start_proxy(ctx).await
+    }
+
+    async fn plan(&self, ctx: &FaultContext) -> Result<Vec<Change>, FaultError> {
+        let receiver = must_have_places(ctx)?.receiver;
+        let node = Api::<Node>::all(ctx.target.client.clone()).get(receiver).await;
+        let node = node.map_err(FaultError::api(format!("read node {receiver}")))?;
+        let network = node.spec.and_then(|spec| spec.pod_cidr);
+        let agent = agent(ctx, proxy_address(ctx).await?, network.as_deref())?;
+        let create = Create::new(&agent, &ctx.target.run)?.ends(ends_at());
+        Ok(vec![Change::Object(ObjectChange::Create(create))])
+    }
+
+    async fn in_force(&self, ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
+        until(ctx, "a first dropped packet", BITES, || async {
+            Ok(match told(ctx).await? {
+                Some(Told::Drops { what, dropped }) if dropped > 0 => Seen::Yes(count(&what, dropped)),
+                Some(Told::Drops { what, .. }) => {
+                    Seen::NotYet(format!("of {what} the kernel has dropped none"))
+                }
+                Some(Told::Refused(why)) => return Err(FaultError::Unfit(why)),
+                None => Seen::NotYet("the pod that holds the filter has said nothing".into()),
+            })
+        })
+        .await
+    }
+
+    async fn look(&self, ctx: &FaultContext, _shown: bool) -> Result<Look, FaultError> {
+        look_at_large_answers(ctx).await
+    }
+
+    async fn absorbed_by(&self, ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
+        Ok(match told(ctx).await? {
+            Some(Told::Drops { what, dropped }) => count(&what, dropped),
+            Some(Told::Refused(_)) | None => vec![],
+        })
+    }
+}
+
+fn count(what: &str, dropped: u64) -> Vec<Evidence> {
+    vec![seen("packets that the kernel dropped", format!("{dropped} of {what}"))]
+}
+
+/// The pod that holds the filter on the sending node. It is as bare as a pod in the node's network can be.
+fn agent(ctx: &FaultContext, proxy: Ipv4Addr, network: Option<&str>) -> Result<Pod, FaultError> {
+    let sender = must_have_places(ctx)?.sender;
+    let own = format!("{proxy}/32");
+    let until = ends_at().as_second().to_string();
+    let args = ["narrow-path", &proxy.to_string(), network.unwrap_or(&own), &until];
+    let rights = json!({
+        "runAsUser": 0, "runAsNonRoot": false, "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,
+        "capabilities": {"drop": ["ALL"], "add": ["NET_ADMIN"]}, "seccompProfile": {"type": "RuntimeDefault"},
+    });
+    let pod = Workload::new(ctx, AGENT, &args).on_node(sender).of_container("securityContext", rights);
+    Ok(pod
+        .set("hostNetwork", json!(true))
+        .set("restartPolicy", json!("Never"))
+        .set("activeDeadlineSeconds", json!((LASTS + GRACE).as_secs()))
+        .pod())
+}
+
+/// What the process that holds the filter says, a line a second.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Told {
+    /// It is there and has dropped so many.
+    Drops { what: String, dropped: u64 },
+    /// There is none.
+    Refused(String),
+}
+
+/// What it said last.
+async fn told(ctx: &FaultContext) -> Result<Option<Told>, FaultError> {
+    let pods = pods_of(ctx, AGENT).await?;
+    let Some(pod) = newest(&pods) else { return Ok(None) };
+    let (name, params) = (pod.name_any(), LogParams { tail_lines: Some(1), ..LogParams::default() });
+    Ok(match api::<Pod>(ctx).logs(&name, &params).await {
+        Ok(log) => log.lines().next_back().and_then(|line| serde_json::from_str(line).ok()),
+        // A container that is only being made has no log.
+        Err(kube::Error::Api(status)) if status.code == 400 => None,
+        Err(e) => return Err(FaultError::api(format!("read the log of {name}"))(e)),
+    })
+}
+
+/// Which path is to be narrowed, and until when.
+pub(crate) struct Wanted {
+    /// A pod at its end.
+    pub(crate) pod: Ipv4Addr,
+    /// All pods there.
+    pub(crate) pods: Network,
+    pub(crate) until: Timestamp,
+}
+
+impl Wanted {
+    /// Reads a program's arguments; an error says which one is missing.
+    pub(crate) fn read(args: &[String]) -> Result<Self, &'static str> {
+        let pod = args.first().and_then(|a| a.parse().ok()).ok_or("the address of a pod")?;
+        let pods = args.get(1).and_then(|a| Network::parse(a)).ok_or("the network of the node's pods")?;
+        let until = args.get(2).and_then(|a| Timestamp::from_second(a.parse().ok()?).ok());
+        Ok(Self { pod, pods, until: until.ok_or("its last moment as seconds since 1970")? })
+    }
+
+    /// Where the way to the pod leads through a vxlan, the filter is below it.
+    fn drops(&self) -> Result<TooLong, String> {
+        let until = self.until;
+        if let Ok(overlay) = locate::overlay_here(self.pod) {
+            let than = overlay.mtu + VXLAN_OVERHEAD - NARROWED;
+            let to = Network::of_one(overlay.peer);
+            return Ok(TooLong { to, tunnel: Some(overlay.port), than, until });
+        }
+        let mtu = locate::mtu_to(self.pod).map_err(|e| e.to_string())?;
+        Ok(TooLong { to: self.pods, tunnel: None, than: mtu.saturating_sub(NARROWED), until })
+    }
+
+    fn install(&self) -> Result<(TooLong, Owned), String> {
+        let drops = self.drops()?;
+        let owned = Owned::install(TABLE, &drops).map_err(|e| e.to_string())?;
+        Ok((drops, owned))
+    }
+}
+
+/// Narrows the path until its last moment, or until the process ends. A refusal is told for as long, so that it can be read.
+pub(crate) async fn narrow(wanted: Wanted) -> ExitCode {
+    let until = wanted.until;
+    // It asks the kernel on a runtime of its own.
+    let installed = tokio::task::spawn_blocking(move || wanted.install()).await;
+    let installed = installed.map_err(|e| e.to_string()).and_then(|installed| installed);
+    let rest = Duration::try_from(until.duration_since(Timestamp::now())).unwrap_or_default();
+    // The table goes with it.
+    let _ = timeout(rest, tell(installed)).await;
+    ExitCode::SUCCESS
+}
+
+async fn tell(installed: Result<(TooLong, Owned), String>) {
+    loop {
+        let told = match &installed {
+            Err(why) => Told::Refused(why.clone()),
+            Ok((drops, owned)) => match owned.dropped() {
+                Ok(Some(dropped)) => Told::Drops { what: drops.to_string(), dropped },
+                Ok(None) => Told::Refused("somebody removed the filter".into()),
+                Err(e) => Told::Refused(e.to_string()),
+            },
+        };
+        println!("{}", serde_json::to_string(&told).expect("plain data serialises"));
+        sleep(Duration::from_secs(1)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{object::testing::FakeApi, victim::testing::context};
+    use loopdrill_cluster::Fence;
+
+    #[tokio::test]
+    async fn the_pod_is_in_the_node_s_network_with_one_right_and_ends_by_itself() {
+        let mut facts = crate::victim::place::tests::facts(&[("x", Some("a")), ("y", Some("b"))]);
+        facts.fence = Some(Fence { pod_security: "restricted".into(), ..Fence::default() });
+        let ctx = context(&FakeApi::default(), facts);
+        let pod = agent(&ctx, Ipv4Addr::new(10, 244, 2, 7), Some("10.244.2.0/24")).expect("two nodes");
+        let spec = pod.spec.expect("spec");
+        assert_eq!((spec.host_network, spec.host_pid, spec.volumes), (Some(true), None, None));
+        assert_eq!(spec.restart_policy.as_deref(), Some("Never"));
+        assert_eq!(spec.active_deadline_seconds, Some(660));
+        let container = &spec.containers[0];
+        let rights = container.security_context.clone().expect("rights");
+        let capabilities = rights.capabilities.expect("capabilities");
+        assert_eq!(capabilities.add, Some(vec!["NET_ADMIN".to_owned()]));
+        assert_eq!(capabilities.drop, Some(vec!["ALL".to_owned()]));
+        assert_eq!((rights.privileged, rights.run_as_user), (None, Some(0)));
+        let args = container.args.clone().expect("arguments");
+        let wanted = Wanted::read(&args[2..]).map_err(ToOwned::to_owned).expect("they are read");
+        assert_eq!(
+            (wanted.pod, wanted.pods.to_string().as_str()),
+            (Ipv4Addr::new(10, 244, 2, 7), "10.244.2.0/24")
+        );
+        assert!(wanted.until > Timestamp::now());
+    }
+
+    #[test]
+    fn what_it_says_is_what_is_read() {
+        for told in [
+            Told::Drops { what: "UDP to 10.0.0.2:8472 of more than 1400 bytes".into(), dropped: 3 },
+            Told::Refused("no".into()),
+        ] {
+            let line = serde_json::to_string(&told).expect("a line");
+            assert_eq!(serde_json::from_str::<Told>(&line).expect("read"), told);
+        }
+    }
+}
