@@ -12,7 +12,6 @@ use super::{
 };
 use crate::{
     Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Look,
-    look::seen,
     node::{
         locate,
         owned::{Network, Owned, TooLong},
@@ -28,7 +27,7 @@ use kube::{
     api::{LogParams, PostParams},
 };
 use loopdrill_cluster::ClusterFacts;
-use loopdrill_model::{Capability, Cause, Evidence};
+use loopdrill_model::{Capability, Cause, Evidence, Source};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::{net::Ipv4Addr, process::ExitCode, time::Duration};
@@ -110,7 +109,7 @@ impl Fault for Path {
     async fn in_force(&self, ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
         until(ctx, "a first dropped packet", BITES, || async {
             Ok(match told(ctx).await? {
-                Some(Told::Drops { what, dropped }) if dropped > 0 => Seen::Yes(count(&what, dropped)),
+                Some(Told::Drops { what, dropped }) if dropped > 0 => Seen::Yes(count(ctx, &what, dropped)?),
                 Some(Told::Drops { what, .. }) => {
                     Seen::NotYet(format!("of {what} the kernel has dropped none"))
                 }
@@ -127,14 +126,17 @@ impl Fault for Path {
 
     async fn absorbed_by(&self, ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
         Ok(match told(ctx).await? {
-            Some(Told::Drops { what, dropped }) => count(&what, dropped),
+            Some(Told::Drops { what, dropped }) => count(ctx, &what, dropped)?,
             Some(Told::Refused(_)) | None => vec![],
         })
     }
 }
 
-fn count(what: &str, dropped: u64) -> Vec<Evidence> {
-    vec![seen("packets that the kernel dropped", format!("{dropped} of {what}"))]
+/// The kernel of the sending node says so.
+fn count(ctx: &FaultContext, what: &str, dropped: u64) -> Result<Vec<Evidence>, FaultError> {
+    let source = Source::node(must_have_places(ctx)?.sender);
+    let value = format!("{dropped} of {what}");
+    Ok(vec![Evidence::new("packets that the kernel dropped", value, Timestamp::now(), source)])
 }
 
 /// The pod that holds the filter on the sending node. It is as bare as a pod in the node's network can be.

@@ -17,7 +17,7 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 /// How long another target may have the lab, or take to build it.
-const TURN: Duration = Duration::from_secs(20 * 60);
+pub(crate) const TURN: Duration = Duration::from_secs(20 * 60);
 /// Tells this program to be a guard: `OWNER LAB`.
 const GUARD: &str = "LOOPDRILL_LAB_GUARD";
 /// What names of labs for tests begin with.

@@ -12,10 +12,11 @@ use loopdrill_drill::{
 };
 use loopdrill_faults::Fault;
 use loopdrill_model::{DrillReport, RunReport};
-use loopdrill_report::{Folds, OutputDir, render_diagnosis};
+use loopdrill_report::{Folds, OutputDir, ReportError, render_diagnosis};
 use std::{
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use tokio::{runtime::Runtime, signal, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -68,7 +69,7 @@ impl World {
             .build()
             .map_err(|e| broken(&e))?;
         let binary = lab::binary(of.binary.clone())?;
-        let dir = OutputDir::claim(of.folder.join("report").join(&of.name)).map_err(|e| broken(&e))?;
+        let dir = claim_in_turn(&of.folder.join("report").join(&of.name)).map_err(|e| broken(&e))?;
         runtime
             .block_on(async {
                 let cancel = CancellationToken::new();
@@ -97,6 +98,19 @@ impl World {
             let aftermath = aftermath(&report).chain(unwritten).collect::<Vec<_>>().join("\n");
             if aftermath.is_empty() { Ok(()) } else { Err(aftermath) }
         })
+    }
+}
+
+/// Some runners give each test a process of its own, several at a time: one after the other has the folder, and then the lab.
+fn claim_in_turn(path: &Path) -> Result<OutputDir, ReportError> {
+    let deadline = Instant::now() + lab::TURN;
+    loop {
+        match OutputDir::claim(path) {
+            Err(ReportError::Busy { .. }) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(200));
+            }
+            claimed => return claimed,
+        }
     }
 }
 
