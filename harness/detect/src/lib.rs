@@ -32,6 +32,7 @@ pub use detector::{DetectError, Detector};
 #[cfg(any(test, fuzzing))]
 pub use exec::fuzz;
 pub use exec::{Exec, ExecOptions};
+pub use loopdrill_observe::{ObserveOptions, record::RecordingWriter};
 pub use nothing::Nothing;
 pub use once::{Once, OneLook};
 pub use prometheus::{Mapping, MappingError, Prometheus, PrometheusOptions};

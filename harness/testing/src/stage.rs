@@ -6,7 +6,7 @@ use crate::{
     trial::required,
 };
 use loopdrill_cluster::ClusterHandle;
-use loopdrill_detect::Detector;
+use loopdrill_detect::{Builtin, Detector, ObserveOptions, RecordingWriter};
 use loopdrill_drill::{
     Detectors, EventSender, EventStream, Options, Session, announce, conclude, event_stream,
 };
@@ -33,6 +33,7 @@ struct World {
     lab: SharedLab,
     events: EventSender,
     reports: JoinHandle<Vec<String>>,
+    recording: Option<RecordingWriter>,
 }
 
 impl Stage {
@@ -69,7 +70,14 @@ impl World {
             .build()
             .map_err(|e| broken(&e))?;
         let binary = lab::binary(of.binary.clone())?;
-        let dir = claim_in_turn(&of.folder.join("report").join(&of.name)).map_err(|e| broken(&e))?;
+        let folder = of.folder.join("report").join(&of.name);
+        let dir = claim_in_turn(&folder).map_err(|e| broken(&e))?;
+        let recording = match of.detectors.is_empty() {
+            true => RecordingWriter::create(&folder.join(OutputDir::RECORDING))
+                .map_err(|e| broken(&e))
+                .map(Some)?,
+            false => None,
+        };
         runtime
             .block_on(async {
                 let cancel = CancellationToken::new();
@@ -77,7 +85,7 @@ impl World {
                 let (events, stream) = event_stream();
                 let reports = fold(stream, dir);
                 let lab = SharedLab::enter(binary, &cancel).await?;
-                let session = session(of, &lab, &events, cancel).await;
+                let session = session(of, recording.as_ref(), &lab, &events, cancel).await;
                 match session {
                     Ok(session) => Ok((session, lab, events, reports)),
                     Err(why) => Err(Unready::Broken(
@@ -85,17 +93,26 @@ impl World {
                     )),
                 }
             })
-            .map(|(session, lab, events, reports)| World { runtime, session, lab, events, reports })
+            .map(|(session, lab, events, reports)| World {
+                runtime,
+                session,
+                lab,
+                events,
+                reports,
+                recording,
+            })
     }
 
     fn end(self) -> Result<(), String> {
-        let World { runtime, session, lab, events, reports } = self;
+        let World { runtime, session, lab, events, reports, recording } = self;
         runtime.block_on(async {
             let report = session.finish().await;
             let report = conclude(&events, report, lab.leave().await.err());
             drop(events);
             let unwritten = reports.await.map_err(|e| e.to_string())?;
-            let aftermath = aftermath(&report).chain(unwritten).collect::<Vec<_>>().join("\n");
+            let unrecorded = recording.and_then(|recording| recording.finish().err()).map(|e| e.to_string());
+            let aftermath =
+                aftermath(&report).chain(unwritten).chain(unrecorded).collect::<Vec<_>>().join("\n");
             if aftermath.is_empty() { Ok(()) } else { Err(aftermath) }
         })
     }
@@ -116,6 +133,7 @@ fn claim_in_turn(path: &Path) -> Result<OutputDir, ReportError> {
 
 async fn session(
     of: &Drills,
+    recording: Option<&RecordingWriter>,
     lab: &SharedLab,
     events: &EventSender,
     cancel: CancellationToken,
@@ -123,7 +141,7 @@ async fn session(
     let run = run_id();
     let target = lab.lab.target(&run).await.map_err(|e| e.to_string())?;
     let handle = ClusterHandle::Lab { name: target.name.clone() };
-    let detectors = detectors(&of.detectors)?;
+    let detectors = detectors(&of.detectors, recording);
     announce(events, &run, &[], false, &detectors.names());
     let options = Options {
         budgets: of.budgets,
@@ -136,11 +154,18 @@ async fn session(
         .map_err(|e| e.to_string())
 }
 
-/// The first one decides; where none is named, that is the built-in one.
-fn detectors(named: &[Arc<dyn Detector>]) -> Result<Detectors, String> {
+/// The first one decides; where none is named, that is the built-in one, and what it sees is recorded.
+fn detectors(named: &[Arc<dyn Detector>], recording: Option<&RecordingWriter>) -> Detectors {
+    let builtin = || -> Arc<dyn Detector> {
+        let builtin = Builtin::new(ObserveOptions::default());
+        match recording {
+            Some(recording) => Arc::new(builtin.recorded(recording.clone())),
+            None => Arc::new(builtin),
+        }
+    };
     match named {
-        [first, rivals @ ..] => Ok(Detectors::new(Arc::clone(first), rivals.to_vec())),
-        [] => loopdrill_detect::by_name("builtin").map(Detectors::from).map_err(|e| e.to_string()),
+        [first, rivals @ ..] => Detectors::new(Arc::clone(first), rivals.to_vec()),
+        [] => Detectors::from(builtin()),
     }
 }
 
