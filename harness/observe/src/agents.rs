@@ -9,7 +9,7 @@ mod manifests;
 mod peers;
 mod remove;
 
-pub use remove::{AgentsError, beside, sweep};
+pub use remove::{AgentsError, beside, installed, sweep};
 
 use crate::backoff::Backoff;
 use crate::options::{ObserveOptions, ObserveTarget};

@@ -33,7 +33,7 @@ mod sink;
 mod tasks;
 mod watch;
 
-pub use agents::{AgentsError, beside, sweep};
+pub use agents::{AgentsError, beside, installed, sweep};
 pub use crash::OpenQuestions;
 pub use observer::Observer;
 pub use options::{ObserveOptions, ObserveTarget};

@@ -6,7 +6,7 @@ use kube::Client;
 use loopdrill_cluster::{Holder, LeaseError};
 use loopdrill_faults::object::{Left, find_left};
 use loopdrill_model::ExitStatus;
-use std::{path::Path, time::Duration};
+use std::{collections::BTreeSet, path::Path, time::Duration};
 use tokio::time::{Instant, sleep};
 
 /// How long a run that was asked to stop may take: an undo has its own limits, and a namespace takes its time.
@@ -39,17 +39,40 @@ async fn undo_all(
             exit = exit.worst(undo_one(client, one).await);
         }
     }
+    let runs = left.iter().map(|l| l.run.clone()).chain(holder.iter().map(|h| h.run.clone()));
+    let probes = probes_of(client, context, runs.collect(), dry_run).await?;
     if dry_run || exit != ExitStatus::Ready {
         return Ok(exit);
     }
     if let Some(holder) = holder {
         holder.remove(client).await.map_err(|e| Failure::new(ExitStatus::CleanupFailed, &e))?;
     }
-    match left.is_empty() {
+    match left.is_empty() && !probes {
         true => eprintln!("{context}: nothing is left to undo"),
         false => eprintln!("{context}: everything of ours is as it was"),
     }
     Ok(exit)
+}
+
+/// Removes the detector's probes of these runs. Says whether there were any.
+async fn probes_of(
+    client: &Client,
+    context: &str,
+    runs: BTreeSet<String>,
+    dry_run: bool,
+) -> Result<bool, Failure> {
+    let failed = |e| Failure::new(ExitStatus::CleanupFailed, &e);
+    let mut any = false;
+    for run in &runs {
+        for namespace in loopdrill_observe::installed(client, Some(run)).await.map_err(failed)? {
+            eprintln!("{context}: run {run} left: the detector's probes, in Namespace {namespace}");
+            any = true;
+        }
+        if !dry_run {
+            loopdrill_observe::sweep(client, Some(run)).await.map_err(failed)?;
+        }
+    }
+    Ok(any)
 }
 
 async fn undo_one(client: &Client, left: &Left) -> ExitStatus {

@@ -37,12 +37,11 @@ fn is_of(label: &str, run: &str) -> bool {
     label.strip_prefix(run).is_some_and(|rest| rest.is_empty() || rest.starts_with(BESIDE))
 }
 
-/// Removes what observers of dead runs left behind: of `run`, or of every run. Returns the namespaces that
-/// were removed.
+/// The namespaces of what observers of `run`, or of every run, have installed.
 ///
 /// # Errors
-/// [`AgentsError`] when something is left or nothing could be looked for.
-pub async fn sweep(client: &Client, run: Option<&str>) -> Result<Vec<String>, AgentsError> {
+/// [`AgentsError`] when nothing could be looked for.
+pub async fn installed(client: &Client, run: Option<&str>) -> Result<Vec<String>, AgentsError> {
     let labels = format!("{ROLE_LABEL}=namespace");
     let api: Api<Namespace> = Api::all(client.clone());
     let found =
@@ -50,7 +49,16 @@ pub async fn sweep(client: &Client, run: Option<&str>) -> Result<Vec<String>, Ag
     let asked = |n: &&Namespace| {
         run.is_none_or(|run| n.labels().get(RUN_LABEL).is_some_and(|label| is_of(label, run)))
     };
-    let names: Vec<_> = found.iter().filter(asked).map(ResourceExt::name_any).collect();
+    Ok(found.iter().filter(asked).map(ResourceExt::name_any).collect())
+}
+
+/// Removes what observers of dead runs left behind: of `run`, or of every run. Returns the namespaces that
+/// were removed.
+///
+/// # Errors
+/// [`AgentsError`] when something is left or nothing could be looked for.
+pub async fn sweep(client: &Client, run: Option<&str>) -> Result<Vec<String>, AgentsError> {
+    let names = installed(client, run).await?;
     for name in &names {
         namespace(client, name).await?;
     }
