@@ -478,7 +478,7 @@ fn an_overload_that_is_over_lends_a_later_burst_nothing() {
             let (fast_now, half_now, waits_now) = match second {
                 1..=12 => (400, 40, 200),
                 13..=25 => (20, 0, 0),
-                _ => (400, slow_in_the_burst, waiting_in_the_burst),
+                _ => (800, slow_in_the_burst, waiting_in_the_burst),
             };
             (asked, half, waits) = (asked + fast_now, half + half_now, waits + waits_now);
             fsyncs(&mut s, writes + 10 * second, 0);
