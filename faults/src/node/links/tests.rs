@@ -18,7 +18,7 @@ use std::net::Ipv4Addr;
 
 /// Runs `test` on a thread with a fresh network namespace that looks like a node with flannel. Without the
 /// right to make one the test is skipped, and says so.
-fn on_a_node(test: impl FnOnce() + Send) {
+pub(in crate::node) fn on_a_node(test: impl FnOnce() + Send) {
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
             if let Err(errno) = unshare(CloneFlags::CLONE_NEWNET) {
