@@ -114,7 +114,7 @@ impl Builtin {
         let over = stop.child_token();
         let watched = looker.watch(target, out, ready, &over);
         let look = async {
-            OneLook::default().listen(&mut told, &over).await;
+            OneLook::begin().listen(&mut told, &over).await;
             over.cancel();
         };
         tokio::join!(watched, look).0

@@ -35,12 +35,17 @@ const CALM: u32 = 2;
 const COUNTED: Duration = Duration::from_secs(1);
 /// Between two scrapes of the API server, whose metrics are megabytes.
 const APISERVER: Duration = Duration::from_secs(3);
+/// How long a look lasts at most, whatever is still awaited: what a cluster in trouble does not answer, it does not.
+const LONGEST: Duration = Duration::from_secs(14);
+/// How long what was seen gets at least, where the lists themselves took their time.
+const LEAST: Duration = Duration::from_secs(7);
 /// How often it is asked whether there is still something to wait for.
 const ASK_AGAIN: Duration = Duration::from_millis(200);
 
 /// One look in progress: what the built-in detector has told, as far as the look's end depends on it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct OneLook {
+    begun: Instant,
     /// When it judged first.
     since: Option<Instant>,
     /// Until when it lasts at least.
@@ -74,8 +79,23 @@ enum Metrics {
 impl OneLook {
     /// How long the API server may take to list everything; after that, what there is must do.
     pub const LISTING: Duration = Duration::from_secs(6);
-    /// How long answers about failing containers are waited for, in seconds.
-    pub const PATIENCE: u64 = ANSWERS.as_secs();
+
+    /// A look that begins now.
+    #[must_use]
+    pub fn begin() -> Self {
+        Self {
+            begun: Instant::now(),
+            since: None,
+            end: None,
+            unsettled: false,
+            open: 0,
+            calm: 0,
+            answered: None,
+            probes: false,
+            probed: None,
+            metrics: Metrics::default(),
+        }
+    }
 
     /// What is observed for a look. Whoever goes on watching observes the same.
     #[must_use]
@@ -135,8 +155,9 @@ impl OneLook {
             Metrics::Refused => None,
         };
         let probed = self.probes.then(|| self.probed.map_or(since + PROBES, |first| first + PROBED));
+        let longest = (self.begun + LONGEST).max(since + LEAST);
         let now = Instant::now();
-        match asked.max(young).max(probed).max(counted).filter(|limit| now < *limit) {
+        match asked.max(young).max(probed).max(counted).map(|t| t.min(longest)).filter(|limit| now < *limit) {
             Some(limit) => {
                 self.end = Some((now + ASK_AGAIN).min(limit));
                 false
@@ -257,7 +278,7 @@ mod tests {
                 tokio::time::sleep(Duration::from_millis(250)).await;
             }
         });
-        OneLook::default().listen(&mut told, &CancellationToken::new()).await;
+        OneLook::begin().listen(&mut told, &CancellationToken::new()).await;
         drop(told);
         telling.await.expect("no panic");
         began.elapsed()
@@ -326,10 +347,22 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_look_at_a_cluster_that_does_not_answer_ends() {
+        let second = Duration::from_secs(1);
+        let near = |took: Duration, wanted: Duration| took >= wanted && took < wanted + second;
+        let listed_after = |listed: Duration| {
+            let told = move |elapsed| if elapsed < listed { vec![] } else { vec![judged(true, 3)] };
+            listened(vec![source(Source::other("agents"), None)], told)
+        };
+        assert!(near(listed_after(3 * second).await, LONGEST));
+        assert!(near(listed_after(20 * second).await, 20 * second + LEAST), "the lists took their time");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_look_without_a_judgement_lasts_until_it_is_stopped() {
         let (_tell, mut told) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();
-        let mut look = OneLook::default();
+        let mut look = OneLook::begin();
         let waited = tokio::time::timeout(Duration::from_secs(60), look.listen(&mut told, &stop)).await;
         assert!(waited.is_err() && look.end().is_none() && !look.is_over());
         stop.cancel();

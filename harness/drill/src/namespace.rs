@@ -14,7 +14,7 @@ use loopdrill_faults::{
     object::{Create, ObjectChange},
 };
 use loopdrill_model::FaultId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A name that no other drill and no other run uses.
 #[must_use]
@@ -75,15 +75,19 @@ pub(crate) async fn remove(
     }
 }
 
-/// Looks for what carries the run's label and no journal knows.
+/// Looks for what carries the run's label, or that of a look of it, and no journal knows.
 pub(crate) async fn sweep(target: &Target) -> Result<(), String> {
+    let failed = |e: &dyn std::fmt::Display| format!("looking for leftovers: {e}");
     let api = Api::<Namespace>::all(target.client.clone());
     let mine = ListParams::default().labels(&format!("{RUN_LABEL}={}", target.run));
-    let left = api.list_metadata(&mine).await.map_err(|e| format!("looking for leftovers: {e}"))?;
-    let names: Vec<_> = left.items.into_iter().filter_map(|n| n.metadata.name).collect();
+    let left = api.list_metadata(&mine).await.map_err(|e| failed(&e))?;
+    let mut names: BTreeSet<_> = left.items.into_iter().filter_map(|n| n.metadata.name).collect();
+    let of_looks = loopdrill_observe::installed(&target.client, Some(&target.run)).await;
+    names.extend(of_looks.map_err(|e| failed(&e))?);
     if names.is_empty() {
         Ok(())
     } else {
-        Err(format!("namespaces of this run are left: {}", names.join(", ")))
+        let names: Vec<_> = names.into_iter().collect();
+        Err(format!("namespaces of this run are left: {}; loopdrill undo removes them", names.join(", ")))
     }
 }

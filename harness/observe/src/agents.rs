@@ -23,10 +23,18 @@ use kube::api::PostParams;
 use kube::{Api, Client, ResourceExt};
 use loopdrill_cluster::RUN_LABEL;
 use loopdrill_model::Source;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use tokio::task::JoinHandle;
 
 const LIMIT: Duration = Duration::from_secs(10);
+
+/// After so long an API server has done what it was asked for, or given it up.
+const REQUEST: Duration = Duration::from_secs(65);
+
+/// The answer to a request for a namespace, whoever waits for it.
+type Asked = JoinHandle<Result<Namespace, kube::Error>>;
 
 /// Why our pods are not installed.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +45,9 @@ enum InstallError {
     /// Other runs have the namespaces that we could take.
     #[error("{0} belongs to another run; end that run, or delete the namespace")]
     Taken(String),
+    /// The request came to no end.
+    #[error("the request for a namespace ended without an answer")]
+    Unanswered,
 }
 
 /// Which pods there are to be, and where they are.
@@ -47,8 +58,11 @@ pub(crate) struct Agents {
     options: ObserveOptions,
     /// Whether counters need pods.
     counters: bool,
-    /// The namespace, from just before it is created.
+    /// The namespace that we have.
     installed: Mutex<Option<String>>,
+    /// Every namespace that was asked for, with the request while it is not answered. The API server may still do what nobody
+    /// waits for any more.
+    asked: tokio::sync::Mutex<BTreeMap<String, Option<Asked>>>,
 }
 
 impl Agents {
@@ -60,6 +74,7 @@ impl Agents {
             options: options.clone(),
             counters: target.nodes.is_none(),
             installed: Mutex::default(),
+            asked: tokio::sync::Mutex::default(),
         }
     }
 
@@ -110,17 +125,37 @@ impl Agents {
         let names =
             self.installed().map_or_else(|| vec![OWN_NAMESPACE.to_owned(), beside], |name| vec![name]);
         for name in &names {
-            match api.create(&PostParams::default(), &manifests::namespace(name, &self.run)).await {
+            match self.ask_for(name).await {
                 Ok(_) => return Ok(self.remember(name)),
-                Err(kube::Error::Api(status)) if status.code == 409 => {
+                Err(InstallError::Api(kube::Error::Api(status))) if status.code == 409 => {
                     if self.is_ours(&api.get(name).await?) {
                         return Ok(self.remember(name));
                     }
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(error),
             }
         }
         Err(InstallError::Taken(names.join(" and ")))
+    }
+
+    /// Asks for a namespace, or waits on for the answer to having asked: whoever stops waiting leaves the question open.
+    async fn ask_for(&self, name: &str) -> Result<Namespace, InstallError> {
+        let mut asked = self.asked.lock().await;
+        let open = asked.entry(name.to_owned()).or_default();
+        let request = open.get_or_insert_with(|| {
+            let (api, wanted) = (Api::all(self.client.clone()), manifests::namespace(name, &self.run));
+            tokio::spawn(async move { api.create(&PostParams::default(), &wanted).await })
+        });
+        let answer = request.await;
+        *open = None;
+        match answer.map_err(|_| InstallError::Unanswered)? {
+            // Nothing came into being.
+            Err(kube::Error::Api(status)) if matches!(status.code, 400..=404 | 422) => {
+                asked.remove(name);
+                Err(kube::Error::Api(status).into())
+            }
+            answer => Ok(answer?),
+        }
     }
 
     fn is_ours(&self, namespace: &Namespace) -> bool {
@@ -146,11 +181,18 @@ impl Agents {
         }
     }
 
-    /// Removes what was installed and waits until it is gone. Does nothing when nothing was.
+    /// Removes what was installed and waits until it is gone, also where nobody had waited for the answer to having asked.
     pub(crate) async fn remove(&self) -> Result<(), AgentsError> {
-        match self.installed() {
-            Some(namespace) => remove::namespace(&self.client, &namespace).await,
-            None => Ok(()),
+        for (name, open) in std::mem::take(&mut *self.asked.lock().await) {
+            if let Some(open) = open {
+                // How it went, the API server says best.
+                let _ = tokio::time::timeout(REQUEST, open).await;
+            }
+            remove::own(&self.client, &name, &self.run).await?;
         }
+        Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

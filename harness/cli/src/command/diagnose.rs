@@ -172,7 +172,7 @@ impl<'a> Watching<'a> {
         if args.output == OutputFormat::Human {
             eprintln!("watching {}", subject.name);
         }
-        let look = args.once.then(OneLook::default);
+        let look = args.once.then(OneLook::begin);
         Self { args, timeline: Timeline::default(), told, lacks_told: false, look, stop, task }
     }
 
@@ -222,8 +222,7 @@ impl<'a> Watching<'a> {
     fn cut(&mut self) {
         let Some(open) = self.look.as_ref().map(OneLook::open).filter(|open| *open > 0) else { return };
         let why = format!(
-            "{open} questions about failing containers (logs, rights) had no answer within {} s; --for 60s waits longer",
-            OneLook::PATIENCE
+            "{open} questions about failing containers (logs, rights) had no answer in time; --for 60s waits longer"
         );
         self.timeline.source(&SourceState { name: Source::other("logs"), lost: Some(why) });
     }

@@ -22,8 +22,18 @@ pub enum AgentsError {
     Look(#[source] Box<kube::Error>),
 }
 
+/// Deletes the namespace, where it is one of this run, and waits until it is gone.
+pub(super) async fn own(client: &Client, name: &str, run: &str) -> Result<(), AgentsError> {
+    let api: Api<Namespace> = Api::all(client.clone());
+    let found = api.get_opt(name).await.map_err(|e| AgentsError::Look(Box::new(e)))?;
+    match found.is_some_and(|n| n.labels().get(RUN_LABEL).is_some_and(|label| label == run)) {
+        true => namespace(client, name).await,
+        false => Ok(()),
+    }
+}
+
 /// Deletes the namespace and waits until it is gone.
-pub(super) async fn namespace(client: &Client, name: &str) -> Result<(), AgentsError> {
+async fn namespace(client: &Client, name: &str) -> Result<(), AgentsError> {
     Ok(remove_namespace(client, name, LIMIT).await?)
 }
 
