@@ -302,8 +302,20 @@ fn a_path_is_narrowed_by_the_kernel(bed: &Bed) {
     let killed = bed.runtime.block_on(bed.nodes.exec(&holders[0], &kill, None)).expect("the node answers");
     assert_eq!(killed.code, 0, "{}", text(&killed.stderr));
     wait("the path as it was", Duration::from_secs(30), || tables().is_empty().then_some(()));
+    // Of a look of a run that nobody knows any more.
+    let labels =
+        serde_json::json!({"loopdrill.dev/run": "gone-look-3", "loopdrill.dev/observer": "namespace"});
+    let orphan = serde_json::json!({"apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": "loopdrill-observer-gonelook3", "labels": labels}});
+    bed.kubectl(&["create", "-f", "-"], Some(&orphan.to_string()));
     let undone = undone_from(bed, &elsewhere);
-    assert!(undone.contains("probes") && undone.contains("drill-overlay-mtu-path"), "{undone}");
+    for left in [
+        "probes, in Namespace loopdrill-observer\n",
+        "loopdrill-observer-gonelook3",
+        "drill-overlay-mtu-path",
+    ] {
+        assert!(undone.contains(left), "{left} is not in: {undone}");
+    }
 }
 
 fn a_run_is_stopped_from_elsewhere(bed: &Bed) {

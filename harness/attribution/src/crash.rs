@@ -58,7 +58,17 @@ impl Crash<'_> {
     pub(crate) fn with_its_node(&self, world: &World) -> bool {
         self.end.reason == "ContainerStatusUnknown"
             || self.end.exit_code == 255 && node_moved(world, self.pod, self.ended_at)
-            || world.rose_with_its_node(self.pod, SETTLED)
+            || world.rose_with_its_node(self.pod, SETTLED) && !self.looped_before_silence(world)
+    }
+
+    /// Its node is silent now, and before that its kubelet had started it again and told that it ended again: so the node was
+    /// well enough.
+    fn looped_before_silence(&self, world: &World) -> bool {
+        let node = self.pod.node.as_deref().and_then(|n| world.nodes.find("", n));
+        let silent_since = node.filter(|n| n.ready == "Unknown").and_then(|n| n.ready_since);
+        self.deaths > 1
+            && !self.killed()
+            && silent_since.is_some_and(|t| age(world.local(t), self.ended_at) > 0.0)
     }
 
     /// `exit 1 (Error), 3 times`.

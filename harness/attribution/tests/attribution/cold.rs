@@ -931,3 +931,51 @@ fn an_etcd_that_was_slow_when_the_look_began_may_have_done_harm_a_little_before(
     assert_eq!(told(14.0), [EtcdDiskBound]);
     assert_eq!(told(300.0), [EtcdDiskBound, ApplicationExit], "that is older than what anybody saw of etcd");
 }
+
+#[test]
+fn what_ended_again_before_its_node_fell_silent_is_no_end_of_the_node() {
+    let told = |ended_before_silence: f64, exit_code: i32, restarts: u32, slow: bool| {
+        let mut s = Scene::called_in();
+        let ended = s.ago(3.0 + ended_before_silence);
+        let (created, began, silent) = (s.ago(60.0), s.ago(40.0), s.ago(3.0));
+        let end = |finished_at| Terminated {
+            exit_code,
+            reason: "Error".into(),
+            started_at: Some(began),
+            finished_at: Some(finished_at),
+        };
+        let (last, first) = (end(ended), end(s.ago(45.0)));
+        let pod = s.pod("victim", |p| {
+            p.created_at = created;
+            (p.ready, p.unready_since) = (false, Some(ended));
+            p.tokens.clear();
+            let c = &mut p.containers[0];
+            (c.ready, c.restarts, c.last) = (false, restarts, (restarts > 0).then(|| first.clone()));
+            c.state = ContainerState::Terminated(last);
+        });
+        assert_eq!(pod.node, Some(s.name("w1")));
+        s.node("w1", |n| {
+            (n.ready, n.ready_since) = ("Unknown".into(), Some(silent));
+            n.ready_reason = "NodeStatusUnknown".into();
+        });
+        for second in 1..=14 {
+            if slow {
+                fsyncs(&mut s, 1000, second);
+                requests(&mut s, 1000, 2 * second);
+            }
+            s.pass(1.0);
+        }
+        let found = s.diagnoses();
+        let steps: Vec<_> = found[0].chain.iter().map(|l| l.what.clone()).collect();
+        (s.causes(), steps.contains(&ApplicationExit.title().to_owned()))
+    };
+    assert_eq!(told(18.0, 1, 1, true), (vec![EtcdDiskBound], true));
+    assert_eq!(told(18.0, 1, 1, false), (vec![NodeDown], true));
+    assert_eq!(told(18.0, 1, 0, false), (vec![NodeDown], false), "it ended once");
+    assert_eq!(
+        told(18.0, 137, 1, false),
+        (vec![NodeDown], false),
+        "who is killed is killed by its node, too"
+    );
+    assert_eq!(told(-2.0, 1, 1, false), (vec![NodeDown], false), "it ended with its node");
+}

@@ -6,7 +6,7 @@ use kube::Client;
 use loopdrill_cluster::{Holder, LeaseError};
 use loopdrill_faults::object::{Left, find_left};
 use loopdrill_model::ExitStatus;
-use std::{collections::BTreeSet, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 use tokio::time::{Instant, sleep};
 
 /// How long a run that was asked to stop may take: an undo has its own limits, and a namespace takes its time.
@@ -39,8 +39,7 @@ async fn undo_all(
             exit = exit.worst(undo_one(client, one).await);
         }
     }
-    let runs = left.iter().map(|l| l.run.clone()).chain(holder.iter().map(|h| h.run.clone()));
-    let probes = probes_of(client, context, runs.collect(), dry_run).await?;
+    let probes = remove_probes(client, context, dry_run).await?;
     if dry_run || exit != ExitStatus::Ready {
         return Ok(exit);
     }
@@ -54,25 +53,17 @@ async fn undo_all(
     Ok(exit)
 }
 
-/// Removes the detector's probes of these runs. Says whether there were any.
-async fn probes_of(
-    client: &Client,
-    context: &str,
-    runs: BTreeSet<String>,
-    dry_run: bool,
-) -> Result<bool, Failure> {
+/// Removes what detectors of dead runs and looks have installed. Says whether there was anything.
+async fn remove_probes(client: &Client, context: &str, dry_run: bool) -> Result<bool, Failure> {
     let failed = |e| Failure::new(ExitStatus::CleanupFailed, &e);
-    let mut any = false;
-    for run in &runs {
-        for namespace in loopdrill_observe::installed(client, Some(run)).await.map_err(failed)? {
-            eprintln!("{context}: run {run} left: the detector's probes, in Namespace {namespace}");
-            any = true;
-        }
-        if !dry_run {
-            loopdrill_observe::sweep(client, Some(run)).await.map_err(failed)?;
-        }
+    let namespaces = loopdrill_observe::installed(client, None).await.map_err(failed)?;
+    for namespace in &namespaces {
+        eprintln!("{context}: left: a detector's probes, in Namespace {namespace}");
     }
-    Ok(any)
+    if !dry_run {
+        loopdrill_observe::sweep(client, None).await.map_err(failed)?;
+    }
+    Ok(!namespaces.is_empty())
 }
 
 async fn undo_one(client: &Client, left: &Left) -> ExitStatus {
