@@ -179,6 +179,8 @@ fn a_cluster_that_only_a_kubeconfig_reaches() {
     bed.assert_same(&before, "the abort");
     a_path_is_narrowed_by_the_kernel(&bed);
     bed.assert_same(&before, "the narrowed path");
+    a_kubelet_is_stopped_by_the_kernel(&bed);
+    bed.assert_same(&before, "the stopped kubelet");
     it_drills_itself_from_inside(&bed);
     bed.assert_same(&before, "its own drills");
     what_is_not_admitted_is_told(&bed);
@@ -259,7 +261,7 @@ fn undone_from(bed: &Bed, elsewhere: &Run) -> String {
     text(&undone.stderr)
 }
 
-/// The one drill that changes a node: by a pod in its network, and by what the kernel takes back with that pod's process.
+/// A node is changed by a pod in its network, and the kernel takes that back with the pod's process.
 fn a_path_is_narrowed_by_the_kernel(bed: &Bed) {
     let allowed = |t: String| {
         let t =
@@ -298,10 +300,8 @@ fn a_path_is_narrowed_by_the_kernel(bed: &Bed) {
     child.wait().expect("the child is ours");
     let holders = tables();
     assert_eq!(holders.len(), 1, "{holders:?}");
-    let kill = ["pkill", "-KILL", "-f", "victim narrow-path"];
-    let killed = bed.runtime.block_on(bed.nodes.exec(&holders[0], &kill, None)).expect("the node answers");
-    assert_eq!(killed.code, 0, "{}", text(&killed.stderr));
-    wait("the path as it was", Duration::from_secs(30), || tables().is_empty().then_some(()));
+    // Nobody undoes anything: who holds it no longer feels the pulse of who wanted it.
+    wait("the path as it was", Duration::from_secs(120), || tables().is_empty().then_some(()));
     // Of a look of a run that nobody knows any more.
     let labels =
         serde_json::json!({"loopdrill.dev/run": "gone-look-3", "loopdrill.dev/observer": "namespace"});
@@ -316,6 +316,55 @@ fn a_path_is_narrowed_by_the_kernel(bed: &Bed) {
     ] {
         assert!(undone.contains(left), "{left} is not in: {undone}");
     }
+}
+
+/// A kubelet stands still because a pod traces it. Nobody can end that pod through this kubelet; it ends by itself when it is to go,
+/// and when it no longer feels the pulse of who wanted it.
+fn a_kubelet_is_stopped_by_the_kernel(bed: &Bed) {
+    let allowed = |t: String| {
+        let t = t.replace("default-class: true", "default-class: true, node-pods: true");
+        t.replace("pod-security: restricted", "pod-security: privileged")
+            .replace("faults: [", "faults: [cross-az-pvc, ")
+    };
+    let stopped = || {
+        let workers = ["worker", "worker2"].map(|node| format!("{}-{node}", bed.lab.name));
+        let traced = "grep -ls '^State:.t' /proc/$(pidof kubelet)/task/*/status | wc -l";
+        let count = |node: &String| {
+            let counted = bed.runtime.block_on(bed.nodes.exec(node, &["sh", "-c", traced], None));
+            let count: usize =
+                text(&counted.expect("the node answers").stdout).trim().parse().expect("a count");
+            (count > 0).then(|| node.clone())
+        };
+        workers.iter().filter_map(count).collect::<Vec<_>>()
+    };
+    let node_failure = ["--variant", "node-failure"];
+    let refused = |change: fn(String) -> String, code: i32, words: &[&str]| {
+        let run = Run::new();
+        let output = bed.drill(&run, &bed.target(|t| change(allowed(t))), &node_failure);
+        let why = run.report().drills.remove(0).error.unwrap_or_default();
+        assert_eq!(output.status.code(), Some(code), "{why}\n{}", text(&output.stderr));
+        words.iter().for_each(|word| assert!(why.contains(word), "{word} is not in: {why}"));
+    };
+    refused(|t| t.replace("privileged", "restricted"), 6, &["violates PodSecurity", "host namespaces"]);
+    refused(|t| t.replace("node-pods: true", "node-pods: false"), 1, &["`blast-radius.node-pods: true`"]);
+
+    let run = Run::new();
+    let output = bed.drill(&run, &bed.target(allowed), &node_failure);
+    let drill = run.report().drills.remove(0);
+    assert_eq!(drill.outcome, Outcome::Passed, "{:?}\n{}", drill.error, text(&output.stdout));
+    assert_eq!(stopped(), Vec::<String>::new());
+
+    let (run, elsewhere) = (Run::new(), Run::new());
+    let target = bed.target(allowed).display().to_string();
+    let args = ["run", "--context", CONTEXT, "--target", &target, "--variant", "node-failure"];
+    let mut child = bed.spawn(&run, &args);
+    run.wait_for_event("the kubelet stopped", has_injected);
+    assert_eq!(stopped().len(), 1);
+    child.kill().expect("SIGKILL is always delivered");
+    child.wait().expect("the child is ours");
+    wait("kubelets that run", Duration::from_secs(120), || stopped().is_empty().then_some(()));
+    let undone = undone_from(bed, &elsewhere);
+    assert!(undone.contains("drill-cross-az-pvc-node-failure"), "{undone}");
 }
 
 fn a_run_is_stopped_from_elsewhere(bed: &Bed) {

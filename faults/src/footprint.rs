@@ -15,6 +15,8 @@ pub enum Resource {
     OwnApiCalls,
     /// That the node is up, schedulable and its kubelet works.
     NodeLife(String),
+    /// That the node's pods count as ready, whosever they are.
+    NodePods(String),
     /// The node's links and routes.
     NodeNetwork(String),
     /// The node's unrequested capacity.
@@ -37,6 +39,7 @@ impl fmt::Display for Resource {
             Resource::ControlPlane => f.write_str("the control plane"),
             Resource::OwnApiCalls => f.write_str("how the API server serves the drill's own namespace"),
             Resource::NodeLife(n) => write!(f, "node {n} (kubelet, scheduling)"),
+            Resource::NodePods(n) => write!(f, "all pods of node {n}"),
             Resource::NodeNetwork(n) => write!(f, "the network of node {n}"),
             Resource::NodeCapacity(n) => write!(f, "the free capacity of node {n}"),
             Resource::Registry => f.write_str("the private registry"),

@@ -86,7 +86,27 @@ const UNTRUSTED: &[Right] = &[A_WEBHOOK, SERVER];
 
 const OWN_LIMIT: &[Right] = &[ACCOUNT, GRANT, WRITES];
 const SLOW_ADMISSION: &[Right] = &[ACCOUNT, GRANT, WRITES, A_WEBHOOK, SERVER];
+const PULSE: Right = right(
+    "coordination.k8s.io",
+    &["leases"],
+    &["create", "get", "patch"],
+    "by which who holds the fault knows that the run lives",
+);
+const READS_PODS: Right =
+    right("", &["pods"], &["get"], "by which who holds the fault knows that it is to end");
+const NODE_FAILURE: &[Right] = &[
+    CLAIMS,
+    ACCOUNT,
+    GRANT,
+    PULSE,
+    READS_PODS,
+    right("storage.k8s.io", &["volumeattachments"], &["list"], "where the volume is attached"),
+];
 const PATH: &[Right] = &[
+    ACCOUNT,
+    GRANT,
+    PULSE,
+    READS_PODS,
     right("", &["services"], &["create"], "the victim's backend"),
     right("apps", &["daemonsets"], &["create"], "the detector's probes, one pod on each node"),
     right("", &["pods"], &["patch"], "to tell each probe whom to ask"),
@@ -96,6 +116,7 @@ const TABLE: &[(&str, &str, &[Right])] = &[
     ("revoked-iam", "rbac", BINDING),
     ("request-fragmentation", "fillers", &[]),
     ("overlay-mtu", "path", PATH),
+    ("cross-az-pvc", "node-failure", NODE_FAILURE),
     ("cross-az-pvc", "cordon", CORDON),
     ("cross-az-pvc", "immediate", DEFAULT_CLASS),
     ("api-latency", "slow-admission", SLOW_ADMISSION),

@@ -12,7 +12,7 @@ use super::{
     whole::{Undone, undo},
     world::{Stage, World, held},
 };
-use loopdrill_faults::{Fault, catalogue, cloud_catalogue, journal::Pending};
+use loopdrill_faults::{Fault, Resource, catalogue, cloud_catalogue, journal::Pending};
 use loopdrill_lab::lease;
 use loopdrill_model::{Capability, Group};
 use std::{
@@ -83,7 +83,7 @@ pub(crate) fn run(lab: &TestLab, wish: &Wish) -> Tally {
     let world = World::enter(&lab.name);
     let alone = lease::exclusive(&lab.name).expect("the lab is nobody else's");
     let faults = able(wish.faults(), &world, &mut tally);
-    let weights: Vec<usize> = faults.iter().map(|f| weight(&**f)).collect();
+    let weights: Vec<usize> = faults.iter().map(|f| weight(&**f, &world)).collect();
     let shares = shares(wish.kills.unwrap_or(SHORT), &weights);
     let mut dice = Dice(wish.seed);
     let mut done = 0;
@@ -125,8 +125,11 @@ fn able(faults: Vec<Arc<dyn Fault>>, world: &World, tally: &mut Tally) -> Vec<Ar
     able
 }
 
-fn weight(fault: &dyn Fault) -> usize {
-    if fault.spec().needs.contains(&Capability::NodeServiceManager) { HELD } else { 1 }
+fn weight(fault: &dyn Fault, world: &World) -> usize {
+    let of_node = |r: &Resource| matches!(r, Resource::NodePods(_));
+    let held = fault.spec().needs.contains(&Capability::NodeServiceManager)
+        || fault.footprint(&world.target.facts).broken().any(of_node);
+    if held { HELD } else { 1 }
 }
 
 fn empty(fault: &dyn Fault) -> Row {
@@ -206,7 +209,7 @@ fn kill_once(
         }
     };
     let Undone { time, again, trouble } = undone;
-    let residues = residues(world, &run, name, plan, trouble);
+    let residues = residues(world, &run, case.weather, name, plan, trouble);
     residues.iter().for_each(|residue| eprintln!("residue: {}: {case}: {residue}", order.drill));
     let is_held = plan.iter().all(|p| held(&p.change).is_some());
     let outcome = Outcome { case: *case, reached, held: is_held, undo: time, again, residues };
@@ -249,12 +252,20 @@ fn strike(world: &World, case: &Case, harness: &mut Worker<'_>, plan: &[Pending]
 pub(crate) fn residues(
     world: &World,
     run: &Run,
+    weather: Weather,
     name: &str,
     plan: &[Pending],
     trouble: Vec<String>,
 ) -> Vec<String> {
     let mut all = trouble;
-    all.extend(world.differences(plan));
+    let deadline = Instant::now() + MOMENT;
+    let mut different = world.differences(plan);
+    // A kubelet that has no runtime ends, and its service manager starts it again: that is the weather, and not the fault.
+    while weather == Weather::NewRuntime && !different.is_empty() && Instant::now() < deadline {
+        sleep(Duration::from_millis(200));
+        different = world.differences(plan);
+    }
+    all.extend(different);
     all.extend(run.pending().iter().map(|p| format!("the journal still lists {}", p.change)));
     let deadline = Instant::now() + MOMENT;
     let mut left = world.left_on_nodes(name);

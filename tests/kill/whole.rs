@@ -108,7 +108,7 @@ fn kill_run(world: &World, lab: &TestLab, index: usize, dice: &mut Dice) -> Resu
     }
     let undone = undo(world, case.weather, &run, &pending, None);
     let name = pending.first().and_then(|p| p.id.rsplit_once('-')).map_or("none", |(run, _)| run).to_owned();
-    let mut residues = residues(world, &run, &name, &pending, undone.trouble);
+    let mut residues = residues(world, &run, case.weather, &name, &pending, undone.trouble);
     let more =
         world.namespaces().difference(&namespaces).map(|n| format!("namespace {n}")).collect::<Vec<_>>();
     residues.extend(more);

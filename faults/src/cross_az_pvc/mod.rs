@@ -9,6 +9,7 @@
 //! In the first two the victim's data must be there again after the undo.
 
 pub mod cordon;
+pub(crate) mod frozen_kubelet;
 pub mod immediate;
 pub mod node_failure;
 mod writer;

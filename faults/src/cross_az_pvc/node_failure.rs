@@ -2,15 +2,17 @@
 //! node, still attached to the dead one. A second node in the zone is of no use before Kubernetes gives up on the dead
 //! one's attachment, which takes six minutes.
 //!
+//! Where the nodes are in reach, the kubelet is stopped there; elsewhere a pod lets it stand still ([`frozen_kubelet`]).
+//!
 //! The victim is a Deployment: its old pod stays Terminating on the dead node, as pods do, and the
 //! ReplicaSet makes a new one beside it. Nobody deletes anything by hand.
 
 use super::{
-    cordon::footprint,
+    cordon, frozen_kubelet,
     writer::{self, NAME, look_at_writer, lost, set_up, volume_of},
 };
 use crate::{
-    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Look,
+    Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Look, Resource,
     look::seen,
     node::{Limits, NodeChange, StopUnit},
     victim::{describe, is_ready, newest, pods_of},
@@ -33,12 +35,7 @@ static SPEC: FaultSpec = FaultSpec {
     variant: "node-failure",
     title: "the kubelet beside a zone's volume dies, and the evicted pod's replacement stays Pending",
     roots: &[&[Cause::VolumeZoneMismatch, Cause::AttachOrMountFailed]],
-    needs: &[
-        Capability::TwoZones,
-        Capability::ZonalStorage,
-        Capability::NodeAccess,
-        Capability::NodeServiceManager,
-    ],
+    needs: &[Capability::TwoZones, Capability::ZonalStorage],
     ..FaultSpec::CANONICAL
 };
 
@@ -73,6 +70,10 @@ impl NodeFailure {
 
     fn takes_the_machine(&self) -> bool {
         self.spec.variant == MACHINE.variant
+    }
+
+    fn is_by_pod(&self, facts: &ClusterFacts) -> bool {
+        !self.takes_the_machine() && frozen_kubelet::is_by_pod(facts)
     }
 }
 
@@ -121,25 +122,37 @@ impl Fault for NodeFailure {
     }
 
     fn footprint(&self, cluster: &ClusterFacts) -> Footprint {
-        footprint(cluster)
+        let footprint = cordon::footprint(cluster);
+        let workers = lost(cluster).map_or(vec![], |(_, workers)| workers);
+        workers.into_iter().fold(footprint, |f, n| f.breaks(Resource::NodePods(n.into())))
     }
 
     fn dry_run(&self, cluster: &ClusterFacts) -> Vec<String> {
         let (zone, workers) = lost(cluster).unwrap_or(("of the volume", vec![]));
-        vec![
-            format!("start a workload that writes to a volume in zone {zone} and may run anywhere"),
-            match self.takes_the_machine() {
-                true => format!("switch off its node ({})", workers.join(" or ")),
-                false => format!("stop the kubelet on its node ({})", workers.join(" or ")),
-            },
-            match self.takes_the_machine() {
-                true => "undo: switch it on again; `loopdrill undo` does so when we are gone".into(),
-                false => "undo: start it again; the node starts it by itself when we are gone".into(),
-            },
-        ]
+        let workers = workers.join(" or ");
+        let mut steps =
+            vec![format!("start a workload that writes to a volume in zone {zone} and may run anywhere")];
+        if self.is_by_pod(cluster) {
+            steps.extend(frozen_kubelet::dry_run(&workers));
+        } else if self.takes_the_machine() {
+            steps.push(format!("switch off its node ({workers})"));
+            steps.push("undo: switch it on again; `loopdrill undo` does so when we are gone".into());
+        } else {
+            steps.push(format!("stop the kubelet on its node ({workers})"));
+            steps.push("undo: start it again; the node starts it by itself when we are gone".into());
+        }
+        steps
     }
 
+    fn held_by(&self) -> &'static str {
+        frozen_kubelet::HELD_BY
+    }
+
+    /// Whether the agent is admitted is asked first.
     async fn set_up(&self, ctx: &FaultContext) -> Result<(), FaultError> {
+        if self.is_by_pod(&ctx.target.facts) {
+            frozen_kubelet::set_up(ctx).await?;
+        }
         set_up(ctx, |w| w).await
     }
 
@@ -148,10 +161,20 @@ impl Fault for NodeFailure {
         if self.takes_the_machine() {
             return Ok(vec![Change::Node(NodeChange::power_off(&node))]);
         }
+        if self.is_by_pod(&ctx.target.facts) {
+            return Ok(vec![frozen_kubelet::plan(ctx, &node)?]);
+        }
         let stop = StopUnit { unit: "kubelet.service".into() }.into();
         let change =
             NodeChange::plan(ctx.target.node_access()?, &node, vec![stop], Limits::default()).await?;
         Ok(vec![Change::Node(change)])
+    }
+
+    async fn in_force(&self, ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
+        match self.is_by_pod(&ctx.target.facts) {
+            true => frozen_kubelet::in_force(ctx, &writer::node_of(ctx).await?).await,
+            false => Ok(Vec::new()),
+        }
     }
 
     async fn absorbed_by(&self, ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {

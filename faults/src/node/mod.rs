@@ -23,6 +23,7 @@ mod block_io;
 mod error;
 mod file;
 mod filter;
+pub(crate) mod frozen;
 mod heartbeat;
 mod held;
 mod hold;

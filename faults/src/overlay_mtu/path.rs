@@ -3,8 +3,8 @@
 //!
 //! One short-lived pod in the sending node's network, with `NET_ADMIN` and nothing else, adds the filter. Where a vxlan leads
 //! to the other node's pods, the filter is below it, as a path that got too narrow would be; else it drops what is forwarded to
-//! them. The kernel removes it with the process, however that ends; the rule itself ends after some minutes; and what it has
-//! dropped, by the kernel's own count, is the proof that it bit. The host's filters see a packet that is still to be
+//! them. The kernel removes it with the process, however that ends; the process ends when it no longer feels the harness's pulse; the
+//! rule itself ends after some minutes; and what it has dropped, by the kernel's own count, is the proof that it bit. The host's filters see a packet that is still to be
 //! segmented whole: so all of a TCP stream's longer writes are lost, not only its full segments.
 
 use super::{
@@ -17,7 +17,11 @@ use crate::{
         owned::{Network, Owned, TooLong},
     },
     object::{Create, LASTS, ObjectChange, ends_at},
-    victim::{Seen, Workload, api, newest, pods_of, until},
+    victim::{
+        Seen, Workload, api, newest, pods_of,
+        pulse::{self, Pulse},
+        until,
+    },
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -76,6 +80,10 @@ impl Fault for Path {
                 "by an nftables table that the kernel removes with that pod's process, drop what goes to the pods of {receiver} \
                  and is within {NARROWED} bytes of the MTU or longer"
             ),
+            format!(
+                "that process ends when this one has not told for {} s that it lives",
+                pulse::LOST.as_secs()
+            ),
             format!("after {} s its rule matches nothing any more, whatever happened", LASTS.as_secs()),
             "undo: delete the pod".into(),
         ]
@@ -87,6 +95,7 @@ impl Fault for Path {
 
     /// Whether the agent is admitted is asked first.
     async fn set_up(&self, ctx: &FaultContext) -> Result<(), FaultError> {
+        pulse::start(ctx).await?;
         let tried = PostParams { dry_run: true, ..PostParams::default() };
         let agent = agent(ctx, Ipv4Addr::UNSPECIFIED, None)?;
         api::<Pod>(ctx)
@@ -149,7 +158,11 @@ fn agent(ctx: &FaultContext, proxy: Ipv4Addr, network: Option<&str>) -> Result<P
         "runAsUser": 0, "runAsNonRoot": false, "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,
         "capabilities": {"drop": ["ALL"], "add": ["NET_ADMIN"]}, "seccompProfile": {"type": "RuntimeDefault"},
     });
-    let pod = Workload::new(ctx, AGENT, &args).on_node(sender).of_container("securityContext", rights);
+    let pod = Workload::new(ctx, AGENT, &args)
+        .on_node(sender)
+        .account(pulse::PULSE)
+        .of_container("securityContext", rights)
+        .of_container("env", pulse::environment());
     Ok(pod
         .set("hostNetwork", json!(true))
         .set("restartPolicy", json!("Never"))
@@ -217,7 +230,7 @@ impl Wanted {
     }
 }
 
-/// Narrows the path until its last moment, or until the process ends. A refusal is told for as long, so that it can be read.
+/// Narrows the path until its last moment, or until the harness is not heard any more. A refusal is told for as long, so that it can be read.
 pub(crate) async fn narrow(wanted: Wanted) -> ExitCode {
     let until = wanted.until;
     // It asks the kernel on a runtime of its own.
@@ -225,7 +238,11 @@ pub(crate) async fn narrow(wanted: Wanted) -> ExitCode {
     let installed = installed.map_err(|e| e.to_string()).and_then(|installed| installed);
     let rest = Duration::try_from(until.duration_since(Timestamp::now())).unwrap_or_default();
     // The table goes with it.
-    let _ = timeout(rest, tell(installed)).await;
+    let Some(pulse) = Pulse::of_this_pod() else { return ExitCode::from(2) };
+    tokio::select! {
+        _ = timeout(rest, tell(installed)) => {}
+        () = pulse.lost() => {}
+    }
     ExitCode::SUCCESS
 }
 

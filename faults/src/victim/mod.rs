@@ -14,6 +14,7 @@ pub(crate) mod http_server;
 pub(crate) mod memory_eater;
 pub mod place;
 mod pods;
+pub(crate) mod pulse;
 mod ready;
 pub(crate) mod service;
 pub(crate) mod teller;

@@ -8,7 +8,10 @@ pub(crate) fn scope(namespace: &str, footprint: &Footprint) -> Scope {
     let mut scope = Scope { namespace: namespace.into(), ..Scope::default() };
     for broken in footprint.broken() {
         match broken {
-            Resource::NodeLife(n) | Resource::NodeNetwork(n) | Resource::NodeCapacity(n) => {
+            Resource::NodeLife(n)
+            | Resource::NodePods(n)
+            | Resource::NodeNetwork(n)
+            | Resource::NodeCapacity(n) => {
                 scope.nodes.push(n.clone());
             }
             Resource::ControlPlane | Resource::OwnApiCalls | Resource::Cluster => scope.everything = true,

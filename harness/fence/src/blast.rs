@@ -14,6 +14,8 @@ pub struct Touch {
     pub default_class: bool,
     /// What everybody's pods on its nodes send to each other.
     pub node_network: bool,
+    /// What counts as ready of everybody's pods on its nodes.
+    pub node_pods: bool,
     /// What is everybody's, and never allowed: the control plane, the cluster's DNS.
     pub shared: Vec<String>,
     /// Pods of its own wait for a node on purpose, and an autoscaler could buy one for them.
@@ -48,6 +50,11 @@ pub fn leave(
             "it changes the default StorageClass for a while; `blast-radius.default-class: true` allows that"
                 .into(),
         );
+    }
+    if touch.node_pods && !file.blast_radius.node_pods {
+        return Err("a node's kubelet stands still, and all pods there, whosever they are, count as not ready for a while; \
+             `blast-radius.node-pods: true` allows that"
+            .into());
     }
     if touch.node_network && !file.blast_radius.node_network {
         return Err("it lets packets between two nodes be lost, whosever they are; `blast-radius.node-network: true` \
@@ -116,11 +123,12 @@ mod tests {
     #[test]
     fn everything_else_is_refused_with_the_word_that_would_allow_it() {
         type Case = (&'static str, fn(&mut TargetFile, &mut Seen, &mut Touch));
-        let refused: [Case; 10] = [
+        let refused: [Case; 11] = [
             ("another fault", |f, _, _| f.faults = vec!["revoked-iam".into()]),
             ("another namespace", |_, _, t| t.namespace = "shop".into()),
             ("what is everybody's", |_, _, t| t.shared = vec!["the control plane".into()]),
             ("the default class", |_, _, t| t.default_class = true),
+            ("all pods of a node", |_, _, t| t.node_pods = true),
             ("a network", |_, _, t| t.node_network = true),
             ("a network unseen", |f, _, t| {
                 t.node_network = true;

@@ -92,6 +92,10 @@ fn touch(fault: &dyn Fault, facts: &ClusterFacts, id: &FaultId, run: &str) -> To
     for resource in fault.footprint(facts).broken() {
         match resource {
             Resource::NodeLife(node) | Resource::NodeCapacity(node) => touch.nodes.push(node.clone()),
+            Resource::NodePods(node) => {
+                touch.node_pods = true;
+                touch.nodes.push(node.clone());
+            }
             Resource::NodeNetwork(node) => {
                 touch.node_network = true;
                 touch.nodes.push(node.clone());
