@@ -10,14 +10,13 @@ use crate::{
     node::frozen::{FreezeError, Frozen, process_of_node},
     object::{Create, LASTS, ObjectChange, ends_at},
     victim::{
-        Seen, Workload, api,
+        Seen, Workload,
         pulse::{self, Pulse},
         until,
     },
 };
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::PostParams;
 use loopdrill_cluster::ClusterFacts;
 use loopdrill_model::{Capability, Evidence, Source};
 use serde::{Deserialize, Serialize};
@@ -55,10 +54,7 @@ pub(super) fn dry_run(workers: &str) -> Vec<String> {
 
 /// Whether the agent is admitted, and the pulse that it will feel.
 pub(super) async fn set_up(ctx: &FaultContext) -> Result<(), FaultError> {
-    pulse::start(ctx).await?;
-    let tried = PostParams { dry_run: true, ..PostParams::default() };
-    let made = api::<Pod>(ctx).create(&tried, &agent(ctx, "any")).await;
-    made.map(drop).map_err(FaultError::api(format!("try to create Pod {AGENT}")))
+    pulse::start(ctx, agent(ctx, "any")).await
 }
 
 pub(super) fn plan(ctx: &FaultContext, node: &str) -> Result<Change, FaultError> {

@@ -26,10 +26,7 @@ use crate::{
 use async_trait::async_trait;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Node, Pod};
-use kube::{
-    Api, ResourceExt,
-    api::{LogParams, PostParams},
-};
+use kube::{Api, ResourceExt, api::LogParams};
 use loopdrill_cluster::ClusterFacts;
 use loopdrill_model::{Capability, Cause, Evidence, Source};
 use serde::{Deserialize, Serialize};
@@ -95,13 +92,7 @@ impl Fault for Path {
 
     /// Whether the agent is admitted is asked first.
     async fn set_up(&self, ctx: &FaultContext) -> Result<(), FaultError> {
-        pulse::start(ctx).await?;
-        let tried = PostParams { dry_run: true, ..PostParams::default() };
-        let agent = agent(ctx, Ipv4Addr::UNSPECIFIED, None)?;
-        api::<Pod>(ctx)
-            .create(&tried, &agent)
-            .await
-            .map_err(FaultError::api(format!("try to create Pod {AGENT}")))?;
+        pulse::start(ctx, agent(ctx, Ipv4Addr::UNSPECIFIED, None)?).await?;
         start_proxy(ctx).await
     }
 

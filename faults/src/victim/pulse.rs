@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::{coordination::v1::Lease, core::v1::Pod};
 use kube::{
     Api, Client, Config, ResourceExt,
-    api::{Patch, PatchParams},
+    api::{Patch, PatchParams, PostParams},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -30,8 +30,13 @@ const TOLD: &str = "loopdrill.dev/told";
 const POD: &str = "POD";
 
 /// Begins to beat in the drill's namespace, until that is gone or this process ends. Programs that run as the account
-/// [`PULSE`] feel it.
-pub(crate) async fn start(ctx: &FaultContext) -> Result<(), FaultError> {
+/// [`PULSE`] feel it. Whether a pod as theirs is admitted is asked first.
+pub(crate) async fn start(ctx: &FaultContext, mut like: Pod) -> Result<(), FaultError> {
+    // Its account is not there yet.
+    like.spec.iter_mut().for_each(|spec| spec.service_account_name = None);
+    let tried = PostParams { dry_run: true, ..PostParams::default() };
+    let made = api::<Pod>(ctx).create(&tried, &like).await;
+    made.map_err(FaultError::api(format!("try to create Pod {}", like.name_any())))?;
     let rules = json!([
         {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "patch"]},
         {"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]},
