@@ -186,6 +186,7 @@ enum Owner {
 /// What happens to the cluster when the command is done.
 enum After {
     TakeDown,
+    Stop,
     Stay,
     Detach(PathBuf),
 }
@@ -225,10 +226,23 @@ pub(crate) async fn provide(
         };
         return finish(lab, handle, After::Detach(binary), run, lease, cloud).await;
     }
+    let keep = args.keep || args.lab.is_some();
+    if !keep && let Some((name, lease)) = warm(args, &progress, cancel).await? {
+        events.progress(format!(
+            "lab {name} was stopped and is what is wanted; it is stopped again in the end"
+        ));
+        let lab = match start(&name, &binary, &progress, cancel).await {
+            Ok(lab) => lab,
+            Err(failure) => {
+                let stopped = Lab::stop(&name).await.map(drop).map_err(|e| e.to_string());
+                return Err(stopped.err().into_iter().fold(failure, Failure::and));
+            }
+        };
+        return finish(lab, ClusterHandle::Lab { name }, After::Stop, run, lease, cloud).await;
+    }
     let name = args.lab.clone().unwrap_or_else(|| format!("loopdrill-{run}"));
     let lease = lease::exclusive(&name)?;
-    let keep = args.keep || args.lab.is_some();
-    let lab = match existing(&name, &binary).await? {
+    let lab = match existing(&name, &binary, &progress, cancel).await? {
         Some(lab) => {
             events.progress(format!("lab {name} is there already"));
             if args.made.is_special() {
@@ -270,7 +284,39 @@ fn is_ready(node: &Node) -> bool {
     objects::node_is_ready(node) && !tainted
 }
 
-async fn existing(name: &str, binary: &Path) -> Result<Option<Lab>, Failure> {
+/// A stopped lab that is what would be made, and the lease on it.
+async fn warm(
+    args: &ClusterArgs,
+    progress: &Progress,
+    cancel: &CancellationToken,
+) -> Result<Option<(String, lease::Lease)>, Failure> {
+    let options = args.made.options(progress.clone(), cancel.clone())?;
+    Ok(loopdrill_lab::matching(&args.made.spec("loopdrill")?, &options).await?)
+}
+
+async fn start(
+    name: &str,
+    binary: &Path,
+    progress: &Progress,
+    cancel: &CancellationToken,
+) -> Result<Lab, Failure> {
+    let mut lab = tokio::select! {
+        () = cancel.cancelled() => return Err(LabError::Interrupted.into()),
+        lab = Lab::start(name, progress) => lab?,
+    };
+    lab.refresh(binary).await?;
+    Ok(lab)
+}
+
+async fn existing(
+    name: &str,
+    binary: &Path,
+    progress: &Progress,
+    cancel: &CancellationToken,
+) -> Result<Option<Lab>, Failure> {
+    if loopdrill_lab::is_stopped(name).await? {
+        return start(name, binary, progress, cancel).await.map(Some);
+    }
     match Lab::attach(name).await {
         Ok(mut lab) => {
             lab.refresh(binary).await?;
@@ -307,6 +353,7 @@ async fn finish(
 async fn give_back(lab: &Lab, after: &After) -> Result<(), String> {
     match after {
         After::TakeDown => Lab::down(lab.name()).await.map(drop).map_err(|e| e.to_string()),
+        After::Stop => Lab::stop(lab.name()).await.map(drop).map_err(|e| e.to_string()),
         After::Stay => Ok(()),
         After::Detach(binary) => lab.detach(binary).await.map_err(|e| e.to_string()),
     }

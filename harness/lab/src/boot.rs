@@ -178,13 +178,7 @@ impl Boot<'_> {
     pub(crate) async fn api(&self, client: &Client, path: &str) -> Result<(), LabError> {
         let started = Instant::now();
         loop {
-            let request = http_get(path);
-            let last = match tokio::time::timeout(Duration::from_secs(5), client.request_text(request)).await
-            {
-                Ok(Ok(_)) => return Ok(()),
-                Ok(Err(error)) => complaint(&error.to_string()),
-                Err(_) => "no answer within 5 s".into(),
-            };
+            let Err(last) = ask(client, path).await else { return Ok(()) };
             if started.elapsed() > API_LIMIT {
                 let why = format!("the API server says: {last}");
                 return Err(self.not_ready("the API server is", API_LIMIT, why).await);
@@ -270,6 +264,15 @@ impl Boot<'_> {
             self.alive().await?;
             tokio::time::sleep(Duration::from_millis(150)).await;
         }
+    }
+}
+
+/// Whether the API server answers `path` with success; else what it says.
+pub(crate) async fn ask(client: &Client, path: &str) -> Result<(), String> {
+    match tokio::time::timeout(Duration::from_secs(5), client.request_text(http_get(path))).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(complaint(&error.to_string())),
+        Err(_) => Err("no answer within 5 s".into()),
     }
 }
 

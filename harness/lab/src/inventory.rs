@@ -1,6 +1,9 @@
 //! The clusters on this machine: which there are, which are whole, how to reach them.
 
-use crate::{AGENT, DockerNodes, Engine, LabError, LabSpec, engine, kubeconfig as config_file, labels};
+use crate::{
+    AGENT, DockerNodes, Engine, LabError, LabSpec, Profile, UpOptions, engine, kubeconfig as config_file,
+    labels,
+};
 use bollard::models::{ContainerSummary, ContainerSummaryStateEnum};
 use loopdrill_cluster::NodeAccess;
 use serde::{Deserialize, Serialize};
@@ -86,18 +89,37 @@ pub(crate) struct LabFile {
     pub(crate) addons: bool,
     #[serde(default)]
     pub(crate) cloud: bool,
+    #[serde(default)]
+    pub(crate) monitoring: bool,
+    #[serde(default)]
+    pub(crate) profile: Option<String>,
 }
+
+/// Since this version the file says all that a lab is made of.
+const WHOLE: u32 = 2;
 
 impl LabFile {
     pub(crate) fn new(spec: &LabSpec, node_image: &str, pod_image: &str, addons: bool) -> Self {
         LabFile {
-            version: 1,
+            version: WHOLE,
             spec: spec.clone(),
             node_image: node_image.into(),
             pod_image: pod_image.into(),
             addons,
             cloud: false,
+            monitoring: false,
+            profile: None,
         }
+    }
+
+    /// Whether a lab of that specification, image and these options would be the same, but for its name.
+    pub(crate) fn was_made_of(&self, spec: &LabSpec, image: &str, options: &UpOptions) -> bool {
+        self.version == WHOLE
+            && LabSpec { name: spec.name.clone(), ..self.spec.clone() } == *spec
+            && self.node_image == image
+            && (self.addons, self.cloud, self.monitoring)
+                == (options.addons, options.cloud, options.monitoring)
+            && self.profile.as_deref() == options.profile.map(Profile::name)
     }
 
     /// What there is to know about a cluster that the `kind` CLI made.
@@ -140,7 +162,8 @@ pub(crate) fn access(
     match plane.map(|plane| (engine::name(plane), config_file::port_of(plane))) {
         Some((plane, Some(port))) => Ok((nodes, plane, port)),
         Some((node, None)) => {
-            let why = format!("its container does not run; `docker start {node}` starts it again");
+            let why =
+                format!("its container does not run; `loopdrill lab start --name {name}` starts it again");
             Err(LabError::NodeDied { node, why, log: String::new() })
         }
         None => Err(LabError::NotFound { name: name.into(), known: Vec::new() }),

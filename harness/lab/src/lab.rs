@@ -343,7 +343,11 @@ async fn attach(
     if let Some(dead) = containers.iter().find(|container| !inventory::runs(container)) {
         let node = engine::name(dead);
         let log = engine.log(&node, 5).await;
-        let why = format!("its container does not run; `docker start {node}` starts it again");
+        let why = if containers.iter().any(inventory::runs) {
+            format!("its container does not run; `docker start {node}` starts it again")
+        } else {
+            format!("the lab is stopped; `loopdrill lab start --name {name}` starts it again")
+        };
         return Err(LabError::NodeDied { node, why, log });
     }
     let (nodes, plane, port) = inventory::access(engine, name, containers)?;

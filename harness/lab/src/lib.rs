@@ -40,6 +40,7 @@ mod registry;
 mod spec;
 pub mod state;
 mod teardown;
+mod warm;
 
 pub use engine::Engine;
 pub use error::LabError;
@@ -54,6 +55,7 @@ pub use reach::reach;
 pub use spec::{LabSpec, NodeSpec, Role};
 pub use state::folder;
 pub use teardown::sweep;
+pub use warm::{is_stopped, matching};
 
 /// Hears what is going on, one line a phase.
 pub type Progress = std::sync::Arc<dyn Fn(&str) + Send + Sync>;

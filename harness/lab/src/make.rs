@@ -165,6 +165,8 @@ impl Making<'_> {
         kubeconfig::write(&path, config)?;
         let mut file = LabFile::new(self.spec, self.image, self.pod_image.reference(), self.options.addons);
         file.cloud = self.options.cloud;
+        file.monitoring = self.options.monitoring;
+        file.profile = self.options.profile.map(|profile| profile.name().into());
         inventory::write_lab_file(&nodes, name, &file).await?;
         let client = kubeconfig::client(config.clone()).await?;
         Ok(Lab::assemble(name, true, nodes, client, file, path))

@@ -162,6 +162,33 @@ async fn live(name: &str, lab: Lab) {
     fence(nodes.as_ref(), &worker).await;
     services(nodes.as_ref(), &[&format!("{name}-control-plane"), &worker]).await;
     power(nodes.as_ref(), &worker, lab.client()).await;
+    rest(lab).await;
+}
+
+/// A lab that was stopped has the objects and the addresses that it had, and everything runs anew.
+async fn rest(lab: Lab) {
+    let name = lab.name().to_owned();
+    let nodes = async |client: &kube::Client| {
+        let list = kube::Api::<k8s_openapi::api::core::v1::Node>::all(client.clone());
+        let list = list.list(&kube::api::ListParams::default()).await.expect("the API server answers");
+        let addresses = |node: k8s_openapi::api::core::v1::Node| {
+            let addresses = node.status.and_then(|status| status.addresses).unwrap_or_default();
+            (node.metadata.name, node.metadata.uid, format!("{addresses:?}"))
+        };
+        list.items.into_iter().map(addresses).collect::<Vec<_>>()
+    };
+    let before = nodes(lab.client()).await;
+    assert!(Lab::stop(&name).await.expect("stops"));
+    assert!(!Lab::stop(&name).await.expect("a second time does nothing"));
+    assert!(loopdrill_lab::is_stopped(&name).await.expect("the engine answers"));
+    let error = Lab::attach(&name).await.err().expect("nothing runs");
+    assert!(error.to_string().contains(&format!("loopdrill lab start --name {name}")), "{error}");
+    let progress: loopdrill_lab::Progress = Arc::new(|_: &str| {});
+    let lab = Lab::start(&name, &progress).await.expect("starts");
+    assert!(!loopdrill_lab::is_stopped(&name).await.expect("the engine answers"));
+    assert_eq!(nodes(lab.client()).await, before);
+    services(lab.nodes().as_ref(), &[&format!("{name}-control-plane"), &format!("{name}-worker")]).await;
+    fence(lab.nodes().as_ref(), &format!("{name}-worker")).await;
 }
 
 async fn commands(nodes: &dyn NodeAccess, worker: &str) {

@@ -17,7 +17,8 @@ use std::{
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "With --context, needs nothing but the cluster: all that carries a run's label or annotation there is undone, so not \
-while a run goes on that holds no Lease, as those on labs do. Without it, needs nothing but the journal and the cluster's engine; changes of nodes are undone without the API server, \
+while a run goes on that holds no Lease, as those on labs do; probes of a `diagnose --probes` that looks at it just then go, too. \
+Without it, needs nothing but the journal and the cluster's engine; changes of nodes are undone without the API server, \
 changes of a cloud account with the credentials that the run had."
 )]
 pub(crate) struct Args {
