@@ -1,5 +1,6 @@
 //! Finds on a node what a fault is about, instead of assuming a name.
 
+pub(crate) use super::links::lookup::Tunnel;
 pub use super::{links::lookup::Overlay, process::ProcessDisk};
 
 use super::{ask::ask, error::StepError, links, process};
@@ -40,6 +41,11 @@ pub async fn process_disk(
 /// The overlay on the way from here to `pod`.
 pub(crate) fn overlay_here(pod: Ipv4Addr) -> Result<Overlay, StepError> {
     links::lookup::overlay_to(pod)
+}
+
+/// The tunnel here of which the kernel's tables do not say which pods are behind it.
+pub(crate) fn tunnel_here() -> Result<Option<Tunnel>, StepError> {
+    links::lookup::tunnel_here()
 }
 
 /// The MTU of the device by which packets leave from here to `pod`.

@@ -188,3 +188,9 @@ impl NodeChange {
 fn unit_id(id: &str) -> String {
     id.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' }).collect()
 }
+
+#[cfg(test)]
+pub(crate) mod testing {
+    //! A namespace that looks like a node, and commands in it.
+    pub(crate) use super::{error::run, links::tests::on_a_node};
+}

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use rtnetlink::sys::{Socket, protocols::NETLINK_NETFILTER};
 use std::{fmt, io, net::Ipv4Addr};
 
-/// Which packets are dropped.
+/// Which packets are dropped; of each kind of way one at most.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TooLong {
     /// To which addresses.
@@ -52,6 +52,12 @@ impl fmt::Display for Network {
     }
 }
 
+impl TooLong {
+    fn chain(&self) -> &'static str {
+        if self.tunnel.is_some() { TUNNEL_CHAIN } else { FORWARD_CHAIN }
+    }
+}
+
 impl fmt::Display for TooLong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.tunnel {
@@ -65,43 +71,47 @@ impl fmt::Display for TooLong {
 pub(crate) struct Owned {
     socket: Socket,
     table: String,
+    rules: usize,
 }
 
 impl Owned {
-    /// Adds the table with its one rule, in one transaction.
+    /// Adds the table with a rule for each of these, in one transaction.
     ///
     /// # Errors
     /// When the kernel refuses: there is a table of that name, or it is too old (5.12), or the right is missing.
-    pub(crate) fn install(table: &str, drops: &TooLong) -> Result<Self, StepError> {
+    pub(crate) fn install(table: &str, drops: &[TooLong]) -> Result<Self, StepError> {
         let mut socket = open()?;
         socket.bind_auto().map_err(StepError::io("netlink socket"))?;
-        let owned = Self { socket, table: table.to_owned() };
-        let new = [message(BATCH_BEGIN, 0, 0, 0, &[]), table_message(table), chain_message(table, drops)];
-        let rule = [rule_message(table, drops), message(BATCH_END, 0, 4, 0, &[])];
-        owned.send(&[new.concat(), rule.concat()].concat())?;
-        // Table, chain and rule are each confirmed.
+        let owned = Self { socket, table: table.to_owned(), rules: drops.len() };
+        let mut batch = vec![message(BATCH_BEGIN, 0, 0, 0, &[]), table_message(table)];
+        for drops in drops {
+            batch.extend([chain_message(table, drops), rule_message(table, drops)]);
+        }
+        batch.push(message(BATCH_END, 0, 0, 0, &[]));
+        owned.send(&batch.concat())?;
+        // Table, chains and rules are each confirmed.
         let mut confirmed = 0;
-        while confirmed < 3 {
+        while confirmed < 1 + 2 * drops.len() {
             for answer in owned.receive()? {
                 answer.check().map_err(StepError::io(format!("nftables table {table}")))?;
-                confirmed += u32::from(answer.kind == NLMSG_ERROR);
+                confirmed += usize::from(answer.kind == NLMSG_ERROR);
             }
         }
         Ok(owned)
     }
 
-    /// How many packets the rule has dropped, by the kernel's own counter; nothing where the rule is not there.
+    /// How many packets the rules have dropped, by the kernel's own counters; nothing where one is not there.
     pub(crate) fn dropped(&self) -> Result<Option<u64>, StepError> {
         let failed = || StepError::io(format!("nftables table {}", self.table));
-        let of = [text(NFTA_RULE_TABLE, &self.table), text(NFTA_RULE_CHAIN, CHAIN)].concat();
+        let of = text(NFTA_RULE_TABLE, &self.table);
         self.send(&message(GET_RULE, NLM_F_REQUEST | NLM_F_DUMP, 1, IPV4, &of))?;
-        let mut count = None;
+        let mut counts = vec![];
         loop {
             for answer in self.receive()? {
                 match answer.kind {
-                    NLMSG_DONE => return Ok(count),
+                    NLMSG_DONE => return Ok((counts.len() == self.rules).then(|| counts.iter().sum())),
                     NLMSG_ERROR => answer.check().map_err(failed())?,
-                    _ => count = count.or_else(|| packets(&answer.body)),
+                    _ => counts.extend(packets(&answer.body)),
                 }
             }
         }
@@ -174,8 +184,9 @@ const NETWORK_HEADER: u32 = 1;
 const TRANSPORT_HEADER: u32 = 2;
 const UDP: u8 = 17;
 
-/// The chain's name.
-const CHAIN: &str = "path";
+/// The name of the chain of what the node sends, and of that of what it forwards.
+const TUNNEL_CHAIN: &str = "tunnel";
+const FORWARD_CHAIN: &str = "forward";
 
 fn table_message(table: &str) -> Vec<u8> {
     let body = [text(NFTA_TABLE_NAME, table), number(NFTA_TABLE_FLAGS, NFT_TABLE_F_OWNER)].concat();
@@ -187,7 +198,7 @@ fn chain_message(table: &str, drops: &TooLong) -> Vec<u8> {
     let hook = [number(NFTA_HOOK_HOOKNUM, at), number(NFTA_HOOK_PRIORITY, 0)].concat();
     let body = [
         text(NFTA_CHAIN_TABLE, table),
-        text(NFTA_CHAIN_NAME, CHAIN),
+        text(NFTA_CHAIN_NAME, drops.chain()),
         attribute(NFTA_CHAIN_HOOK | NESTED, &hook),
         text(NFTA_CHAIN_TYPE, "filter"),
     ];
@@ -213,7 +224,7 @@ fn rule_message(table: &str, drops: &TooLong) -> Vec<u8> {
     let listed: Vec<u8> = tests.iter().flat_map(|t| attribute(NFTA_LIST_ELEM | NESTED, t)).collect();
     let body = [
         text(NFTA_RULE_TABLE, table),
-        text(NFTA_RULE_CHAIN, CHAIN),
+        text(NFTA_RULE_CHAIN, drops.chain()),
         attribute(NFTA_RULE_EXPRESSIONS | NESTED, &listed),
     ];
     message(NEW_RULE, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE_NEW, 3, IPV4, &body.concat())
@@ -374,23 +385,36 @@ mod tests {
     #[test]
     fn long_packets_of_the_tunnel_are_dropped_and_counted_until_it_is_gone() {
         on_a_node(|| {
-            let owned = Owned::install("path_r1", &drops(until(60))).expect("a table");
+            let owned = Owned::install("path_r1", &[drops(until(60))]).expect("a table");
             assert_eq!(owned.dropped().expect("read"), Some(0));
             assert_eq!(arrive(6081), [true, false]);
             assert_eq!(arrive(6082), [true, true], "another port");
             assert_eq!(owned.dropped().expect("read"), Some(1));
-            let twice = Owned::install("path_r1", &drops(until(60))).err().expect("it is there").to_string();
+            let twice =
+                Owned::install("path_r1", &[drops(until(60))]).err().expect("it is there").to_string();
             assert!(twice.contains("nftables table path_r1"), "{twice}");
             drop(owned);
             assert_eq!(arrive(6081), [true, true]);
-            drop(Owned::install("path_r1", &drops(until(60))).expect("nothing was left"));
+            drop(Owned::install("path_r1", &[drops(until(60))]).expect("nothing was left"));
+        });
+    }
+
+    #[test]
+    fn what_is_sent_and_what_is_forwarded_are_counted_together() {
+        on_a_node(|| {
+            let network = Network::parse("10.244.2.0/24").expect("a network");
+            let forwarded = TooLong { to: network, tunnel: None, ..drops(until(60)) };
+            let owned = Owned::install("path_r1", &[drops(until(60)), forwarded]).expect("a table");
+            assert_eq!(owned.dropped().expect("read"), Some(0));
+            assert_eq!(arrive(6081), [true, false]);
+            assert_eq!(owned.dropped().expect("read"), Some(1));
         });
     }
 
     #[test]
     fn after_its_last_moment_it_matches_nothing() {
         on_a_node(|| {
-            let owned = Owned::install("path_r1", &drops(until(-1))).expect("a table");
+            let owned = Owned::install("path_r1", &[drops(until(-1))]).expect("a table");
             assert_eq!(arrive(6081), [true, true]);
             assert_eq!(owned.dropped().expect("read"), Some(0));
         });
@@ -407,7 +431,7 @@ mod tests {
             }
             let drops = TooLong { to: to("10.244.2.0/24"), tunnel: None, than: 1350, until: until(60) };
             assert_eq!(drops.to_string(), "forwarded packets to 10.244.2.0/24 of more than 1350 bytes");
-            let owned = Owned::install("path_r1", &drops).expect("a table");
+            let owned = Owned::install("path_r1", &[drops]).expect("a table");
             assert_eq!(owned.dropped().expect("read"), Some(0));
         });
         for nonsense in ["10.0.0.0", "10.0.0.0/0", "10.0.0.0/33", "a/8", "::/64"] {

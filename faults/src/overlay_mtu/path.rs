@@ -2,8 +2,9 @@
 //! nobody knows more than a kubeconfig.
 //!
 //! One short-lived pod in the sending node's network, with `NET_ADMIN` and nothing else, adds the filter. Where a vxlan leads
-//! to the other node's pods, the filter is below it, as a path that got too narrow would be; else it drops what is forwarded to
-//! them. The kernel removes it with the process, however that ends; the process ends when it no longer feels the harness's pulse; the
+//! to the other node's pods, the filter is below it, as a path that got too narrow would be. Where the kernel's tables do not say
+//! that, it drops what is forwarded to them and, below a vxlan or geneve that is told its destination with each packet (Cilium's,
+//! Antrea's, OVN's), what goes to the other node. The kernel removes it with the process, however that ends; the process ends when it no longer feels the harness's pulse; the
 //! rule itself ends after some minutes; and what it has dropped, by the kernel's own count, is the proof that it bit. The host's filters see a packet that is still to be
 //! segmented whole: so all of a TCP stream's longer writes are lost, not only its full segments.
 
@@ -13,7 +14,7 @@ use super::{
 use crate::{
     Change, Fault, FaultContext, FaultError, FaultSpec, Footprint, Look,
     node::{
-        locate,
+        locate::{self, Tunnel},
         owned::{Network, Owned, TooLong},
     },
     object::{Create, LASTS, ObjectChange, ends_at},
@@ -92,7 +93,7 @@ impl Fault for Path {
 
     /// Whether the agent is admitted is asked first.
     async fn set_up(&self, ctx: &FaultContext) -> Result<(), FaultError> {
-        pulse::start(ctx, agent(ctx, Ipv4Addr::UNSPECIFIED, None)?).await?;
+        pulse::start(ctx, agent(ctx, Ipv4Addr::UNSPECIFIED, None, None)?).await?;
         start_proxy(ctx).await
     }
 
@@ -100,8 +101,9 @@ impl Fault for Path {
         let receiver = must_have_places(ctx)?.receiver;
         let node = Api::<Node>::all(ctx.target.client.clone()).get(receiver).await;
         let node = node.map_err(FaultError::api(format!("read node {receiver}")))?;
+        let address = node_address(&node);
         let network = node.spec.and_then(|spec| spec.pod_cidr);
-        let agent = agent(ctx, proxy_address(ctx).await?, network.as_deref())?;
+        let agent = agent(ctx, proxy_address(ctx).await?, network.as_deref(), address)?;
         let create = Create::new(&agent, &ctx.target.run)?.ends(ends_at());
         Ok(vec![Change::Object(ObjectChange::Create(create))])
     }
@@ -139,12 +141,25 @@ fn count(ctx: &FaultContext, what: &str, dropped: u64) -> Result<Vec<Evidence>, 
     Ok(vec![Evidence::new("packets that the kernel dropped", value, Timestamp::now(), source)])
 }
 
+/// The address by which other nodes reach this one, where that is of IPv4.
+fn node_address(node: &Node) -> Option<Ipv4Addr> {
+    let addresses = node.status.iter().flat_map(|status| status.addresses.iter().flatten());
+    addresses.filter(|a| a.type_ == "InternalIP").find_map(|a| a.address.parse().ok())
+}
+
 /// The pod that holds the filter on the sending node. It is as bare as a pod in the node's network can be.
-fn agent(ctx: &FaultContext, proxy: Ipv4Addr, network: Option<&str>) -> Result<Pod, FaultError> {
+fn agent(
+    ctx: &FaultContext,
+    proxy: Ipv4Addr,
+    network: Option<&str>,
+    receiver: Option<Ipv4Addr>,
+) -> Result<Pod, FaultError> {
     let sender = must_have_places(ctx)?.sender;
     let own = format!("{proxy}/32");
     let until = ends_at().as_second().to_string();
-    let args = ["narrow-path", &proxy.to_string(), network.unwrap_or(&own), &until];
+    let (pod, node) = (proxy.to_string(), receiver.map(|address| address.to_string()));
+    let args = ["narrow-path", &pod, network.unwrap_or(&own), &until].into_iter().chain(node.as_deref());
+    let args: Vec<_> = args.collect();
     let rights = json!({
         "runAsUser": 0, "runAsNonRoot": false, "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,
         "capabilities": {"drop": ["ALL"], "add": ["NET_ADMIN"]}, "seccompProfile": {"type": "RuntimeDefault"},
@@ -191,6 +206,8 @@ pub(crate) struct Wanted {
     /// All pods there.
     pub(crate) pods: Network,
     pub(crate) until: Timestamp,
+    /// Their node.
+    pub(crate) node: Option<Ipv4Addr>,
 }
 
 impl Wanted {
@@ -199,25 +216,36 @@ impl Wanted {
         let pod = args.first().and_then(|a| a.parse().ok()).ok_or("the address of a pod")?;
         let pods = args.get(1).and_then(|a| Network::parse(a)).ok_or("the network of the node's pods")?;
         let until = args.get(2).and_then(|a| Timestamp::from_second(a.parse().ok()?).ok());
-        Ok(Self { pod, pods, until: until.ok_or("its last moment as seconds since 1970")? })
+        let until = until.ok_or("its last moment as seconds since 1970")?;
+        let node = args.get(3).map(|a| a.parse().map_err(|_| "the address of the pod's node")).transpose()?;
+        Ok(Self { pod, pods, until, node })
     }
 
-    /// Where the way to the pod leads through a vxlan, the filter is below it.
-    fn drops(&self) -> Result<TooLong, String> {
+    fn drops(&self) -> Result<Vec<TooLong>, String> {
         let until = self.until;
         if let Ok(overlay) = locate::overlay_here(self.pod) {
             let than = overlay.mtu + VXLAN_OVERHEAD - NARROWED;
             let to = Network::of_one(overlay.peer);
-            return Ok(TooLong { to, tunnel: Some(overlay.port), than, until });
+            return Ok(vec![TooLong { to, tunnel: Some(overlay.port), than, until }]);
         }
         let mtu = locate::mtu_to(self.pod).map_err(|e| e.to_string())?;
-        Ok(TooLong { to: self.pods, tunnel: None, than: mtu.saturating_sub(NARROWED), until })
+        let forwarded = TooLong { to: self.pods, tunnel: None, than: mtu.saturating_sub(NARROWED), until };
+        let tunnel = locate::tunnel_here().map_err(|e| e.to_string())?;
+        let below = self.node.zip(tunnel).map(|(node, Tunnel { port, .. })| TooLong {
+            to: Network::of_one(node),
+            tunnel: Some(port),
+            // Geneve without options adds as much as vxlan.
+            than: (mtu + VXLAN_OVERHEAD).saturating_sub(NARROWED),
+            until,
+        });
+        Ok(std::iter::once(forwarded).chain(below).collect())
     }
 
-    fn install(&self) -> Result<(TooLong, Owned), String> {
+    fn install(&self) -> Result<(String, Owned), String> {
         let drops = self.drops()?;
         let owned = Owned::install(TABLE, &drops).map_err(|e| e.to_string())?;
-        Ok((drops, owned))
+        let what: Vec<_> = drops.iter().map(ToString::to_string).collect();
+        Ok((what.join(", and of "), owned))
     }
 }
 
@@ -237,12 +265,12 @@ pub(crate) async fn narrow(wanted: Wanted) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-async fn tell(installed: Result<(TooLong, Owned), String>) {
+async fn tell(installed: Result<(String, Owned), String>) {
     loop {
         let told = match &installed {
             Err(why) => Told::Refused(why.clone()),
-            Ok((drops, owned)) => match owned.dropped() {
-                Ok(Some(dropped)) => Told::Drops { what: drops.to_string(), dropped },
+            Ok((what, owned)) => match owned.dropped() {
+                Ok(Some(dropped)) => Told::Drops { what: what.clone(), dropped },
                 Ok(None) => Told::Refused("somebody removed the filter".into()),
                 Err(e) => Told::Refused(e.to_string()),
             },
@@ -255,15 +283,21 @@ async fn tell(installed: Result<(TooLong, Owned), String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{object::testing::FakeApi, victim::testing::context};
+    use crate::{
+        node::testing::{on_a_node, run},
+        object::testing::FakeApi,
+        victim::testing::context,
+    };
     use loopdrill_cluster::Fence;
+    use std::net::UdpSocket;
 
     #[tokio::test]
     async fn the_pod_is_in_the_node_s_network_with_one_right_and_ends_by_itself() {
         let mut facts = crate::victim::place::tests::facts(&[("x", Some("a")), ("y", Some("b"))]);
         facts.fence = Some(Fence { pod_security: "restricted".into(), ..Fence::default() });
         let ctx = context(&FakeApi::default(), facts);
-        let pod = agent(&ctx, Ipv4Addr::new(10, 244, 2, 7), Some("10.244.2.0/24")).expect("two nodes");
+        let (proxy, receiver) = (Ipv4Addr::new(10, 244, 2, 7), Ipv4Addr::new(192, 0, 2, 9));
+        let pod = agent(&ctx, proxy, Some("10.244.2.0/24"), Some(receiver)).expect("two nodes");
         let spec = pod.spec.expect("spec");
         assert_eq!((spec.host_network, spec.host_pid, spec.volumes), (Some(true), None, None));
         assert_eq!(spec.restart_policy.as_deref(), Some("Never"));
@@ -276,10 +310,8 @@ mod tests {
         assert_eq!((rights.privileged, rights.run_as_user), (None, Some(0)));
         let args = container.args.clone().expect("arguments");
         let wanted = Wanted::read(&args[2..]).map_err(ToOwned::to_owned).expect("they are read");
-        assert_eq!(
-            (wanted.pod, wanted.pods.to_string().as_str()),
-            (Ipv4Addr::new(10, 244, 2, 7), "10.244.2.0/24")
-        );
+        assert_eq!((wanted.pod, wanted.pods.to_string().as_str()), (proxy, "10.244.2.0/24"));
+        assert_eq!(wanted.node, Some(receiver));
         assert!(wanted.until > Timestamp::now());
     }
 
@@ -292,5 +324,67 @@ mod tests {
             let line = serde_json::to_string(&told).expect("a line");
             assert_eq!(serde_json::from_str::<Told>(&line).expect("read"), told);
         }
+    }
+
+    /// Adds devices and routes to a namespace like a node, and sends a short and a long packet to a pod of another node.
+    fn sent_by(network: &str, pod: Ipv4Addr) -> (Vec<String>, Option<u64>) {
+        let mut seen = (vec![], None);
+        on_a_node(|| {
+            for line in network.lines() {
+                run(&line.split(' ').collect::<Vec<_>>(), None).expect("a node's network");
+            }
+            let pods = Network::parse("10.245.2.0/24").expect("a network");
+            let until = Timestamp::from_second(Timestamp::now().as_second() + 60).expect("a moment");
+            let wanted = Wanted { pod, pods, until, node: Some(Ipv4Addr::new(10, 9, 0, 2)) };
+            let drops = wanted.drops().expect("a way");
+            let owned = Owned::install(TABLE, &drops).expect("a table");
+            let socket = UdpSocket::bind("0.0.0.0:0").expect("a socket");
+            for length in [100, 1350] {
+                // The kernel may say at once that a packet was dropped.
+                let _ = socket.send_to(&vec![0; length], (pod, 9));
+            }
+            seen = (drops.iter().map(ToString::to_string).collect(), owned.dropped().expect("read"));
+        });
+        seen
+    }
+
+    fn kernel_has_geneve() -> bool {
+        let mut has = false;
+        on_a_node(|| has = run(&["ip", "link", "add", "probe9", "type", "geneve", "external"], None).is_ok());
+        has
+    }
+
+    #[test]
+    fn below_a_tunnel_that_is_told_where_each_packet_goes_the_long_ones_are_lost() {
+        let pod = Ipv4Addr::new(10, 245, 2, 7);
+        for (kind, port) in [("vxlan external dstport 8473", 8473), ("geneve external dstport 6081", 6081)] {
+            let network = format!(
+                "ip link add tunnel9 type {kind}\n\
+                 ip link set tunnel9 mtu 1400 up\n\
+                 ip neigh add 10.9.0.2 lladdr 02:00:00:00:00:09 dev eth0 nud permanent\n\
+                 ip route add 10.245.2.0/24 encap ip id 7 dst 10.9.0.2 dev tunnel9\n\
+                 ip neigh add {pod} lladdr 02:00:00:00:00:08 dev tunnel9 nud permanent\n\
+                 ip link set wire up"
+            );
+            if kind.starts_with("geneve") && !kernel_has_geneve() {
+                eprintln!("skipped: this kernel has no geneve");
+                continue;
+            }
+            let (what, dropped) = sent_by(&network, pod);
+            let below = format!("UDP to 10.9.0.2:{port} of more than 1350 bytes");
+            assert_eq!(
+                what,
+                ["forwarded packets to 10.245.2.0/24 of more than 1300 bytes".to_owned(), below]
+            );
+            assert_eq!(dropped, Some(1), "{kind}");
+        }
+    }
+
+    #[test]
+    fn without_a_tunnel_only_what_is_forwarded_is_lost() {
+        let network = "ip route add 10.245.2.0/24 via 10.9.0.2 dev eth0";
+        let (what, dropped) = sent_by(network, Ipv4Addr::new(10, 245, 2, 7));
+        assert_eq!(what, ["forwarded packets to 10.245.2.0/24 of more than 1400 bytes"]);
+        assert_eq!(dropped, Some(0), "what the node itself sends is not forwarded");
     }
 }

@@ -6,7 +6,7 @@ use rtnetlink::{
     Handle,
     packet_route::{
         AddressFamily,
-        link::{InfoVxlan, LinkMessage},
+        link::{InfoData, InfoGeneve, InfoVxlan, LinkAttribute, LinkFlags, LinkInfo, LinkMessage},
         neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage},
     },
 };
@@ -54,6 +54,56 @@ pub(in crate::node) fn overlay_to(pod: Ipv4Addr) -> Result<Overlay, StepError> {
         let (device, mtu) = named(Some(device))?;
         Ok(Overlay { device, mtu, underlay, underlay_mtu, peer, port })
     })
+}
+
+/// A tunnel over UDP that is told with each packet where it goes, by a program of the kernel's or by a switch: the kernel's
+/// tables do not say which pods are behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Tunnel {
+    /// Its device.
+    pub(crate) device: String,
+    /// Its UDP port.
+    pub(crate) port: u16,
+}
+
+/// The tunnel of that kind that has sent most.
+pub(in crate::node) fn tunnel_here() -> Result<Option<Tunnel>, StepError> {
+    netlink(async |handle| {
+        let links = all(handle.link().get().execute(), "list links").await?;
+        let up = links.iter().filter(|link| link.header.flags.contains(LinkFlags::Up));
+        let tunnels = up.filter_map(|link| Some((sent(link), name_of(link)?, port_of(link)?)));
+        let most = tunnels.max();
+        Ok(most.map(|(_, device, port)| Tunnel { device: device.to_owned(), port }))
+    })
+}
+
+/// The UDP port of a device that is such a tunnel.
+pub(super) fn port_of(link: &LinkMessage) -> Option<u16> {
+    if let Some(vxlan) = df::vxlan_of(link) {
+        let by_packet = vxlan.iter().any(|a| matches!(a, InfoVxlan::CollectMetadata(true)));
+        let port = vxlan.iter().find_map(|a| if let InfoVxlan::Port(port) = a { Some(*port) } else { None });
+        return port.filter(|_| by_packet);
+    }
+    let infos = link.attributes.iter().find_map(|a| match a {
+        LinkAttribute::LinkInfo(infos) => Some(infos),
+        _ => None,
+    })?;
+    // Geneve has no table of its own: whether by packet or to one peer, nothing here says who is behind it.
+    infos.iter().find_map(|info| match info {
+        LinkInfo::Data(InfoData::Geneve(attributes)) => {
+            attributes.iter().find_map(|a| if let InfoGeneve::Port(port) = a { Some(*port) } else { None })
+        }
+        _ => None,
+    })
+}
+
+/// How many packets a device has sent.
+fn sent(link: &LinkMessage) -> u64 {
+    let stats = link.attributes.iter().find_map(|a| match a {
+        LinkAttribute::Stats64(stats) => Some(stats.tx_packets),
+        _ => None,
+    });
+    stats.unwrap_or(0)
 }
 
 /// The MTU of the device by which packets to `pod` leave.

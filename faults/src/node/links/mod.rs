@@ -8,7 +8,7 @@ pub(super) mod lookup;
 pub(super) mod mtu;
 pub(super) mod route;
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;
 
 use super::error::StepError;
 use futures::{Stream, TryStreamExt};

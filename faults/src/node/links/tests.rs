@@ -14,11 +14,12 @@ use crate::node::{
     step::Step,
 };
 use nix::sched::{CloneFlags, unshare};
+use rtnetlink::packet_route::link::{InfoData, InfoGeneve, InfoVxlan, LinkAttribute, LinkInfo, LinkMessage};
 use std::net::Ipv4Addr;
 
 /// Runs `test` on a thread with a fresh network namespace that looks like a node with flannel. Without the
 /// right to make one the test is skipped, and says so.
-pub(in crate::node) fn on_a_node(test: impl FnOnce() + Send) {
+pub(crate) fn on_a_node(test: impl FnOnce() + Send) {
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
             if let Err(errno) = unshare(CloneFlags::CLONE_NEWNET) {
@@ -63,6 +64,23 @@ fn the_overlay_is_found_by_the_way_to_a_pod() {
         let other = lookup::overlay_to(PEER).expect_err("the underlay is no overlay");
         assert!(other.to_string().contains("eth0, which is no vxlan device"), "{other}");
     });
+}
+
+/// Not every kernel that runs tests has geneve, so what it would say is written here.
+#[test]
+fn a_tunnel_that_is_told_where_each_packet_goes_is_known_by_its_kind() {
+    let link = |data: InfoData| {
+        let mut link = LinkMessage::default();
+        link.attributes.push(LinkAttribute::LinkInfo(vec![LinkInfo::Data(data)]));
+        link
+    };
+    let by_packet = |yes| InfoData::Vxlan(vec![InfoVxlan::Port(8473), InfoVxlan::CollectMetadata(yes)]);
+    assert_eq!(lookup::port_of(&link(by_packet(true))), Some(8473));
+    assert_eq!(lookup::port_of(&link(by_packet(false))), None, "the kernel's tables say where it leads");
+    let geneve = InfoData::Geneve(vec![InfoGeneve::Id(7), InfoGeneve::Port(6081)]);
+    assert_eq!(lookup::port_of(&link(geneve)), Some(6081));
+    assert_eq!(lookup::port_of(&LinkMessage::default()), None);
+    on_a_node(|| assert_eq!(lookup::tunnel_here().expect("links"), None));
 }
 
 #[test]
