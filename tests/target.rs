@@ -23,12 +23,13 @@ use support::{Run, lab::TestLab, text, wait};
 const CONTEXT: &str = "staging";
 const SPEC: &str =
     "nodes:\n  - {role: control-plane, zone: a}\n  - {role: worker, zone: a}\n  - {role: worker, zone: b}\n";
-const FAULTS: [(&str, &str); 5] = [
+const FAULTS: [(&str, &str); 6] = [
     ("revoked-iam", "rbac"),
     ("request-fragmentation", "fillers"),
     ("cross-az-pvc", "cordon"),
     ("cross-az-pvc", "immediate"),
     ("api-latency", "slow-admission"),
+    ("api-latency", "one-seat"),
 ];
 
 /// The lab as its administrator has it, and what the tested account has of it.
@@ -130,7 +131,7 @@ impl Bed {
     /// What a drill could leave: every object that it may touch, without what the cluster itself keeps changing.
     fn snapshot(&self) -> Vec<String> {
         let kinds = "nodes,namespaces,storageclasses,validatingwebhookconfigurations,clusterroles,clusterrolebindings,\
-                     persistentvolumes";
+                     persistentvolumes,flowschemas,prioritylevelconfigurations";
         let cluster = self.kubectl(&["get", kinds, "-o", "json"], None);
         let homes = self.kubectl(
             &["get", "deployments,statefulsets,services,leases,pods", "-n", "default", "-o", "json"],
@@ -171,7 +172,7 @@ fn a_cluster_that_only_a_kubeconfig_reaches() {
     drills_pass_or_are_skipped_by_name(&bed);
     bed.assert_same(&before, "the drills");
     // Those that can be in force side by side, the one that needs all nodes, and those that are seen at the API server.
-    for variants in [&["rbac", "cordon", "immediate"][..], &["fillers"], &["slow-admission"]] {
+    for variants in [&["rbac", "cordon", "immediate"][..], &["fillers"], &["slow-admission"], &["one-seat"]] {
         a_killed_run_is_undone_from_the_cluster_alone(&bed, variants);
         bed.assert_same(&before, "a killed run");
     }

@@ -4,6 +4,7 @@
 //! once on SIGTERM.
 
 use crate::{
+    api_latency::one_seat,
     cross_az_pvc::frozen_kubelet,
     decoys, dominoes, etcd_disk,
     overlay_mtu::{self, path},
@@ -25,7 +26,7 @@ type Work = LocalBoxFuture<'static, ExitCode>;
 /// A program's name, and how it is started with its arguments; an error says which one is missing.
 type Program = (&'static str, fn(&[String]) -> Result<Work, &'static str>);
 
-static PROGRAMS: [Program; 20] = [
+static PROGRAMS: [Program; 21] = [
     ("sleep", |_| Ok(std::future::pending().boxed_local())),
     ("api-caller", |_| Ok(api_caller::call_forever().boxed_local())),
     ("cloud-reader", |args| {
@@ -48,6 +49,11 @@ static PROGRAMS: [Program; 20] = [
         let until = args.first().and_then(|a| Timestamp::from_second(a.parse().ok()?).ok());
         let until = until.ok_or("its last moment as seconds since 1970")?;
         Ok(frozen_kubelet::hold(until).boxed_local())
+    }),
+    ("api-lister", |args| {
+        let until = args.first().and_then(|a| Timestamp::from_second(a.parse().ok()?).ok());
+        let until = until.ok_or("its last moment as seconds since 1970")?;
+        Ok(one_seat::list_until(until).boxed_local())
     }),
     ("api-hammer", |_| Ok(decoys::hammer_forever().boxed_local())),
     ("lease-holder", |_| Ok(dominoes::hold_forever().boxed_local())),

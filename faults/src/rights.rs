@@ -14,6 +14,8 @@ const fn right(
 }
 
 const RBAC: &str = "rbac.authorization.k8s.io";
+const FLOWCONTROL: &str = "flowcontrol.apiserver.k8s.io";
+const PRIORITIES: &[&str] = &["flowschemas", "prioritylevelconfigurations"];
 
 /// What every drill needs.
 const EVERY: &[Right] = &[
@@ -35,6 +37,7 @@ const EVERY: &[Right] = &[
         &["get", "list"],
         "what a dead run may have left",
     ),
+    right(FLOWCONTROL, PRIORITIES, &["get", "list"], "what a dead run may have left"),
 ];
 
 const CLAIMS: Right = right("", &["persistentvolumeclaims"], &["create", "delete"], "the victim's volume");
@@ -86,6 +89,17 @@ const UNTRUSTED: &[Right] = &[A_WEBHOOK, SERVER];
 
 const OWN_LIMIT: &[Right] = &[ACCOUNT, GRANT, WRITES];
 const SLOW_ADMISSION: &[Right] = &[ACCOUNT, GRANT, WRITES, A_WEBHOOK, SERVER];
+const ONE_SEAT: &[Right] = &[
+    ACCOUNT,
+    GRANT,
+    WRITES,
+    right(
+        FLOWCONTROL,
+        PRIORITIES,
+        &["create", "delete"],
+        "the fault: a priority level for the drill's own account; undo: deleted",
+    ),
+];
 const PULSE: Right = right(
     "coordination.k8s.io",
     &["leases"],
@@ -120,6 +134,7 @@ const TABLE: &[(&str, &str, &[Right])] = &[
     ("cross-az-pvc", "cordon", CORDON),
     ("cross-az-pvc", "immediate", DEFAULT_CLASS),
     ("api-latency", "slow-admission", SLOW_ADMISSION),
+    ("api-latency", "one-seat", ONE_SEAT),
     ("identity-decoy", "bad-flag", &[]),
     ("identity-decoy", "liveness-probe", &[]),
     ("identity-decoy", "memory-limit", &[]),

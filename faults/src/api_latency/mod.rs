@@ -6,10 +6,12 @@
 //! | variant | what the calls wait for |
 //! |---|---|
 //! | [`slow_admission`] | an admission webhook that answers late |
+//! | [`one_seat`] | their turn, in a priority level that takes one call at a time |
 //!
-//! It hangs on a program of the drill, which gives up by itself some minutes after its start: so a drill that everybody forgot
+//! Each hangs on a program of the drill, which gives up by itself some minutes after its start: so a drill that everybody forgot
 //! is over, whoever has died.
 
+pub(crate) mod one_seat;
 pub(crate) mod slow_admission;
 
 use crate::{
@@ -31,7 +33,7 @@ const TRIED: &str = "tried";
 /// All variants.
 #[must_use]
 pub fn variants() -> Vec<Arc<dyn Fault>> {
-    vec![Arc::new(slow_admission::SlowAdmission(&slow_admission::KIND))]
+    vec![Arc::new(slow_admission::SlowAdmission(&slow_admission::KIND)), Arc::new(one_seat::OneSeat)]
 }
 
 /// Tries to create an object without keeping it, as the harness and not as the victim. Webhooks without side effects are

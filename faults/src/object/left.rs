@@ -16,10 +16,12 @@ use tokio::time::{Instant, sleep};
 
 /// The kinds outside a drill's own namespace that a drill may touch on a cluster that is not ours: version, kind, plural.
 /// What is not among them, nobody would find again.
-pub const REACH: [(&str, &str, &str); 4] = [
+pub const REACH: [(&str, &str, &str); 6] = [
     ("v1", "Node", "nodes"),
     ("storage.k8s.io/v1", "StorageClass", "storageclasses"),
     ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "validatingwebhookconfigurations"),
+    ("flowcontrol.apiserver.k8s.io/v1", "FlowSchema", "flowschemas"),
+    ("flowcontrol.apiserver.k8s.io/v1", "PriorityLevelConfiguration", "prioritylevelconfigurations"),
     // Last, with all that is in it.
     ("v1", "Namespace", "namespaces"),
 ];
