@@ -221,11 +221,11 @@ mod tests {
     use super::*;
     use crate::{object::testing::FakeApi, victim::testing::context};
 
-    #[test]
-    fn only_the_victims_account_is_caught_and_only_in_its_namespace() {
+    #[tokio::test]
+    async fn only_the_victims_account_is_caught_and_only_in_its_namespace() {
         let facts = crate::victim::place::tests::facts(&[("x", Some("a"))]);
         let ctx = context(&FakeApi::default(), facts);
-        let spec = schema(&ctx).spec.expect("spec");
+        let spec = schema(&ctx).spec;
         assert_eq!(spec.priority_level_configuration.name, name(&ctx));
         let rules = spec.rules.expect("rules");
         let [rule] = rules.as_slice() else { panic!("{rules:?}") };
@@ -236,7 +236,7 @@ mod tests {
         let resources = rule.resource_rules.as_ref().expect("resources");
         assert_eq!(resources[0].namespaces.as_deref(), Some(&[ctx.namespace.clone()][..]));
         assert_ne!(resources[0].cluster_scope, Some(true));
-        let limited = level(&ctx).spec.and_then(|spec| spec.limited).expect("a limit");
+        let limited = level(&ctx).spec.limited.expect("a limit");
         assert_eq!((limited.nominal_concurrency_shares, limited.borrowing_limit_percent), (Some(1), Some(0)));
     }
 

@@ -156,7 +156,7 @@ async fn a_ready_pod_without_a_report_is_not_well() {
     for log in [None, Some(""), Some("what is this\n")] {
         let all = looks(&world(&testing::ready(), log)).await;
         let silent: Vec<_> = all.into_iter().filter(|(fault, ..)| is_judged_by_reports(&**fault)).collect();
-        assert_eq!(silent.len(), 2 * 13);
+        assert_eq!(silent.len(), 2 * 14);
         for (fault, shown, look) in silent {
             let id = fault.spec().id();
             assert!(matches!(look, Ok(Look::Settling(_))), "{log:?}: {id}, shown {shown}: {look:?}");
