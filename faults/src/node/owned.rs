@@ -370,24 +370,25 @@ mod tests {
         Timestamp::from_second(Timestamp::now().as_second() + seconds).expect("a moment")
     }
 
-    /// Whether a short and a long packet arrive. One that the filter has counted does not; a busy machine is waited for.
+    /// Whether a short and a long packet arrive, sent again and again; one that the filter has counted does not. The kernel takes
+    /// a moment to remove a filter, and a busy machine to deliver a packet.
     fn arrive(port: u16, owned: Option<&Owned>) -> [bool; 2] {
         let dropped = || owned.and_then(|owned| owned.dropped().expect("read")).unwrap_or(0);
         let receiver = UdpSocket::bind(("127.0.0.1", port)).expect("a socket");
-        receiver.set_read_timeout(Some(Duration::from_millis(50))).expect("a limit");
+        receiver.set_read_timeout(Some(Duration::from_millis(200))).expect("a limit");
         let sender = UdpSocket::bind("127.0.0.1:0").expect("a socket");
         let before = dropped();
-        for length in [100, 1400] {
-            // The kernel may say at once that a packet was dropped.
-            let _ = sender.send_to(&vec![0; length], ("127.0.0.1", port));
-        }
         let (mut arrived, began) = ([false; 2], Instant::now());
-        while began.elapsed() < Duration::from_secs(30) {
-            if let Ok(length) = receiver.recv(&mut [0; 2000]) {
-                arrived[usize::from(length > 1000)] = true;
+        while began.elapsed() < Duration::from_secs(60) {
+            for length in [100, 1400] {
+                // The kernel may say at once that a packet was dropped.
+                let _ = sender.send_to(&vec![0; length], ("127.0.0.1", port));
             }
-            if arrived[0] && (arrived[1] || dropped() > before) {
-                break;
+            while let Ok(length) = receiver.recv(&mut [0; 2000]) {
+                arrived[usize::from(length > 1000)] = true;
+                if arrived[0] && (arrived[1] || dropped() > before) {
+                    return arrived;
+                }
             }
         }
         arrived
@@ -404,7 +405,7 @@ mod tests {
             assert_eq!(owned.dropped().expect("read"), Some(0));
             assert_eq!(arrive(6081, Some(&owned)), [true, false]);
             assert_eq!(arrive(6082, Some(&owned)), [true, true], "another port");
-            assert_eq!(owned.dropped().expect("read"), Some(1));
+            assert!(owned.dropped().expect("read") >= Some(1));
             let twice =
                 Owned::install("path_r1", &[drops(until(60))]).err().expect("it is there").to_string();
             assert!(twice.contains("nftables table path_r1"), "{twice}");
@@ -422,7 +423,7 @@ mod tests {
             let owned = Owned::install("path_r1", &[drops(until(60)), forwarded]).expect("a table");
             assert_eq!(owned.dropped().expect("read"), Some(0));
             assert_eq!(arrive(6081, Some(&owned)), [true, false]);
-            assert_eq!(owned.dropped().expect("read"), Some(1));
+            assert!(owned.dropped().expect("read") >= Some(1));
         });
     }
 
