@@ -7,7 +7,7 @@ use loopdrill_model::{DrillReport, Expectation, FaultId, Gate, Outcome, RunRepor
 use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     env, fs,
     path::{Path, PathBuf},
     process::{Command, Output},
@@ -344,4 +344,38 @@ fn the_image_is_the_binary_and_nothing_else() {
     let removed = docker(&["image", "rm", &tag]);
     assert!(removed.status.success(), "{}", text(&removed.stderr));
     assert_eq!(text(&ran.stdout), text(&loopdrill(&["--version"]).stdout), "{}", text(&ran.stderr));
+}
+
+/// Needs jq and the crates' manifests, which building this test has fetched.
+#[test]
+fn the_bill_of_materials_names_what_is_linked_and_nothing_else() {
+    let print = || {
+        let printed = Command::new(root().join("ci/sbom")).output().expect("bash runs");
+        assert!(printed.status.success(), "{}", text(&printed.stderr));
+        printed.stdout
+    };
+    let bytes = print();
+    assert_eq!(bytes, print(), "the same sources give the same bytes");
+    let bill: Value = serde_json::from_slice(&bytes).expect("JSON");
+    assert_eq!((bill["bomFormat"].as_str(), bill["specVersion"].as_str()), (Some("CycloneDX"), Some("1.6")));
+    let components = bill["components"].as_array().expect("a list");
+    let named = |name: &str| components.iter().find(|component| component["name"] == name);
+    for linked in ["kube-client", "loopdrill-faults", "rustls", "nix"] {
+        assert!(named(linked).is_some(), "{linked} is linked");
+    }
+    for other in ["jsonschema", "insta", "syn", "loopdrill-testing"] {
+        assert!(named(other).is_none(), "{other} only builds or tests it");
+    }
+    let references: BTreeSet<_> = components.iter().map(|c| c["bom-ref"].as_str().expect("one")).collect();
+    assert_eq!(references.len(), components.len());
+    for component in components {
+        let ours = component["name"].as_str().is_some_and(|name| name.starts_with("loopdrill-"));
+        assert_eq!(component["hashes"].as_array().map(Vec::len), Some(usize::from(!ours)), "{component}");
+        assert_eq!(component["licenses"].as_array().map(Vec::len), Some(1), "{component}");
+    }
+    for dependency in bill["dependencies"].as_array().expect("a list") {
+        for needed in dependency["dependsOn"].as_array().expect("a list") {
+            assert!(references.contains(needed.as_str().expect("a reference")), "{needed}");
+        }
+    }
 }
