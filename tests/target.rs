@@ -222,7 +222,7 @@ fn drills_pass_or_are_skipped_by_name(bed: &Bed) {
     assert!(matches!(df, Outcome::Skipped(_)) && why.contains("node agent"), "{df}: {why}");
     let (dns, why) = outcome("no-dns");
     assert!(matches!(dns, Outcome::Skipped(_)) && why.contains("not among the `faults`"), "{dns}: {why}");
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{}\n{}", text(&output.stdout), text(&output.stderr));
 }
 
 fn a_killed_run_is_undone_from_the_cluster_alone(bed: &Bed, variants: &[&str]) {
