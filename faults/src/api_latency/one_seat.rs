@@ -5,7 +5,7 @@
 //! that, without working, and refuses it then. Before the level is there, nobody feels it; behind it, everybody of the account does. That
 //! client stops asking some minutes after its start, whoever has died.
 //!
-//! A share is one seat in three hundred or so, of 600 that an API server has unless it is told otherwise. Where it is so large that the
+//! A share is about one in 250 of the seats: three, of 600 that an API server has unless it is told otherwise. Where it is so large that the
 //! client does not fill the level, its own lists do not wait, and the fault is not in force. What shows the mechanism is asked through
 //! the API: the same write by another account does not wait.
 

@@ -17,7 +17,7 @@ use std::{
 };
 
 /// How long others may look whether the network can go.
-const NETWORK_TURN: Duration = Duration::from_secs(30);
+pub(crate) const NETWORK_TURN: Duration = Duration::from_secs(30);
 /// One that works before kubeadm has given the administrators their role.
 const SUPER_ADMIN: &str = "/etc/kubernetes/super-admin.conf";
 

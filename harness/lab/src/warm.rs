@@ -3,7 +3,7 @@
 
 use crate::{
     DockerNodes, Engine, Lab, LabError, LabSpec, Progress, UpOptions, boot, engine, inventory, kubeconfig,
-    labels, lease, node_image, ready::until,
+    labels, lease, make::NETWORK_TURN, node_image, ready::until,
 };
 use bollard::models::ContainerSummary;
 use futures::future::{join_all, try_join_all};
@@ -12,7 +12,7 @@ use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::{Api, Client, api::ListParams};
 use loopdrill_cloud as cloud;
 use loopdrill_cluster::NodeAccess as _;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Where kind's entrypoint keeps the address that a node had when it started last.
 const ADDRESS: &str = "/kind/old-ipv4";
@@ -20,8 +20,6 @@ const ADDRESS: &str = "/kind/old-ipv4";
 const OURS: [&str; 2] = ["kube-", "loopdrill-"];
 /// On pods that a kubelet reads from files.
 const MIRROR: &str = "kubernetes.io/config.mirror";
-/// How long others may look whether the network can go.
-const NETWORK_TURN: Duration = Duration::from_secs(30);
 
 impl Lab {
     /// Stops a lab; says whether any of its nodes ran. The kernel keeps what they wrote, so their processes are ended as a
