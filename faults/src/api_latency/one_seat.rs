@@ -24,7 +24,7 @@ use k8s_openapi::api::{
     core::v1::{ConfigMap, Pod},
     flowcontrol::v1::{FlowSchema, PriorityLevelConfiguration},
 };
-use kube::{Api, Client, Config, ResourceExt, api::LogParams};
+use kube::{Api, Client, Config, ResourceExt, api::LogParams, client::Body};
 use loopdrill_cluster::ClusterFacts;
 use loopdrill_model::{Capability, Cause, Evidence};
 use serde_json::json;
@@ -43,6 +43,8 @@ const LEARNS: Duration = Duration::from_secs(20);
 const PRECEDENCE: i32 = 800;
 /// A version that no object has yet.
 const NEVER: &str = "9000000000000000000";
+/// In which header the API server names the flow schema of a request.
+const LET_IN_BY: &str = "x-kubernetes-pf-flowschema-uid";
 /// So many of these lists are asked for at once; a share is three seats of 600.
 const AT_ONCE: usize = 6;
 /// How long the API server waits for a version, and what a list takes that has waited for a seat, too.
@@ -109,11 +111,14 @@ impl Fault for OneSeat {
                 return Ok(Seen::NotYet("the API server has not told yet whether its level is there".into()));
             }
             Ok(match last_list(ctx).await? {
-                Some(took) if took >= WAITED => Seen::Yes(vec![seen(
+                Some(Listed { by, .. }) if by.is_none() || by != found.metadata.uid => {
+                    Seen::NotYet("the last list was still let in by another flow schema".into())
+                }
+                Some(Listed { took, .. }) if took >= WAITED => Seen::Yes(vec![seen(
                     format!("a list of that account, which takes {} ms by itself", PATIENT.as_millis()),
                     format!("{} ms", took.as_millis()),
                 )]),
-                Some(took) => {
+                Some(Listed { took, .. }) => {
                     Seen::NotYet(format!("a list took {} ms, and waited for no seat", took.as_millis()))
                 }
                 None => Seen::NotYet("the client that lists has said nothing".into()),
@@ -136,14 +141,30 @@ impl Fault for OneSeat {
     }
 }
 
-/// How long the last list took.
-async fn last_list(ctx: &FaultContext) -> Result<Option<Duration>, FaultError> {
+/// What the client says of a list.
+#[derive(Debug, PartialEq, Eq)]
+struct Listed {
+    took: Duration,
+    /// The uid of the flow schema by which the API server let it in, as its answer says.
+    by: Option<String>,
+}
+
+impl Listed {
+    fn read(line: &str) -> Option<Self> {
+        let mut words = line.split_whitespace();
+        let took = Duration::from_millis(words.next()?.parse().ok()?);
+        Some(Self { took, by: words.next().map(str::to_owned) })
+    }
+}
+
+/// The list that ended last.
+async fn last_list(ctx: &FaultContext) -> Result<Option<Listed>, FaultError> {
     let pods = pods_of(ctx, LISTER).await?;
     let Some(pod) = newest(&pods).map(ResourceExt::name_any) else { return Ok(None) };
     let params = LogParams { tail_lines: Some(1), ..LogParams::default() };
     let log = api::<Pod>(ctx).logs(&pod, &params).await;
     let log = log.map_err(FaultError::api(format!("read the log of {pod}")))?;
-    Ok(log.trim().parse().ok().map(Duration::from_millis))
+    Ok(log.lines().next_back().and_then(Listed::read))
 }
 
 /// What level and schema are called.
@@ -191,7 +212,8 @@ fn leads(schema: &FlowSchema) -> bool {
         .any(|condition| condition.type_ == "Dangling" && condition.status.as_deref() == Some("False"))
 }
 
-/// Asks for lists that are newer than anything, until that moment, and says how many milliseconds each took; then does nothing.
+/// Asks for lists that are newer than anything, until that moment, and says of each how many milliseconds it took and which flow
+/// schema let it in; then does nothing.
 pub(crate) async fn list_until(end: Timestamp) -> ExitCode {
     let Ok(mut config) = Config::incluster() else { return ExitCode::from(2) };
     // The refusal is the answer.
@@ -204,11 +226,12 @@ pub(crate) async fn list_until(end: Timestamp) -> ExitCode {
     let ask = async || {
         while Timestamp::now() < end {
             let request =
-                http::Request::get(&path).body(Vec::new()).expect("a fixed path is a valid request");
+                http::Request::get(&path).body(Body::empty()).expect("a fixed path is a valid request");
             let began = Instant::now();
             // That it is refused is what is wanted; a refusal at once must not become a flood.
-            let _ = client.request_text(request).await;
-            println!("{}", began.elapsed().as_millis());
+            let answer = client.send(request).await;
+            let by = answer.ok().and_then(|a| Some(a.headers().get(LET_IN_BY)?.to_str().ok()?.to_owned()));
+            println!("{} {}", began.elapsed().as_millis(), by.unwrap_or_default());
             sleep(Duration::from_millis(200)).await;
         }
     };
@@ -238,6 +261,15 @@ mod tests {
         assert_ne!(resources[0].cluster_scope, Some(true));
         let limited = level(&ctx).spec.limited.expect("a limit");
         assert_eq!((limited.nominal_concurrency_shares, limited.borrowing_limit_percent), (Some(1), Some(0)));
+    }
+
+    #[test]
+    fn what_a_list_says_of_itself_is_read() {
+        let listed =
+            |ms, by: Option<&str>| Listed { took: Duration::from_millis(ms), by: by.map(str::to_owned) };
+        assert_eq!(Listed::read("6012 3f-uid"), Some(listed(6012, Some("3f-uid"))));
+        assert_eq!(Listed::read("3004 "), Some(listed(3004, None)));
+        assert_eq!(Listed::read(""), None);
     }
 
     #[test]
