@@ -244,6 +244,11 @@ fn api(world: &World, hidden: bool, healthy: bool, found: &mut Findings<'_>) {
     if grown && suffers {
         let sure = (if healthy { 0.88 } else { 0.7 }) - if asked.before.is_some() { 0.0 } else { 0.15 };
         found.add("api", overload(world, base(Cause::ApiOverload, sure), waits));
+    } else if let Some(writes) =
+        etcd::late_writes(world).filter(|_| hidden && waits_for_cpu(world, 10, 0).is_none())
+    {
+        let finding = base(Cause::EtcdDiskBound, 0.8).about([Subject::new("Component", "", "etcd")]);
+        found.add("etcd", finding.proven_by(p99_of(&metrics::ETCD_REQUESTS), writes, world.now(), &source));
     } else if asked.before.is_none() {
         // Whether it is slow without more traffic than is usual, only who has watched for a while can say.
     } else if hidden && is_slow && !grown && world.watched_for() > 60.0 && slow_before(world, SLOW_REQUEST) {

@@ -150,6 +150,11 @@ families! {
     };
     /// How long what could run in the API server waited for a CPU.
     SCHEDULING = histogram(ApiServer, "go_sched_latencies_seconds", &[Rules]);
+    /// How long the API server waited for etcd, by what it asked for.
+    ETCD_REQUESTS = Family {
+        keep: &["operation"],
+        ..histogram(ApiServer, "etcd_request_duration_seconds", &[Rules])
+    };
     /// For how long the certificates that clients show are still good.
     CLIENT_CERTIFICATES =
         histogram(ApiServer, "apiserver_client_certificate_expiration_seconds", &[Checks]);

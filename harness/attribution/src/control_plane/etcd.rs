@@ -3,10 +3,10 @@
 use super::{SLOW_REQUEST, api_latency, p99_of, with_api};
 use crate::{
     finding::{Finding, link, node_subject},
-    world::{HistogramSeries, World, age, float},
+    world::{Gain, HistogramSeries, World, age, float},
 };
 use loopdrill_model::{Cause, ChainLink, Measure, Source, Subject, Timestamp, metrics};
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 /// etcd's own threshold for trouble.
 const SLOW_FSYNC: f64 = 0.1;
@@ -25,6 +25,11 @@ const LASTING: f64 = 15.0;
 const PAUSE: f64 = 6.0;
 /// Seconds without any fsync that are a stall, where there were some all the time before.
 const STALL: f64 = 5.0;
+
+/// A write to etcd that takes longer has waited for its disk, or for others to agree.
+const LATE_WRITE: f64 = 0.5;
+/// So many writes decide.
+const WRITES: u64 = 5;
 
 /// One member of etcd, as its log's fsyncs show it.
 pub(super) struct Member<'w> {
@@ -180,6 +185,25 @@ pub(super) fn disk_bound(world: &World, member: &Member<'_>) -> Option<Finding> 
     Some(finding.leading_to(chain(world, *since)))
 }
 
+/// How late the API server's own writes to etcd come, where most of them do: that is seen where etcd itself is hidden, too.
+pub(super) fn late_writes(world: &World) -> Option<String> {
+    // A server that waits for etcd writes more rarely.
+    let (seconds, gain) = [10, 20]
+        .map(|seconds| (seconds, writes(world, seconds)))
+        .into_iter()
+        .find(|(_, g)| g.count >= WRITES)?;
+    let late = gain.above(LATE_WRITE);
+    let p99 = gain.quantile(0.99).filter(|_| 2 * late >= gain.count)?;
+    Some(format!("{:.0} ms over {seconds} s; {late} of {} writes above 500 ms", p99 * 1000.0, gain.count))
+}
+
+fn writes(world: &World, seconds: u64) -> Gain {
+    let is_write = |labels: &BTreeMap<String, String>| {
+        matches!(labels.get("operation").map(String::as_str), Some("create" | "update" | "delete"))
+    };
+    world.telemetry.gain(&metrics::ETCD_REQUESTS, is_write, world.ago(seconds), world.now())
+}
+
 /// 99 % of the commits of the window took less.
 fn commits(world: &World) -> Option<f64> {
     let commits = world.telemetry.gain(&metrics::BACKEND_COMMIT, |_| true, world.ago(WINDOW), world.now());
@@ -192,6 +216,10 @@ pub(super) fn measure(world: &World, signal: &str, source: &Source) -> Option<Me
         let (_, h) = world.telemetry.histogram(&metrics::WAL_FSYNC).find(|(key, _)| key.source == *source)?;
         let p99 = h.gain(world.ago(SHORT), world.now()).quantile(0.99)?;
         return Some(Measure::new("over 3 s", "ms", p99 * 1000.0).held_to(SLOW_FSYNC * 1000.0));
+    }
+    if signal == p99_of(&metrics::ETCD_REQUESTS) {
+        let p99 = writes(world, 10).quantile(0.99)?;
+        return Some(Measure::new("over 10 s", "ms", p99 * 1000.0).held_to(LATE_WRITE * 1000.0));
     }
     if signal == p99_of(&metrics::BACKEND_COMMIT) {
         return Some(Measure::new("over 5 s", "ms", commits(world)? * 1000.0));

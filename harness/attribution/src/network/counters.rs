@@ -66,7 +66,8 @@ struct Drops {
     at: Timestamp,
 }
 
-/// Overlay links whose `tx_dropped` went up in the last 15 s.
+/// Overlay links that did not send what they should in the last 15 s: over IPv4 the kernel counts that as `tx_dropped`, over IPv6
+/// as `tx_errors`.
 fn overlay_drops(world: &World) -> Vec<Drops> {
     let (from, to) = (world.ago(15), world.now());
     let drops = |s: &Series<Interface>, of: fn(&Interface) -> u64| {
@@ -78,7 +79,7 @@ fn overlay_drops(world: &World) -> Vec<Drops> {
     let mut all = Vec::new();
     for ((node, name), series) in &world.telemetry.links {
         let Some((at, link)) = series.last() else { continue };
-        let (packets, steps) = drops(series, |i| i.tx_dropped);
+        let (packets, steps) = drops(series, |i| i.tx_dropped + i.tx_errors);
         if link.kind != LinkKind::Overlay || packets == 0 {
             continue;
         }

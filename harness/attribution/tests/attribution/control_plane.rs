@@ -111,6 +111,39 @@ fn where_etcd_is_hidden_latency_without_traffic_is_the_proxy() {
     assert!(s.diagnoses()[0].confidence < 0.7);
 }
 
+/// Who has just been called in knows of no traffic before; that the API server itself waits for etcd needs none.
+#[test]
+fn where_etcd_is_hidden_the_api_server_s_own_wait_for_it_is_the_proof() {
+    let told = |operation: &str, late: u64, visible: bool| {
+        let mut s = Scene::called_in();
+        for second in 0..12 {
+            if visible {
+                fsyncs(&mut s, 1000 + 30 * second, 0);
+            }
+            requests(&mut s, 1000 + 10 * second, 2 * second);
+            writes_to_etcd(&mut s, operation, (4 - late) * second, late * second);
+            s.pass(1.0);
+        }
+        s.causes()
+    };
+    assert_eq!(told("update", 3, false), [EtcdDiskBound]);
+    assert_eq!(told("update", 1, false), [], "most are swift");
+    assert_eq!(told("list", 3, false), [], "a long list is long");
+    assert_eq!(told("update", 3, true), [], "etcd itself says that it does not wait for its disk");
+}
+
+#[test]
+fn where_etcd_is_hidden_a_server_without_cpu_says_nothing_about_it() {
+    let mut s = Scene::called_in();
+    for second in 0..12 {
+        requests(&mut s, 1000 + 10 * second, 2 * second);
+        writes_to_etcd(&mut s, "update", 0, 4 * second);
+        scheduling(&mut s, 1000 + 50 * second, 30 * second);
+        s.pass(1.0);
+    }
+    assert!(!s.causes().contains(&EtcdDiskBound), "{:?}", s.causes());
+}
+
 #[test]
 fn what_slow_etcd_brings_about_is_its_chain_and_not_a_finding() {
     let mut s = Scene::lab();

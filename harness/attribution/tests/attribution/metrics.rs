@@ -19,6 +19,7 @@ pub(crate) const SCENES: &[fn(&mut Scene)] = &[
     slow_webhook,
     webhook_passed_over,
     full_level,
+    hidden_etcd,
 ];
 
 #[test]
@@ -64,6 +65,14 @@ fn commits(s: &mut Scene, count: u64) {
     };
     let source = Source::metrics(&format!("etcd/{}", s.name("cp")));
     s.see_from(source, Signal::Histogram(histogram));
+}
+
+fn hidden_etcd(s: &mut Scene) {
+    for second in 1..=12 {
+        requests(s, 10 * second, 2 * second);
+        writes_to_etcd(s, "update", 0, 2 * second);
+        s.pass(1.0);
+    }
 }
 
 fn stalled_etcd(s: &mut Scene) {

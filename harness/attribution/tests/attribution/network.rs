@@ -211,6 +211,18 @@ fn without_probes_sustained_drops_of_the_overlay_over_a_clean_underlay_tell() {
     assert_eq!(drops(0, 0), []);
 }
 
+/// Over IPv6 the kernel counts what does not fit below a tunnel as an error.
+#[test]
+fn without_probes_sustained_errors_of_the_overlay_tell_as_well() {
+    let mut s = Scene::lab();
+    for i in 0..10 {
+        let failed = |link: &mut Interface| link.tx_errors = 2 * i;
+        links_with(&mut s, 8, 0, failed);
+        s.pass(1.0);
+    }
+    assert_eq!(s.causes(), [OverlayMtu]);
+}
+
 #[test]
 fn a_few_drops_when_a_link_comes_up_are_normal() {
     let mut s = Scene::lab();

@@ -385,6 +385,16 @@ pub(crate) fn healthy_rounds(s: &mut Scene, count: u32) {
 }
 
 pub(crate) fn links(s: &mut Scene, overlay_dropped: u64, underlay_dropped: u64) {
+    links_with(s, overlay_dropped, underlay_dropped, |_| {});
+}
+
+/// As [`links`], with what else is to be said of the overlay's.
+pub(crate) fn links_with(
+    s: &mut Scene,
+    overlay_dropped: u64,
+    underlay_dropped: u64,
+    change: impl Fn(&mut Interface),
+) {
     for node in ["w1", "w2"] {
         let new = |name: &str, kind, tx_dropped| Interface {
             node: s.name(node),
@@ -394,10 +404,11 @@ pub(crate) fn links(s: &mut Scene, overlay_dropped: u64, underlay_dropped: u64) 
             tx_dropped,
             tx_errors: 0,
         };
-        let both = [
+        let mut both = [
             new("overlay", LinkKind::Overlay, overlay_dropped),
             new("underlay", LinkKind::Underlay, underlay_dropped),
         ];
+        change(&mut both[0]);
         both.into_iter().for_each(|i| s.see(Signal::Interface(i)));
     }
 }
@@ -537,6 +548,18 @@ pub(crate) fn answered(s: &mut Scene, fast: u64, half: u64, slow: u64) {
     #[expect(clippy::cast_precision_loss, reason = "small")]
     let total = all as f64;
     s.metric("apiserver", "apiserver_request_total", &[("verb", "PUT"), ("code", "200")], total);
+}
+
+/// What the API server asked of etcd: so often it took 20 ms, and so often 1.1 s.
+pub(crate) fn writes_to_etcd(s: &mut Scene, operation: &str, swift: u64, late: u64) {
+    let histogram = Histogram {
+        name: "etcd_request_duration_seconds".into(),
+        labels: [("operation".to_owned(), operation.to_owned())].into(),
+        buckets: vec![(0.025, swift), (0.6, swift), (1.0, swift), (1.25, swift + late)],
+        sum: 0.0,
+        count: swift + late,
+    };
+    s.see_from(Source::metrics("apiserver"), Signal::Histogram(histogram));
 }
 
 /// Seconds of a healthy control plane: ten fsyncs and twenty requests a second.

@@ -172,6 +172,7 @@ pub struct Interface {
     pub kind: LinkKind,
     pub rx_dropped: u64,
     pub tx_dropped: u64,
+    /// Of an overlay only those that are no lack of a route: over IPv6, what does not fit below a tunnel is one of these.
     pub tx_errors: u64,
 }
 

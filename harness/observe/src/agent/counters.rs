@@ -55,8 +55,11 @@ async fn count(node: &str, handle: &Handle) -> Result<Vec<Signal>, CountersError
 
 async fn interfaces(node: &str, handle: &Handle) -> Result<Vec<Interface>, CountersError> {
     let routes = read("/proc/net/route")?;
+    // There is none where the kernel has no IPv6.
+    let routes_v6 = std::fs::read_to_string("/proc/net/ipv6_route").unwrap_or_default();
     let messages: Vec<_> = handle.link().get().execute().try_collect().await?;
-    Ok(links::interfaces(node, &messages, links::default_route(&routes)))
+    let default = links::default_route(&routes).or_else(|| links::default_route_v6(&routes_v6));
+    Ok(links::interfaces(node, &messages, default))
 }
 
 fn read(file: &'static str) -> Result<String, CountersError> {
