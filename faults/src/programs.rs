@@ -6,7 +6,8 @@
 use crate::{
     api_latency::one_seat,
     cross_az_pvc::frozen_kubelet,
-    decoys, dominoes, etcd_disk,
+    decoys, dominoes,
+    etcd_disk::{self, slow_sync},
     overlay_mtu::{self, path},
     victim::{
         READY_PORT, api_caller,
@@ -26,7 +27,7 @@ type Work = LocalBoxFuture<'static, ExitCode>;
 /// A program's name, and how it is started with its arguments; an error says which one is missing.
 type Program = (&'static str, fn(&[String]) -> Result<Work, &'static str>);
 
-static PROGRAMS: [Program; 21] = [
+static PROGRAMS: [Program; 22] = [
     ("sleep", |_| Ok(std::future::pending().boxed_local())),
     ("api-caller", |_| Ok(api_caller::call_forever().boxed_local())),
     ("cloud-reader", |args| {
@@ -45,21 +46,17 @@ static PROGRAMS: [Program; 21] = [
         Ok(overlay_mtu::serve_proxy(backend).boxed_local())
     }),
     ("narrow-path", |args| Ok(path::narrow(path::Wanted::read(args)?).boxed_local())),
-    ("stop-kubelet", |args| {
-        let until = args.first().and_then(|a| Timestamp::from_second(a.parse().ok()?).ok());
-        let until = until.ok_or("its last moment as seconds since 1970")?;
-        Ok(frozen_kubelet::hold(until).boxed_local())
-    }),
-    ("api-lister", |args| {
-        let until = args.first().and_then(|a| Timestamp::from_second(a.parse().ok()?).ok());
-        let until = until.ok_or("its last moment as seconds since 1970")?;
-        Ok(one_seat::list_until(until).boxed_local())
-    }),
+    ("stop-kubelet", |args| Ok(frozen_kubelet::stop_until(last_moment(args.first())?).boxed_local())),
+    ("slow-sync", |args| Ok(slow_sync::delay_until(last_moment(args.first())?).boxed_local())),
+    ("api-lister", |args| Ok(one_seat::list_until(last_moment(args.first())?).boxed_local())),
     ("api-hammer", |_| Ok(decoys::hammer_forever().boxed_local())),
     ("lease-holder", |_| Ok(dominoes::hold_forever().boxed_local())),
     ("service", |_| Ok(service::serve().boxed_local())),
     ("admission", |args| {
-        let thinks = Thinks { time: thinks(args)?, until: until(args)? };
+        let thinks = Thinks {
+            time: thinks(args)?,
+            until: args.get(1).map_or(Ok(Timestamp::MAX), |at| last_moment(Some(at)))?,
+        };
         Ok(tls::allow_forever(thinks, args.get(2).cloned()).boxed_local())
     }),
     ("dns-forwarder", |_| Ok(dns_forwarder::forward_forever().boxed_local())),
@@ -85,10 +82,9 @@ fn thinks(args: &[String]) -> Result<Duration, &'static str> {
     millis.map(Duration::from_millis).map_err(|_| "the milliseconds to think as a number")
 }
 
-/// The last moment of what a program does, in seconds since 1970; it does it for ever where none is named.
-fn until(args: &[String]) -> Result<Timestamp, &'static str> {
-    let Some(seconds) = args.get(1) else { return Ok(Timestamp::MAX) };
-    let moment = seconds.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+/// The last moment of what a program does, in seconds since 1970.
+pub(crate) fn last_moment(arg: Option<&String>) -> Result<Timestamp, &'static str> {
+    let moment = arg.and_then(|seconds| Timestamp::from_second(seconds.parse().ok()?).ok());
     moment.ok_or("its last moment as seconds since 1970")
 }
 

@@ -125,6 +125,8 @@ const PATH: &[Right] = &[
     right("apps", &["daemonsets"], &["create"], "the detector's probes, one pod on each node"),
     right("", &["pods"], &["patch"], "to tell each probe whom to ask"),
 ];
+const ETCD_DISK: &[Right] = &[ACCOUNT, GRANT, WRITES, PULSE, READS_PODS];
+
 /// The drills that can be done by the API alone, each with what it needs besides.
 const TABLE: &[(&str, &str, &[Right])] = &[
     ("revoked-iam", "rbac", BINDING),
@@ -133,6 +135,7 @@ const TABLE: &[(&str, &str, &[Right])] = &[
     ("cross-az-pvc", "node-failure", NODE_FAILURE),
     ("cross-az-pvc", "cordon", CORDON),
     ("cross-az-pvc", "immediate", DEFAULT_CLASS),
+    ("etcd-disk", "write-iops", ETCD_DISK),
     ("api-latency", "slow-admission", SLOW_ADMISSION),
     ("api-latency", "one-seat", ONE_SEAT),
     ("identity-decoy", "bad-flag", &[]),

@@ -7,12 +7,12 @@
 
 use crate::{
     Change, FaultContext, FaultError,
-    node::frozen::{FreezeError, Frozen, process_of_node},
+    node::traced::{Frozen, TraceError, process_of_node},
     object::{Create, LASTS, ObjectChange, ends_at},
     victim::{
-        Seen, Workload,
-        pulse::{self, Pulse},
-        until,
+        Seen,
+        holder::{Reach, hold, holder},
+        pulse, until,
     },
 };
 use jiff::Timestamp;
@@ -22,15 +22,13 @@ use loopdrill_model::{Capability, Evidence, Source};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::{process::ExitCode, time::Duration};
-use tokio::{task::spawn_blocking, time::timeout};
+use tokio::task::spawn_blocking;
 
 /// The pod that holds it.
 const AGENT: &str = "standstill";
 const KUBELET: &str = "kubelet";
 /// How long it may take until the kubelet stands still.
 const BITES: Duration = Duration::from_secs(30);
-/// How long behind the fault's own end the kubelet, which runs again then, ends the pod.
-const GRACE: Duration = Duration::from_secs(60);
 
 /// Whether a pod must do it: nobody reaches the nodes, or what manages services there.
 pub(super) fn is_by_pod(facts: &ClusterFacts) -> bool {
@@ -81,22 +79,10 @@ pub(super) async fn in_force(ctx: &FaultContext, node: &str) -> Result<Vec<Evide
     .await
 }
 
-/// The pod that holds it. It stays where it is whatever becomes of the node, and is as bare as a tracer can be.
+/// The pod that holds it. It stays where it is whatever becomes of the node.
 fn agent(ctx: &FaultContext, node: &str) -> Pod {
-    let until = ends_at().as_second().to_string();
-    let rights = json!({
-        "runAsUser": 0, "runAsNonRoot": false, "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,
-        "capabilities": {"drop": ["ALL"], "add": ["SYS_PTRACE"]}, "seccompProfile": {"type": "RuntimeDefault"},
-        // The usual profile lets a container trace only what has that profile, too.
-        "appArmorProfile": {"type": "Unconfined"},
-    });
-    let pod = Workload::new(ctx, AGENT, &["stop-kubelet", &until]).on_node(node).account(pulse::PULSE);
-    pod.of_container("securityContext", rights)
-        .of_container("env", pulse::environment())
-        .set("hostPID", json!(true))
-        .set("restartPolicy", json!("Never"))
+    holder(ctx, AGENT, &["stop-kubelet"], node, Reach::Processes)
         .set("tolerations", json!([{"operator": "Exists"}]))
-        .set("activeDeadlineSeconds", json!((LASTS + GRACE).as_secs()))
         .pod()
 }
 
@@ -111,7 +97,7 @@ enum Told {
 }
 
 impl Told {
-    fn of(frozen: &Result<Frozen, FreezeError>) -> Self {
+    fn of(frozen: &Result<Frozen, TraceError>) -> Self {
         match frozen {
             Ok(frozen) => match frozen.stopped() {
                 Ok((threads, of)) => Told::Stands { pid: frozen.pid(), threads, of },
@@ -123,21 +109,15 @@ impl Told {
 }
 
 /// Lets the kubelet stand still until a last moment, or until the harness is not heard any more.
-pub(crate) async fn hold(until: Timestamp) -> ExitCode {
-    let Some(pulse) = Pulse::of_this_pod() else { return ExitCode::from(2) };
-    let rest = Duration::try_from(until.duration_since(Timestamp::now())).unwrap_or_default();
-    let held = async {
+pub(crate) async fn stop_until(until: Timestamp) -> ExitCode {
+    hold(until, async |pulse| {
         // Not before the kubelet has told that this pod runs.
         pulse.says_go().await;
         let frozen = spawn_blocking(|| process_of_node(KUBELET).and_then(Frozen::freeze)).await;
-        let frozen = frozen.unwrap_or(Err(FreezeError::Died));
+        let frozen = frozen.unwrap_or(Err(TraceError::Died));
         pulse.tell_on(|| Told::of(&frozen)).await;
-    };
-    tokio::select! {
-        _ = timeout(rest, held) => {}
-        () = pulse.lost() => {}
-    }
-    ExitCode::SUCCESS
+    })
+    .await
 }
 
 #[cfg(test)]
@@ -147,25 +127,14 @@ mod tests {
     use loopdrill_cluster::Fence;
 
     #[tokio::test]
-    async fn the_pod_sees_the_node_s_processes_with_one_right_and_stays_there() {
+    async fn the_pod_sees_the_node_s_processes_and_stays_there() {
         let facts = ClusterFacts { fence: Some(Fence::default()), ..ClusterFacts::default() };
         assert!(is_by_pod(&facts));
         let ctx = context(&FakeApi::default(), facts);
         let spec = agent(&ctx, "n").spec.expect("spec");
-        assert_eq!((spec.host_pid, spec.host_network, spec.volumes), (Some(true), None, None));
-        assert_eq!(
-            (spec.restart_policy.as_deref(), spec.active_deadline_seconds),
-            (Some("Never"), Some(660))
-        );
+        assert_eq!(spec.host_pid, Some(true));
         let tolerations = spec.tolerations.expect("tolerations");
         assert_eq!((tolerations.len(), tolerations[0].operator.as_deref()), (1, Some("Exists")));
-        assert_eq!(spec.service_account_name.as_deref(), Some("pulse"));
-        let rights = spec.containers[0].security_context.clone().expect("rights");
-        let capabilities = rights.capabilities.expect("capabilities");
-        assert_eq!(capabilities.add, Some(vec!["SYS_PTRACE".to_owned()]));
-        assert_eq!(capabilities.drop, Some(vec!["ALL".to_owned()]));
-        assert_eq!(rights.app_armor_profile.map(|p| p.type_).as_deref(), Some("Unconfined"));
-        assert_eq!(rights.privileged, None);
     }
 
     #[test]

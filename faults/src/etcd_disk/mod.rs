@@ -1,12 +1,13 @@
 //! Throttled etcd disk: the log can not be written fast enough, and everything behind it queues.
 //!
-//! The control group of etcd's container gets a limit of write operations on the disk under its data. The
-//! victim is an ordinary client of the API on a worker: it writes one small object at a steady pace, and
+//! Where the nodes are in reach, the control group of etcd's container gets a limit of write operations on the disk under its data;
+//! elsewhere a pod holds each of etcd's syncs for a moment ([`slow_sync`]). The victim is an ordinary client of the API on a worker: it writes one small object at a steady pace, and
 //! every call takes many times as long, with no more traffic than before.
 //!
 //! The API server is then too slow to be asked for anything in a hurry, so the undo never asks it; and the
 //! fault has not ended before the controllers that lead by a lease renew it again.
 
+pub(crate) mod slow_sync;
 pub(crate) mod stability;
 mod writer;
 
@@ -26,7 +27,7 @@ use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{ResourceExt, api::LogParams};
 use loopdrill_cluster::{ClusterFacts, NodeFacts};
-use loopdrill_model::{Capability, Cause};
+use loopdrill_model::{Capability, Cause, Evidence};
 use serde_json::json;
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -51,13 +52,7 @@ static SPEC: FaultSpec = FaultSpec {
     variant: "write-iops",
     title: "etcd's disk is throttled, and every API call crawls with no more traffic than before",
     roots: &[&[Cause::EtcdDiskBound]],
-    needs: &[
-        Capability::NodeAccess,
-        Capability::NodeServiceManager,
-        Capability::LocalEtcd,
-        Capability::BlockIoThrottle,
-        Capability::WorkerNodes(1),
-    ],
+    needs: &[Capability::ControlPlaneNode, Capability::WorkerNodes(1)],
     ..FaultSpec::CANONICAL
 };
 
@@ -104,29 +99,50 @@ impl Fault for EtcdDisk {
     fn dry_run(&self, cluster: &ClusterFacts) -> Vec<String> {
         let worker = quiet_worker(cluster).map_or("a worker", |node| &node.name);
         let node = cluster.control_plane().map_or("the control plane's node", |node| &node.name);
-        vec![
-            format!("start a client on {worker} that writes one ConfigMap twice a second"),
-            format!(
-                "on {node}: limit etcd's container to {} writes/s on the disk under {DATA}",
-                self.write_iops
-            ),
-            format!(
-                "undo: the reverse, held and ended by {node} itself; then wait until leases are renewed again"
-            ),
-        ]
+        let mut steps = vec![format!("start a client on {worker} that writes one ConfigMap twice a second")];
+        if slow_sync::is_by_pod(cluster) {
+            steps.extend(slow_sync::dry_run(node));
+            return steps;
+        }
+        steps.push(format!(
+            "on {node}: limit etcd's container to {} writes/s on the disk under {DATA}",
+            self.write_iops
+        ));
+        steps.push(format!(
+            "undo: the reverse, held and ended by {node} itself; then wait until leases are renewed again"
+        ));
+        steps
     }
 
+    fn held_by(&self) -> &'static str {
+        slow_sync::HELD_BY
+    }
+
+    /// Whether the agent is admitted is asked first.
     async fn set_up(&self, ctx: &FaultContext) -> Result<(), FaultError> {
+        if slow_sync::is_by_pod(&ctx.target.facts) {
+            slow_sync::set_up(ctx).await?;
+        }
         start_writer(ctx).await
     }
 
     async fn plan(&self, ctx: &FaultContext) -> Result<Vec<Change>, FaultError> {
+        if slow_sync::is_by_pod(&ctx.target.facts) {
+            return Ok(vec![slow_sync::plan(ctx)?]);
+        }
         let nodes = ctx.target.node_access()?;
         let node = &etcd_node(&ctx.target.facts)?.name;
         let etcd = locate::process_disk(nodes, node, "etcd", DATA).await?;
         let write_iops = self.write_iops.get();
         let step = LimitWriteIops { cgroup: etcd.cgroup, device: etcd.device, write_iops }.into();
         Ok(vec![Change::Node(NodeChange::plan(nodes, node, vec![step], Limits::default()).await?)])
+    }
+
+    async fn in_force(&self, ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
+        match slow_sync::is_by_pod(&ctx.target.facts) {
+            true => slow_sync::in_force(ctx).await,
+            false => Ok(Vec::new()),
+        }
     }
 
     async fn look(&self, ctx: &FaultContext, _shown: bool) -> Result<Look, FaultError> {
@@ -248,9 +264,18 @@ mod tests {
 
     #[test]
     fn nothing_else_may_need_the_control_plane_meanwhile() {
-        let facts = facts(&[("x", None)]);
+        let mut facts = facts(&[("x", None)]);
         let footprint = EtcdDisk::default().footprint(&facts);
         assert_eq!(footprint.0.get(&Resource::ControlPlane), Some(&Hold::Breaks));
+        let lines = EtcdDisk::with_write_iops(NonZeroU32::MIN).dry_run(&facts);
+        assert!(lines[1].contains("start a pod") && lines[2].contains("begin 700 ms later"), "{lines:?}");
+        let reach = [
+            Capability::NodeAccess,
+            Capability::NodeServiceManager,
+            Capability::LocalEtcd,
+            Capability::BlockIoThrottle,
+        ];
+        facts.capabilities.extend(reach.map(|capability| (capability, Ok(()))));
         let lines = EtcdDisk::with_write_iops(NonZeroU32::MIN).dry_run(&facts);
         assert!(lines[1].contains("to 1 writes/s"), "{lines:?}");
     }

@@ -15,7 +15,7 @@
 //! | `locate`, `process` | finds devices, groups and disks on the node instead of assuming their names |
 //! | `agent`, `hold` | the side that runs on the node |
 //! | `ask`, `heartbeat` | the harness's side: its questions and its pulse |
-//! | `owned` | a packet filter that the kernel removes with the process that made it: for nodes that only a pod reaches |
+//! | `owned`, `traced` | what the kernel takes back with the process that did it, a packet filter or a traced process: for nodes that only a pod reaches |
 
 pub mod agent;
 mod ask;
@@ -23,7 +23,6 @@ mod block_io;
 mod error;
 mod file;
 mod filter;
-pub(crate) mod frozen;
 mod heartbeat;
 mod held;
 mod hold;
@@ -33,6 +32,7 @@ mod mechanism;
 pub(crate) mod owned;
 mod process;
 mod step;
+pub(crate) mod traced;
 mod unit;
 
 pub use block_io::{Cgroup, CgroupVersion};

@@ -266,7 +266,11 @@ mod tests {
         api.put(NODE, node);
         let found = find_left(&api.client()).await.expect("listed");
         let error = found[0].undo(&api.client()).await.expect_err("foreign");
-        assert!(error.contains("foreign state") && error.contains("maybe"), "{error}");
+        assert_eq!(
+            error,
+            "Node n1 is in a foreign state: spec.unschedulable is \"maybe\", it was absent before and true is ours; put it \
+             right by hand, then run `loopdrill undo`"
+        );
         assert!(content(&api).contains("maybe"));
     }
 

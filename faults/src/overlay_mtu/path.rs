@@ -18,22 +18,21 @@ use crate::{
         owned::{Network, Owned, TooLong},
     },
     object::{Create, LASTS, ObjectChange, ends_at},
+    programs::last_moment,
     victim::{
-        Seen, Workload, api, newest, pods_of,
-        pulse::{self, Pulse},
-        until,
+        Seen,
+        holder::{self, Reach, hold, holder, say},
+        pulse, until,
     },
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Node, Pod};
-use kube::{Api, ResourceExt, api::LogParams};
+use kube::Api;
 use loopdrill_cluster::ClusterFacts;
 use loopdrill_model::{Capability, Cause, Evidence, Source};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use std::{net::Ipv4Addr, process::ExitCode, time::Duration};
-use tokio::time::{sleep, timeout};
 
 /// The pod that holds the filter.
 const AGENT: &str = "path";
@@ -41,8 +40,6 @@ const AGENT: &str = "path";
 const TABLE: &str = "path_filter";
 /// How long the first dropped packet may take.
 const BITES: Duration = Duration::from_secs(30);
-/// How long behind the filter's own end the kubelet ends the pod.
-const GRACE: Duration = Duration::from_secs(60);
 
 pub(super) static SPEC: FaultSpec = FaultSpec {
     fault: "overlay-mtu",
@@ -110,7 +107,7 @@ impl Fault for Path {
 
     async fn in_force(&self, ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
         until(ctx, "a first dropped packet", BITES, || async {
-            Ok(match told(ctx).await? {
+            Ok(match holder::told(ctx, AGENT).await? {
                 Some(Told::Drops { what, dropped }) if dropped > 0 => Seen::Yes(count(ctx, &what, dropped)?),
                 Some(Told::Drops { what, .. }) => {
                     Seen::NotYet(format!("of {what} the kernel has dropped none"))
@@ -127,7 +124,7 @@ impl Fault for Path {
     }
 
     async fn absorbed_by(&self, ctx: &FaultContext) -> Result<Vec<Evidence>, FaultError> {
-        Ok(match told(ctx).await? {
+        Ok(match holder::told(ctx, AGENT).await? {
             Some(Told::Drops { what, dropped }) => count(ctx, &what, dropped)?,
             Some(Told::Refused(_)) | None => vec![],
         })
@@ -156,24 +153,10 @@ fn agent(
 ) -> Result<Pod, FaultError> {
     let sender = must_have_places(ctx)?.sender;
     let own = format!("{proxy}/32");
-    let until = ends_at().as_second().to_string();
     let (pod, node) = (proxy.to_string(), receiver.map(|address| address.to_string()));
-    let args = ["narrow-path", &pod, network.unwrap_or(&own), &until].into_iter().chain(node.as_deref());
-    let args: Vec<_> = args.collect();
-    let rights = json!({
-        "runAsUser": 0, "runAsNonRoot": false, "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,
-        "capabilities": {"drop": ["ALL"], "add": ["NET_ADMIN"]}, "seccompProfile": {"type": "RuntimeDefault"},
-    });
-    let pod = Workload::new(ctx, AGENT, &args)
-        .on_node(sender)
-        .account(pulse::PULSE)
-        .of_container("securityContext", rights)
-        .of_container("env", pulse::environment());
-    Ok(pod
-        .set("hostNetwork", json!(true))
-        .set("restartPolicy", json!("Never"))
-        .set("activeDeadlineSeconds", json!((LASTS + GRACE).as_secs()))
-        .pod())
+    let args: Vec<_> =
+        ["narrow-path", &pod, network.unwrap_or(&own)].into_iter().chain(node.as_deref()).collect();
+    Ok(holder(ctx, AGENT, &args, sender, Reach::Network).pod())
 }
 
 /// What the process that holds the filter says, a line a second.
@@ -186,17 +169,17 @@ enum Told {
     Refused(String),
 }
 
-/// What it said last.
-async fn told(ctx: &FaultContext) -> Result<Option<Told>, FaultError> {
-    let pods = pods_of(ctx, AGENT).await?;
-    let Some(pod) = newest(&pods) else { return Ok(None) };
-    let (name, params) = (pod.name_any(), LogParams { tail_lines: Some(1), ..LogParams::default() });
-    Ok(match api::<Pod>(ctx).logs(&name, &params).await {
-        Ok(log) => log.lines().next_back().and_then(|line| serde_json::from_str(line).ok()),
-        // A container that is only being made has no log.
-        Err(kube::Error::Api(status)) if status.code == 400 => None,
-        Err(e) => return Err(FaultError::api(format!("read the log of {name}"))(e)),
-    })
+impl Told {
+    fn of(installed: &Result<(String, Owned), String>) -> Self {
+        match installed {
+            Err(why) => Told::Refused(why.clone()),
+            Ok((what, owned)) => match owned.dropped() {
+                Ok(Some(dropped)) => Told::Drops { what: what.clone(), dropped },
+                Ok(None) => Told::Refused("somebody removed the filter".into()),
+                Err(e) => Told::Refused(e.to_string()),
+            },
+        }
+    }
 }
 
 /// Which path is to be narrowed, and until when.
@@ -215,10 +198,12 @@ impl Wanted {
     pub(crate) fn read(args: &[String]) -> Result<Self, &'static str> {
         let pod = args.first().and_then(|a| a.parse().ok()).ok_or("the address of a pod")?;
         let pods = args.get(1).and_then(|a| Network::parse(a)).ok_or("the network of the node's pods")?;
-        let until = args.get(2).and_then(|a| Timestamp::from_second(a.parse().ok()?).ok());
-        let until = until.ok_or("its last moment as seconds since 1970")?;
-        let node = args.get(3).map(|a| a.parse().map_err(|_| "the address of the pod's node")).transpose()?;
-        Ok(Self { pod, pods, until, node })
+        let rest = args.get(2..).unwrap_or_default();
+        let (node, until) = match rest {
+            [node, until] => (Some(node.parse().map_err(|_| "the address of the pod's node")?), Some(until)),
+            rest => (None, rest.first()),
+        };
+        Ok(Self { pod, pods, until: last_moment(until)?, node })
     }
 
     fn drops(&self) -> Result<Vec<TooLong>, String> {
@@ -255,29 +240,8 @@ pub(crate) async fn narrow(wanted: Wanted) -> ExitCode {
     // It asks the kernel on a runtime of its own.
     let installed = tokio::task::spawn_blocking(move || wanted.install()).await;
     let installed = installed.map_err(|e| e.to_string()).and_then(|installed| installed);
-    let rest = Duration::try_from(until.duration_since(Timestamp::now())).unwrap_or_default();
     // The table goes with it.
-    let Some(pulse) = Pulse::of_this_pod() else { return ExitCode::from(2) };
-    tokio::select! {
-        _ = timeout(rest, tell(installed)) => {}
-        () = pulse.lost() => {}
-    }
-    ExitCode::SUCCESS
-}
-
-async fn tell(installed: Result<(String, Owned), String>) {
-    loop {
-        let told = match &installed {
-            Err(why) => Told::Refused(why.clone()),
-            Ok((what, owned)) => match owned.dropped() {
-                Ok(Some(dropped)) => Told::Drops { what: what.clone(), dropped },
-                Ok(None) => Told::Refused("somebody removed the filter".into()),
-                Err(e) => Told::Refused(e.to_string()),
-            },
-        };
-        println!("{}", serde_json::to_string(&told).expect("plain data serialises"));
-        sleep(Duration::from_secs(1)).await;
-    }
+    hold(until, async |_| say(|| Told::of(&installed)).await).await
 }
 
 #[cfg(test)]
@@ -288,31 +252,22 @@ mod tests {
         object::testing::FakeApi,
         victim::testing::context,
     };
-    use loopdrill_cluster::Fence;
     use std::net::UdpSocket;
 
     #[tokio::test]
-    async fn the_pod_is_in_the_node_s_network_with_one_right_and_ends_by_itself() {
-        let mut facts = crate::victim::place::tests::facts(&[("x", Some("a")), ("y", Some("b"))]);
-        facts.fence = Some(Fence { pod_security: "restricted".into(), ..Fence::default() });
+    async fn the_program_is_told_which_path() {
+        let facts = crate::victim::place::tests::facts(&[("x", Some("a")), ("y", Some("b"))]);
         let ctx = context(&FakeApi::default(), facts);
         let (proxy, receiver) = (Ipv4Addr::new(10, 244, 2, 7), Ipv4Addr::new(192, 0, 2, 9));
-        let pod = agent(&ctx, proxy, Some("10.244.2.0/24"), Some(receiver)).expect("two nodes");
-        let spec = pod.spec.expect("spec");
-        assert_eq!((spec.host_network, spec.host_pid, spec.volumes), (Some(true), None, None));
-        assert_eq!(spec.restart_policy.as_deref(), Some("Never"));
-        assert_eq!(spec.active_deadline_seconds, Some(660));
-        let container = &spec.containers[0];
-        let rights = container.security_context.clone().expect("rights");
-        let capabilities = rights.capabilities.expect("capabilities");
-        assert_eq!(capabilities.add, Some(vec!["NET_ADMIN".to_owned()]));
-        assert_eq!(capabilities.drop, Some(vec!["ALL".to_owned()]));
-        assert_eq!((rights.privileged, rights.run_as_user), (None, Some(0)));
-        let args = container.args.clone().expect("arguments");
-        let wanted = Wanted::read(&args[2..]).map_err(ToOwned::to_owned).expect("they are read");
-        assert_eq!((wanted.pod, wanted.pods.to_string().as_str()), (proxy, "10.244.2.0/24"));
-        assert_eq!(wanted.node, Some(receiver));
-        assert!(wanted.until > Timestamp::now());
+        for (network, node) in [(Some("10.244.2.0/24"), Some(receiver)), (None, None)] {
+            let spec = agent(&ctx, proxy, network, node).expect("two nodes").spec.expect("spec");
+            assert_eq!(spec.host_network, Some(true));
+            let args = spec.containers[0].args.clone().expect("arguments");
+            let wanted = Wanted::read(&args[2..]).map_err(ToOwned::to_owned).expect("they are read");
+            assert_eq!((wanted.pod, wanted.node), (proxy, node));
+            assert_eq!(wanted.pods.to_string(), network.unwrap_or("10.244.2.7/32"));
+            assert!(wanted.until > Timestamp::now());
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub(crate) mod cloud_reader;
 pub(crate) mod disk_writer;
 pub(crate) mod dns_forwarder;
 pub(crate) mod filler;
+pub(crate) mod holder;
 pub(crate) mod http_server;
 pub(crate) mod memory_eater;
 pub mod place;

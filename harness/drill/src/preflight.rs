@@ -240,8 +240,24 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_of_the_cluster_is_told_word_for_word_with_its_remedy() {
+        let words = "pods \"path\" is forbidden: violates PodSecurity \"restricted:latest\": host namespaces \
+                     (hostNetwork=true), unrestricted capabilities (container \"victim\" must set \
+                     securityContext.capabilities.drop=[\"ALL\"])";
+        let status = kube::core::Status::failure(words, "Forbidden").with_code(403);
+        assert_eq!(
+            told("Pod path", &kube::Error::Api(Box::new(status))),
+            "Pod path: pods \"path\" is forbidden: violates PodSecurity \"restricted:latest\": host namespaces \
+             (hostNetwork=true), unrestricted capabilities (container \"victim\" must set \
+             securityContext.capabilities.drop=[\"ALL\"]); let `pod-security` of the target file be the level that the message \
+             names, and victims are made for it; what they cannot be made for needs that level lowered for the namespaces drill-* \
+             alone"
+        );
+    }
+
+    #[test]
     fn a_drill_whose_needs_nobody_knows_is_not_run_elsewhere() {
-        let (capability, _) = refusal(&FaultId::new("etcd-disk", "throttle"), &[]).expect("refused");
+        let (capability, _) = refusal(&FaultId::new("etcd-disk", "no-such"), &[]).expect("refused");
         assert_eq!(capability, Capability::Fence);
     }
 

@@ -16,7 +16,9 @@ pub struct Touch {
     pub node_network: bool,
     /// What counts as ready of everybody's pods on its nodes.
     pub node_pods: bool,
-    /// What is everybody's, and never allowed: the control plane, the cluster's DNS.
+    /// How fast the API server answers everybody.
+    pub control_plane: bool,
+    /// What is everybody's, and never allowed, such as the whole cluster.
     pub shared: Vec<String>,
     /// Pods of its own wait for a node on purpose, and an autoscaler could buy one for them.
     pub waits_for_node: bool,
@@ -55,6 +57,9 @@ pub fn leave(
         return Err("a node's kubelet stands still, and all pods there, whosever they are, count as not ready for a while; \
              `blast-radius.node-pods: true` allows that"
             .into());
+    }
+    if touch.control_plane && !file.blast_radius.control_plane {
+        return Err("the control plane answers everybody slowly for a while; `blast-radius.control-plane: true` allows that".into());
     }
     if touch.node_network && !file.blast_radius.node_network {
         return Err("it lets packets between two nodes be lost, whosever they are; `blast-radius.node-network: true` \
@@ -123,10 +128,11 @@ mod tests {
     #[test]
     fn everything_else_is_refused_with_the_word_that_would_allow_it() {
         type Case = (&'static str, fn(&mut TargetFile, &mut Seen, &mut Touch));
-        let refused: [Case; 11] = [
+        let refused: [Case; 12] = [
             ("another fault", |f, _, _| f.faults = vec!["revoked-iam".into()]),
             ("another namespace", |_, _, t| t.namespace = "shop".into()),
-            ("what is everybody's", |_, _, t| t.shared = vec!["the control plane".into()]),
+            ("what is everybody's", |_, _, t| t.shared = vec!["the whole cluster".into()]),
+            ("the control plane", |_, _, t| t.control_plane = true),
             ("the default class", |_, _, t| t.default_class = true),
             ("all pods of a node", |_, _, t| t.node_pods = true),
             ("a network", |_, _, t| t.node_network = true),

@@ -73,6 +73,9 @@ pub struct BlastRadius {
     /// What pods of one node send to another may be lost for a while, whosever they are.
     #[serde(default)]
     pub node_network: bool,
+    /// The API server may answer slowly for a while, whoever asks it.
+    #[serde(default)]
+    pub control_plane: bool,
     /// All pods of one node may count as not ready for a while, whosever they are.
     #[serde(default)]
     pub node_pods: bool,

@@ -37,6 +37,7 @@ pub fn init(seen: &Seen, image: &str, faults: &[String]) -> String {
          # default-class: true   # cross-az-pvc/immediate: another default StorageClass for a while\n  \
          # node-network: true    # overlay-mtu/path: large packets from one node to another are lost for a while\n  \
          # node-pods: true       # cross-az-pvc/node-failure: a kubelet stands still, and its node's pods count as not ready\n\
+         \x20 # control-plane: true   # etcd-disk: the API server answers everybody slowly for a while\n\
          # The program's own image, as the nodes pull it.\nimage:\n  name: {image:?}\n  # pull-secret: NAMESPACE/NAME\n\
          # The Pod Security level of the drills' namespaces: privileged, baseline or restricted.\npod-security: baseline\n\
          # storage: {{class: NAME, zones: [a, b]}}   # where they cannot be found\n\

@@ -13,6 +13,7 @@ pub fn planned_facts(spec: &LabSpec) -> ClusterFacts {
         Capability::VxlanOverlay,
         Capability::ZonalStorage,
         Capability::PrivateRegistry,
+        Capability::ControlPlaneNode,
         Capability::LocalEtcd,
         Capability::BlockIoThrottle,
         Capability::NodeServiceManager,

@@ -41,14 +41,17 @@ pub async fn probe(client: &Client, nodes: Option<&Arc<dyn NodeAccess>>) -> Resu
 
     let (answers, storage, registry) =
         tokio::join!(ask_all(nodes, &facts.nodes), storage(client), registry::find(client, plane.as_deref()));
-    let of_plane = plane.as_deref().map_or_else(
-        || Err("the API names no control-plane node (a managed control plane hides it)".to_string()),
-        |name| answers.get(name).cloned().unwrap_or_else(|| Err("its node was not asked".into())),
-    );
+    let named = plane.as_deref();
+    let named =
+        named.ok_or("the API names no control-plane node (a managed control plane hides it)".to_string());
+    let of_plane = named
+        .clone()
+        .and_then(|name| answers.get(name).cloned().unwrap_or_else(|| Err("its node was not asked".into())));
     let mut set = |capability, answer| facts.capabilities.insert(capability, answer);
     set(Capability::NodeAccess, all(&answers, |_| Ok(())));
     set(Capability::VxlanOverlay, all(&answers, vxlan));
     set(Capability::NodeServiceManager, all(&answers, service_manager));
+    set(Capability::ControlPlaneNode, named.map(drop));
     set(Capability::LocalEtcd, of_plane.clone().and_then(|answers| etcd(&answers)));
     set(Capability::BlockIoThrottle, of_plane.and_then(|answers| throttle(&answers)));
     set(Capability::ZonalStorage, storage.as_ref().map(drop).map_err(Clone::clone));

@@ -73,6 +73,8 @@ pub enum Capability {
     ZonalStorage,
     /// A registry with authentication inside the cluster.
     PrivateRegistry,
+    /// The API names a node of the control plane.
+    ControlPlaneNode,
     /// etcd runs on a node we can reach, on a disk of its own cgroup.
     LocalEtcd,
     /// The kernel can throttle block I/O by cgroup.
@@ -96,6 +98,7 @@ impl fmt::Display for Capability {
             Capability::VxlanOverlay => f.write_str("a VXLAN overlay (flannel.1)"),
             Capability::ZonalStorage => f.write_str("a CSI driver with zonal topology"),
             Capability::PrivateRegistry => f.write_str("a private registry in the cluster"),
+            Capability::ControlPlaneNode => f.write_str("a node of the control plane"),
             Capability::LocalEtcd => f.write_str("etcd on a reachable node"),
             Capability::BlockIoThrottle => f.write_str("block I/O throttling by cgroup"),
             Capability::NodeServiceManager => f.write_str("systemd on the nodes"),

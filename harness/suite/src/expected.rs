@@ -60,7 +60,7 @@ impl From<Word> for Wanted {
 }
 
 /// What a cluster can lack, as suites call it.
-const CAPABILITIES: [&str; 12] = [
+const CAPABILITIES: [&str; 13] = [
     "node-access",
     "worker-nodes",
     "two-zones",
@@ -73,6 +73,7 @@ const CAPABILITIES: [&str; 12] = [
     "cloud-identity",
     "admission",
     "fence",
+    "control-plane-node",
 ];
 
 /// The name of a capability in suites.
@@ -90,6 +91,7 @@ pub(crate) const fn name(capability: &Capability) -> &'static str {
         Capability::CloudIdentity => CAPABILITIES[9],
         Capability::Admission => CAPABILITIES[10],
         Capability::Fence => CAPABILITIES[11],
+        Capability::ControlPlaneNode => CAPABILITIES[12],
     }
 }
 

@@ -101,6 +101,7 @@ fn touch(fault: &dyn Fault, facts: &ClusterFacts, id: &FaultId, run: &str) -> To
                 touch.nodes.push(node.clone());
             }
             Resource::DefaultStorageClass => touch.default_class = true,
+            Resource::ControlPlane => touch.control_plane = true,
             // These are the drill's own.
             Resource::ZoneStorage(_) | Resource::OwnApiCalls => {}
             other => touch.shared.push(other.to_string()),
