@@ -4,6 +4,9 @@
 //! What can be drilled by the API alone passes, the rest is skipped by name; a run that was killed is undone from a machine
 //! without its journal; refusals come before anything is touched; and the cluster is the same as before, to the byte.
 
+mod days;
+mod holders;
+#[path = "../support/mod.rs"]
 mod support;
 
 use loopdrill_cluster::NodeAccess;
@@ -53,12 +56,28 @@ impl Bed {
         let image = attached.image().to_owned();
         let bed = Bed { nodes: nodes.expect("a lab has nodes"), lab, runtime, dir, image };
         bed.account(&[]);
+        bed.hardens();
         // Those of a node's start go some seconds after it is ready; what is compared with later must not have them.
         let taints = ["get", "nodes", "-o", "jsonpath={.items[*].spec.taints[*].key}"];
         wait("nodes without the taints of their start", Duration::from_secs(120), || {
             (!bed.kubectl(&taints, None).contains("node.kubernetes.io/")).then_some(())
         });
         bed
+    }
+
+    /// Its nodes execute nothing that somebody puts there, as those of Bottlerocket and Talos, and start no transient unit.
+    fn hardens(&self) {
+        const HARDENS: &str = "for folder in /var /run /tmp; do mount -o remount,bind,noexec $folder; done; \
+             chmod -x \"$(command -v systemd-run)\"; cp /bin/true /var/tmp/tried";
+        const REFUSED: &str = "! /var/tmp/tried && ! systemd-run --wait true && rm /var/tmp/tried";
+        for node in ["control-plane", "worker", "worker2"].map(|node| format!("{}-{node}", self.lab.name)) {
+            for script in [HARDENS, REFUSED] {
+                let argv = ["sh", "-ec", script];
+                let output =
+                    self.runtime.block_on(self.nodes.exec(&node, &argv, None)).expect("the node answers");
+                output.success(&node, &argv).expect("it is refused");
+            }
+        }
     }
 
     /// kubectl as the administrator.
@@ -178,10 +197,10 @@ fn a_cluster_that_only_a_kubeconfig_reaches() {
     }
     a_run_is_stopped_from_elsewhere(&bed);
     bed.assert_same(&before, "the abort");
-    a_path_is_narrowed_by_the_kernel(&bed);
-    bed.assert_same(&before, "the narrowed path");
-    a_kubelet_is_stopped_by_the_kernel(&bed);
-    bed.assert_same(&before, "the stopped kubelet");
+    for held in &holders::ALL {
+        held.is_drilled(&bed);
+        bed.assert_same(&before, held.variant);
+    }
     it_drills_itself_from_inside(&bed);
     bed.assert_same(&before, "its own drills");
     what_is_not_admitted_is_told(&bed);
@@ -260,112 +279,6 @@ fn undone_from(bed: &Bed, elsewhere: &Run) -> String {
         text(&again.stderr)
     );
     text(&undone.stderr)
-}
-
-/// A node is changed by a pod in its network, and the kernel takes that back with the pod's process.
-fn a_path_is_narrowed_by_the_kernel(bed: &Bed) {
-    let allowed = |t: String| {
-        let t =
-            t.replace("default-class: true", "default-class: true, node-network: true") + "probes: true\n";
-        t.replace("pod-security: restricted", "pod-security: privileged")
-    };
-    let tables = || {
-        let workers = ["worker", "worker2"].map(|node| format!("{}-{node}", bed.lab.name));
-        let list = |node: &String| {
-            let listed = bed.runtime.block_on(bed.nodes.exec(node, &["nft", "list", "tables"], None));
-            text(&listed.expect("the node answers").stdout).contains("path_filter").then(|| node.clone())
-        };
-        workers.iter().filter_map(list).collect::<Vec<_>>()
-    };
-    let path = ["--variant", "path"];
-    let run = Run::new();
-    let output = bed.drill(&run, &bed.target(|t| allowed(t).replace("privileged", "restricted")), &path);
-    let why = run.report().drills.remove(0).error.unwrap_or_default();
-    assert_eq!(output.status.code(), Some(6), "{}", text(&output.stderr));
-    assert!(why.contains("violates PodSecurity") && why.contains("host namespaces"), "{why}");
-
-    let run = Run::new();
-    let output = bed.drill(&run, &bed.target(allowed), &path);
-    let drill = run.report().drills.remove(0);
-    assert_eq!(drill.outcome, Outcome::Passed, "{:?}\n{}", drill.error, text(&output.stdout));
-    assert_eq!(tables(), Vec::<String>::new());
-
-    let (run, elsewhere) = (Run::new(), Run::new());
-    let target = bed.target(allowed).display().to_string();
-    // With its detector, whose probes are killed with it.
-    let args = ["run", "--context", CONTEXT, "--target", &target, "--variant", "path"];
-    let child = bed.command(&run, &args).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-    let mut child = child.expect("the binary runs");
-    run.wait_for_event("the path narrowed", has_injected);
-    child.kill().expect("SIGKILL is always delivered");
-    child.wait().expect("the child is ours");
-    let holders = tables();
-    assert_eq!(holders.len(), 1, "{holders:?}");
-    // Nobody undoes anything: who holds it no longer feels the pulse of who wanted it.
-    wait("the path as it was", Duration::from_secs(120), || tables().is_empty().then_some(()));
-    // Of a look of a run that nobody knows any more.
-    let labels =
-        serde_json::json!({"loopdrill.dev/run": "gone-look-3", "loopdrill.dev/observer": "namespace"});
-    let orphan = serde_json::json!({"apiVersion": "v1", "kind": "Namespace",
-        "metadata": {"name": "loopdrill-observer-gonelook3", "labels": labels}});
-    bed.kubectl(&["create", "-f", "-"], Some(&orphan.to_string()));
-    let undone = undone_from(bed, &elsewhere);
-    for left in [
-        "probes, in Namespace loopdrill-observer\n",
-        "loopdrill-observer-gonelook3",
-        "drill-overlay-mtu-path",
-    ] {
-        assert!(undone.contains(left), "{left} is not in: {undone}");
-    }
-}
-
-/// A kubelet stands still because a pod traces it. Nobody can end that pod through this kubelet; it ends by itself when it is to go,
-/// and when it no longer feels the pulse of who wanted it.
-fn a_kubelet_is_stopped_by_the_kernel(bed: &Bed) {
-    let allowed = |t: String| {
-        let t = t.replace("default-class: true", "default-class: true, node-pods: true");
-        t.replace("pod-security: restricted", "pod-security: privileged")
-            .replace("faults: [", "faults: [cross-az-pvc, ")
-    };
-    let stopped = || {
-        let workers = ["worker", "worker2"].map(|node| format!("{}-{node}", bed.lab.name));
-        let traced = "grep -ls '^State:.t' /proc/$(pidof kubelet)/task/*/status | wc -l";
-        let count = |node: &String| {
-            let counted = bed.runtime.block_on(bed.nodes.exec(node, &["sh", "-c", traced], None));
-            let count: usize =
-                text(&counted.expect("the node answers").stdout).trim().parse().expect("a count");
-            (count > 0).then(|| node.clone())
-        };
-        workers.iter().filter_map(count).collect::<Vec<_>>()
-    };
-    let node_failure = ["--variant", "node-failure"];
-    let refused = |change: fn(String) -> String, code: i32, words: &[&str]| {
-        let run = Run::new();
-        let output = bed.drill(&run, &bed.target(|t| change(allowed(t))), &node_failure);
-        let why = run.report().drills.remove(0).error.unwrap_or_default();
-        assert_eq!(output.status.code(), Some(code), "{why}\n{}", text(&output.stderr));
-        words.iter().for_each(|word| assert!(why.contains(word), "{word} is not in: {why}"));
-    };
-    refused(|t| t.replace("privileged", "restricted"), 6, &["violates PodSecurity", "host namespaces"]);
-    refused(|t| t.replace("node-pods: true", "node-pods: false"), 1, &["`blast-radius.node-pods: true`"]);
-
-    let run = Run::new();
-    let output = bed.drill(&run, &bed.target(allowed), &node_failure);
-    let drill = run.report().drills.remove(0);
-    assert_eq!(drill.outcome, Outcome::Passed, "{:?}\n{}", drill.error, text(&output.stdout));
-    assert_eq!(stopped(), Vec::<String>::new());
-
-    let (run, elsewhere) = (Run::new(), Run::new());
-    let target = bed.target(allowed).display().to_string();
-    let args = ["run", "--context", CONTEXT, "--target", &target, "--variant", "node-failure"];
-    let mut child = bed.spawn(&run, &args);
-    run.wait_for_event("the kubelet stopped", has_injected);
-    assert_eq!(stopped().len(), 1);
-    child.kill().expect("SIGKILL is always delivered");
-    child.wait().expect("the child is ours");
-    wait("kubelets that run", Duration::from_secs(120), || stopped().is_empty().then_some(()));
-    let undone = undone_from(bed, &elsewhere);
-    assert!(undone.contains("drill-cross-az-pvc-node-failure"), "{undone}");
 }
 
 fn a_run_is_stopped_from_elsewhere(bed: &Bed) {
@@ -464,7 +377,7 @@ fn what_is_not_admitted_is_told(bed: &Bed) {
         words.iter().for_each(|word| assert!(why.contains(word), "{word} is not in: {why}"));
         assert!(drill.gates.injected.at.is_none(), "nothing of it was done");
     };
-    let policy = include_str!("support/pod_security.yaml");
+    let policy = include_str!("../support/pod_security.yaml");
     bed.kubectl(&["apply", "-f", "-"], Some(policy));
     let baseline = || bed.target(|t| t.replace("pod-security: restricted", "pod-security: baseline"));
     // A policy takes a moment to be known to the API server; until then this is a whole drill.
