@@ -96,10 +96,25 @@ pub async fn wait_ready(
         match pods.len() == count && pods.iter().all(is_ready) {
             true => Ok(Seen::Yes(pods)),
             false if pods.is_empty() => Ok(Seen::NotYet("there is no pod".into())),
-            false => Ok(Seen::NotYet(pods.iter().map(describe).collect::<Vec<_>>().join("; "))),
+            false => {
+                let told = pods.iter().map(describe).collect::<Vec<_>>().join("; ");
+                let is_theirs = ctx.target.facts.fence.is_some() && pods.iter().any(lacks_image);
+                Ok(Seen::NotYet(told + if is_theirs { NO_IMAGE } else { "" }))
+            }
         }
     })
     .await
+}
+
+/// On a cluster that is not ours, the image is the target file's.
+const NO_IMAGE: &str = "; let `image.name` of the target file be an image that these nodes can pull, with its `pull-secret` where \
+                        it needs one (`loopdrill image push` puts it into a registry)";
+
+/// Whether the pod waits for an image that cannot be pulled.
+fn lacks_image(pod: &Pod) -> bool {
+    let containers = pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
+    let mut waiting = containers.filter_map(|c| c.state.as_ref()?.waiting.as_ref()?.reason.as_deref());
+    waiting.any(|reason| matches!(reason, "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName"))
 }
 
 /// Deletes all pods of the workload; its controller brings new ones.
@@ -225,7 +240,7 @@ mod tests {
         object::testing::FakeApi,
         victim::testing::{context, pod, ready, refused},
     };
-    use loopdrill_cluster::ClusterFacts;
+    use loopdrill_cluster::{ClusterFacts, Fence};
     use serde_json::Value;
 
     fn put(api: &FakeApi, pod: &Pod) {
@@ -245,6 +260,21 @@ mod tests {
         put(&api, &pod("w-1", ready()));
         assert_eq!(wait_ready(&ctx, "w", 1, Duration::from_secs(2)).await.expect("ready").len(), 1);
         assert!(wait_ready(&ctx, "w", 2, Duration::from_secs(2)).await.is_err(), "one is missing");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_image_of_the_target_file_that_nobody_has_is_told_with_its_key() {
+        let api = FakeApi::default();
+        let waiting = json!({"containerStatuses": [{
+            "name": "v", "image": "", "imageID": "", "ready": false, "restartCount": 0,
+            "state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such host"}}}]});
+        put(&api, &pod("w-1", waiting));
+        let theirs = ClusterFacts { fence: Some(Fence::default()), ..ClusterFacts::default() };
+        for (facts, told) in [(theirs, true), (ClusterFacts::default(), false)] {
+            let error = wait_ready(&context(&api, facts), "w", 1, Duration::from_secs(2)).await;
+            let error = error.expect_err("no image").to_string();
+            assert_eq!(error.contains("`image.name` of the target file"), told, "{error}");
+        }
     }
 
     #[test]
