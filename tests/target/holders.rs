@@ -129,8 +129,7 @@ impl Held {
 
     /// The nodes on which it is in force.
     fn nodes(&self, bed: &Bed) -> Vec<String> {
-        let nodes = ["control-plane", "worker", "worker2"].map(|node| format!("{}-{node}", bed.lab.name));
-        nodes.into_iter().filter(|node| self.is_on(bed, node)).collect()
+        bed.node_names().into_iter().filter(|node| self.is_on(bed, node)).collect()
     }
 
     /// Whether it is in force on that node; not on one that is just starting.

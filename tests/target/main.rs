@@ -19,7 +19,7 @@ use std::{
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use support::{Run, lab::TestLab, text, wait};
 
@@ -34,6 +34,13 @@ const FAULTS: [(&str, &str); 6] = [
     ("api-latency", "slow-admission"),
     ("api-latency", "one-seat"),
 ];
+
+/// What a drill could leave on a node: links and how they send, routes, packet filters, control groups and files. What comes
+/// and goes with every pod is left out.
+const ON_NODE: &str = "ip -o link show | grep -v ': veth' | awk '{print $2, $4, $5}'; tc qdisc show | grep -v ' veth'; \
+     ip route show | sed 's/ linkdown//'; ip rule show; nft list tables; \
+     find /sys/fs/cgroup -mindepth 1 -maxdepth 3 -type d | grep -vE 'kubepods|[.](service|scope|mount|slice|socket|swap)' | sort; \
+     find /tmp /var/tmp /etc /usr/local /run/systemd/transient -xdev | grep -v systemd-private | sort";
 
 /// The lab as its administrator has it, and what the tested account has of it.
 struct Bed {
@@ -70,7 +77,7 @@ impl Bed {
         const HARDENS: &str = "for folder in /var /run /tmp; do mount -o remount,bind,noexec $folder; done; \
              chmod -x \"$(command -v systemd-run)\"; cp /bin/true /var/tmp/tried";
         const REFUSED: &str = "! /var/tmp/tried && ! systemd-run --wait true && rm /var/tmp/tried";
-        for node in ["control-plane", "worker", "worker2"].map(|node| format!("{}-{node}", self.lab.name)) {
+        for node in self.node_names() {
             for script in [HARDENS, REFUSED] {
                 let argv = ["sh", "-ec", script];
                 let output =
@@ -156,13 +163,31 @@ impl Bed {
             &["get", "deployments,statefulsets,services,leases,pods", "-n", "default", "-o", "json"],
             None,
         );
-        [cluster, homes].iter().flat_map(|list| objects(list)).collect()
+        let of_nodes = self.node_names().into_iter().map(|node| {
+            let output = self.runtime.block_on(self.nodes.exec(&node, &["sh", "-c", ON_NODE], None));
+            format!("{node}: {}", output.map_or_else(|e| e.to_string(), |output| text(&output.stdout)))
+        });
+        [cluster, homes].iter().flat_map(|list| objects(list)).chain(of_nodes).collect()
+    }
+
+    fn node_names(&self) -> [String; 3] {
+        ["control-plane", "worker", "worker2"].map(|node| format!("{}-{node}", self.lab.name))
     }
 
     fn assert_same(&self, before: &[String], after: &str) {
-        wait(&format!("the cluster as it was before {after}"), Duration::from_secs(180), || {
-            (self.snapshot() == before).then_some(())
-        });
+        let mut differences = Vec::new();
+        let deadline = Instant::now() + Duration::from_secs(180);
+        while Instant::now() < deadline {
+            let now = self.snapshot();
+            let only = |of: &[String], other: &[String]| {
+                of.iter().filter(|one| !other.contains(one)).cloned().collect::<Vec<_>>()
+            };
+            differences = [only(before, &now), only(&now, before)].concat();
+            if differences.is_empty() {
+                return;
+            }
+        }
+        panic!("after {after} the cluster is not as it was before: {differences:#?}");
     }
 }
 
