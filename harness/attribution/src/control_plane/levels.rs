@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     finding::{Finding, Findings, PROVEN},
-    world::{World, float},
+    world::{Gain, World, float},
 };
 use loopdrill_model::{
     Cause, Measure, Source, Subject,
@@ -21,6 +21,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const WINDOWS: [u64; 2] = [10, 30];
 /// Requests that waited for long, and are more than a hiccup.
 const WAITS: u64 = 3;
+/// One of so many requests at least waits for long where a level is full; fewer are a burst, unless they go on.
+const SHARE: u64 = 4;
 /// An API server of whose seats no more than this share is taken is no busy one. The largest level that Kubernetes comes with
 /// has more.
 const IDLE: f64 = 0.25;
@@ -99,8 +101,19 @@ fn names(world: &World) -> BTreeSet<&str> {
 }
 
 fn late(world: &World, name: &str, seconds: u64) -> u64 {
+    waits(world, name, seconds, 0).above(LATE)
+}
+
+/// How long the level's requests waited between so many seconds ago.
+fn waits(world: &World, name: &str, from: u64, to: u64) -> Gain {
     let mine = |labels: &BTreeMap<String, String>| level_of(labels) == name;
-    world.telemetry.gain(&metrics::REQUEST_WAIT, mine, world.ago(seconds), world.now()).above(LATE)
+    world.telemetry.gain(&metrics::REQUEST_WAIT, mine, world.ago(from), world.ago(to))
+}
+
+/// Whether so many of the level's requests wait for long that it is no burst, or whether that goes on.
+fn is_no_burst(world: &World, name: &str, window: u64) -> bool {
+    let gain = waits(world, name, window, 0);
+    SHARE * gain.above(LATE) >= gain.count || waits(world, name, 20, 10).above(LATE) >= WAITS
 }
 
 /// What a gauge of that level, or of all, says now.
@@ -123,11 +136,12 @@ fn full_levels(world: &World) -> Vec<Full> {
         let refused = world.telemetry.increase(&metrics::REJECTED_REQUESTS, mine, world.ago(10), world.now());
         let still = late(world, name, WINDOWS[0]) > 0;
         let waited = WINDOWS.iter().find(|seconds| still && late(world, name, **seconds) >= WAITS);
+        let waited = waited.filter(|seconds| is_no_burst(world, name, **seconds));
         if waited.is_none() && refused < REFUSED {
             return None;
         }
         let window = *waited.unwrap_or(&WINDOWS[0]);
-        let gain = world.telemetry.gain(&metrics::REQUEST_WAIT, mine, world.ago(window), world.now());
+        let gain = waits(world, name, window, 0);
         Some(Full {
             name: name.to_owned(),
             late: gain.above(LATE),

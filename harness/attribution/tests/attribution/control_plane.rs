@@ -686,6 +686,27 @@ fn a_level_whose_callers_wait_in_an_idle_api_server_is_full() {
     assert_eq!(s.causes(), [], "nobody waits any more");
 }
 
+/// On a small machine a burst of calls waits for a moment, a few of each hundred. That is a full level when it goes on.
+#[test]
+fn a_few_of_many_callers_that_wait_for_a_moment_are_a_burst() {
+    let first = |lasts: u64| {
+        let mut s = Scene::lab();
+        let (writes, asked) = steady(&mut s, 40);
+        (0..=30_u64).find(|second| {
+            fsyncs(&mut s, writes + 10 * second, 0);
+            let late = second.min(&lasts);
+            requests(&mut s, asked + 20 * second, *late);
+            waits(&mut s, "small", 14 * second, *late);
+            waits(&mut s, "large", 1000 + 20 * second, 0);
+            seats(&mut s, 3.0);
+            s.pass(1.0);
+            !s.causes().is_empty()
+        })
+    };
+    assert_eq!(first(9), None);
+    assert!(first(30).is_some_and(|second| second > 10), "{:?}", first(30));
+}
+
 #[test]
 fn a_level_that_turns_its_callers_away_in_an_idle_api_server_is_full() {
     let told = |refused: f64, slow: u64| {
