@@ -113,7 +113,12 @@ fn waits(world: &World, name: &str, from: u64, to: u64) -> Gain {
 /// Whether so many of the level's requests wait for long that it is no burst, or whether that goes on.
 fn is_no_burst(world: &World, name: &str, window: u64) -> bool {
     let gain = waits(world, name, window, 0);
-    SHARE * gain.above(LATE) >= gain.count || waits(world, name, 20, 10).above(LATE) >= WAITS
+    let goes_on = || {
+        [(5, 0), (10, 5), (15, 10), (20, 15)]
+            .iter()
+            .all(|(from, to)| waits(world, name, *from, *to).above(LATE) > 0)
+    };
+    SHARE * gain.above(LATE) >= gain.count || goes_on()
 }
 
 /// What a gauge of that level, or of all, says now.
