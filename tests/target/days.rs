@@ -2,10 +2,11 @@
 //! while, its image cannot be pulled. Each is told with the next step and an exit code, and nothing stays.
 
 use crate::{
-    Bed, CONTEXT, has_injected, holders,
+    Bed, CONTEXT, holders,
     support::{Run, text, wait},
     undone_from,
 };
+use loopdrill_model::Gate;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -23,7 +24,10 @@ fn cordoned(bed: &Bed, run: &Run) -> Child {
     let silent = ["--detector", "none", "--detect-within", "600"];
     let mut command = bed.command(run, &[&args[..], &silent].concat());
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
-    run.wait_for_event("the cordon in force", has_injected);
+    // The drill itself has nothing more to ask for then.
+    run.wait_for_event("the cordon in force, and its symptom", |event| {
+        event["event"] == "gate-answered" && event["gate"] == Gate::Manifested.name()
+    });
     child
 }
 
