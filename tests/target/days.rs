@@ -86,9 +86,6 @@ fn its_image_cannot_be_pulled(bed: &Bed) {
         assert!(why.contains(word), "{word} is not in: {why}");
     }
     assert_eq!(output.status.code(), Some(3), "{why}\n{}", text(&output.stderr));
-    wait("its namespace gone", Duration::from_secs(120), || {
-        (!bed.kubectl(&["get", "ns"], None).contains("drill-")).then_some(())
-    });
 }
 
 /// All of them, one after the other.
