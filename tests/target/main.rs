@@ -37,7 +37,7 @@ const FAULTS: [(&str, &str); 6] = [
 
 /// What a drill could leave on a node: links and how they send, routes, packet filters, control groups and files. What comes
 /// and goes with every pod is left out.
-const ON_NODE: &str = "ip -o link show | grep -v ': veth' | awk '{print $2, $4, $5}' | sort; tc qdisc show | grep -v ' veth' | sort; \
+const ON_NODE: &str = "ip -o link show | grep -v ': veth' | sed 's/@[^:]*//' | awk '{print $2, $4, $5}' | sort; tc qdisc show | grep -v ' veth' | sort; \
      ip route show | sed 's/ linkdown//'; ip rule show; nft list tables | sort; \
      find /sys/fs/cgroup -mindepth 1 -maxdepth 3 -type d | grep -vE 'kubepods|[.](service|scope|mount|slice|socket|swap)' | sort; \
      find /tmp /var/tmp /etc /usr/local /run/systemd/transient -xdev | grep -vE 'systemd-private|cri-containerd' | sort";
