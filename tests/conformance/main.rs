@@ -157,7 +157,7 @@ impl Cluster {
                 self.kubectl(&["create", "configmap", "-n", "guarded", "asked", "--dry-run=server"], "");
             (!output.status.success()).then_some(())
         });
-        assert!(self.denied().contains("this webhook denies all requests"), "{}", self.denied());
+        self.decides();
         let fence = "table inet old_fence { chain output { type filter hook output priority 10; \
                      oifname \"eth0\" ip daddr { 10.244.0.0/16, 10.96.0.0/16 } counter reject; }; }";
         good(&["nft"], &self.sh(&self.plane(), &format!("nft '{fence}'")));
@@ -165,7 +165,14 @@ impl Cluster {
         good(&["nft"], &self.sh(&self.plane(), "nft delete table inet old_fence"));
         // A connection that stood waits; a new one is refused.
         assert!(cut.contains("failed calling webhook") && !cut.contains("denies all"), "{cut}");
-        assert!(self.denied().contains("this webhook denies all requests"), "{}", self.denied());
+        self.decides();
+    }
+
+    /// Waits for an answer of the webhook's own.
+    fn decides(&self) {
+        wait("the webhook's own answer", LIMIT, || {
+            self.denied().contains("this webhook denies all requests").then_some(())
+        });
     }
 
     fn services(&self) {
@@ -283,8 +290,10 @@ impl Cluster {
             let done = self.0.output(&["lab", command, "--name", name]);
             assert!(done.status.success(), "{}", text(&done.stderr));
         }
-        let nodes = self.get(&["top", "nodes", "--no-headers"]);
-        assert_eq!(nodes.lines().count(), 3, "{nodes}");
+        wait("readings of all nodes after the stop", LIMIT, || {
+            let nodes = self.kubectl(&["top", "nodes", "--no-headers"], "");
+            (text(&nodes.stdout).lines().count() == 3).then_some(())
+        });
     }
 
     fn warm_run(&self, spec: &Path) {

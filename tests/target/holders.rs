@@ -97,32 +97,39 @@ fn allowed(text: String) -> String {
         .replace("faults: [", "faults: [cross-az-pvc, ")
 }
 
-impl Held {
-    /// Refused where the cluster or the file does not allow it, passed where they do, and gone after one bad day.
-    pub(crate) fn is_drilled(&self, bed: &Bed) {
-        let variant = ["--variant", self.variant];
-        let refused = |from: &str, to: &str, code: i32, words: &[&str]| {
-            let run = Run::new();
-            let output = bed.drill(&run, &bed.target(|t| allowed(t).replace(from, to)), &variant);
-            let why = run.report().drills.remove(0).error.unwrap_or_default();
-            assert_eq!(output.status.code(), Some(code), "{why}\n{}", text(&output.stderr));
-            words.iter().for_each(|word| assert!(why.contains(word), "{word} is not in: {why}"));
-        };
-        refused(
-            "security: privileged",
-            "security: restricted",
-            6,
-            &["violates PodSecurity", "host namespaces"],
-        );
-        let word = format!("{}: true", self.word);
-        refused(&word, &format!("{}: false", self.word), 1, &[&format!("`blast-radius.{word}`")]);
-
+/// Refused where the cluster or the file does not allow them, passed where they do.
+pub(crate) fn are_drilled(bed: &Bed) {
+    let variants: Vec<_> = ALL.iter().flat_map(|held| ["--variant", held.variant]).collect();
+    let drills = |change: &dyn Fn(String) -> String, code: i32| {
         let run = Run::new();
-        let output = bed.drill(&run, &bed.target(allowed), &variant);
-        let drill = run.report().drills.remove(0);
-        assert_eq!(drill.outcome, Outcome::Passed, "{:?}\n{}", drill.error, text(&output.stdout));
-        assert_eq!(self.nodes(bed), Vec::<String>::new());
+        let output = bed.drill(&run, &bed.target(|t| change(allowed(t))), &variants);
+        let report = run.report();
+        assert_eq!(output.status.code(), Some(code), "{:?}\n{}", report.drills, text(&output.stderr));
+        ALL.each_ref().map(|held| {
+            report.drills.iter().find(|d| d.variant == held.variant).expect("it was asked for").clone()
+        })
+    };
+    let restricted = |t: String| t.replace("security: privileged", "security: restricted");
+    for drill in drills(&restricted, 6) {
+        let why = drill.error.unwrap_or_default();
+        assert!(why.contains("violates PodSecurity") && why.contains("host namespaces"), "{why}");
+    }
+    let word = |held: &Held| format!("{}: true", held.word);
+    let unsaid =
+        |t: String| ALL.iter().fold(t, |t, held| t.replace(&word(held), &format!("{}: false", held.word)));
+    for (drill, held) in drills(&unsaid, 1).into_iter().zip(&ALL) {
+        let (why, word) = (drill.error.unwrap_or_default(), format!("`blast-radius.{}`", word(held)));
+        assert!(why.contains(&word), "{word} is not in: {why}");
+    }
+    for (drill, held) in drills(&|t| t, 0).into_iter().zip(&ALL) {
+        assert_eq!(drill.outcome, Outcome::Passed, "{}: {:?}", held.variant, drill.error);
+        assert_eq!(held.nodes(bed), Vec::<String>::new());
+    }
+}
 
+impl Held {
+    /// Gone after the bad day that it has in the gate.
+    pub(crate) fn has_its_day(&self, bed: &Bed) {
         let took = self.ends(bed, self.day);
         eprintln!("{}, {:?}: gone after {took:.1} s", self.variant, self.day);
     }

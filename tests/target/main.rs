@@ -209,25 +209,26 @@ fn a_cluster_that_only_a_kubeconfig_reaches() {
     let _alone = support::alone();
     let bed = Bed::up();
     let before = bed.snapshot();
-    refusals_come_before_anything_is_touched(&bed);
-    bed.assert_same(&before, "the refusals");
-    the_image_goes_into_a_registry(&bed);
-    bed.assert_same(&before, "the push");
-    drills_pass_or_are_skipped_by_name(&bed);
-    bed.assert_same(&before, "the drills");
+    let part = |what: &str, part: &dyn Fn()| {
+        let since = Instant::now();
+        part();
+        bed.assert_same(&before, what);
+        eprintln!("pass: {what} ({:.0} s)", since.elapsed().as_secs_f64());
+    };
+    part("the refusals", &|| refusals_come_before_anything_is_touched(&bed));
+    part("the push", &|| the_image_goes_into_a_registry(&bed));
+    part("the drills", &|| drills_pass_or_are_skipped_by_name(&bed));
     // Those that can be in force side by side, the one that needs all nodes, and those that are seen at the API server.
     for variants in [&["rbac", "cordon", "immediate"][..], &["fillers"], &["slow-admission"], &["one-seat"]] {
-        a_killed_run_is_undone_from_the_cluster_alone(&bed, variants);
-        bed.assert_same(&before, "a killed run");
+        let what = format!("a killed run of {}", variants.join(", "));
+        part(&what, &|| a_killed_run_is_undone_from_the_cluster_alone(&bed, variants));
     }
-    a_run_is_stopped_from_elsewhere(&bed);
-    bed.assert_same(&before, "the abort");
+    part("the abort", &|| a_run_is_stopped_from_elsewhere(&bed));
+    part("the drills that pods hold", &|| holders::are_drilled(&bed));
     for held in &holders::ALL {
-        held.is_drilled(&bed);
-        bed.assert_same(&before, held.variant);
+        part(held.variant, &|| held.has_its_day(&bed));
     }
-    it_drills_itself_from_inside(&bed);
-    bed.assert_same(&before, "its own drills");
+    part("its own drills", &|| it_drills_itself_from_inside(&bed));
     what_is_not_admitted_is_told(&bed);
 }
 

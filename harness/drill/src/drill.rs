@@ -94,7 +94,10 @@ pub(crate) async fn run(session: &Session, fault: Arc<dyn Fault>) -> DrillReport
             cancel: session.cancel.clone(),
         },
         id: spec.id(),
-        report: DrillReport::new(&spec.id(), spec.expectation()),
+        report: DrillReport {
+            started_at: Some(Timestamp::now()),
+            ..DrillReport::new(&spec.id(), spec.expectation())
+        },
         shown: false,
         resilient: false,
         fault,

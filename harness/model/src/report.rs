@@ -117,6 +117,9 @@ pub struct DrillReport {
     pub outcome: Outcome,
     /// The answers that do not depend on a detector.
     pub gates: Gates,
+    /// When its victim's set-up began. Absent in reports of older builds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
     /// When the fault was out of force, and that was verified.
     pub undone_at: Option<Timestamp>,
     /// What each detector under test made of it, the deciding one first. Empty where no detector was asked.
@@ -144,6 +147,7 @@ impl DrillReport {
             expectation,
             outcome: Outcome::Errored,
             gates: Gates::default(),
+            started_at: None,
             undone_at: None,
             detectors: Vec::new(),
             error: None,
@@ -203,6 +207,25 @@ impl DrillReport {
     #[must_use]
     pub fn manifested_at(&self) -> Option<Timestamp> {
         self.gates.manifested.at.filter(|_| self.gates.manifested.ok)
+    }
+
+    /// How long it took, from its victim's set-up until the victim was well again.
+    #[must_use]
+    pub fn took(&self) -> Option<SignedDuration> {
+        Some(self.recovered_at()?.duration_since(self.started_at?))
+    }
+
+    /// What of it the fault itself took, and no program makes shorter: from being in force to the symptom, and from its undo
+    /// to a victim that is well.
+    #[must_use]
+    pub fn floor(&self) -> Option<SignedDuration> {
+        let bites = self.manifested_at()?.duration_since(self.injected_at()?);
+        let clears = self.recovered_at()?.duration_since(self.undone_at?);
+        Some(bites.max(SignedDuration::ZERO) + clears.max(SignedDuration::ZERO))
+    }
+
+    fn recovered_at(&self) -> Option<Timestamp> {
+        self.gates.recovered.at.filter(|_| self.gates.recovered.ok)
     }
 
     /// The deciding detector's best diagnosis of this drill's fault.

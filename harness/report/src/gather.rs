@@ -44,8 +44,9 @@ fn unfinished(id: &FaultId, events: &[Event]) -> DrillReport {
     drill.error = Some("the run broke off before this drill had ended".into());
     for event in events.iter().filter(|e| e.drill.as_ref() == Some(id)) {
         match &event.kind {
-            EventKind::DrillStarted { expectation: Some(expected), .. } => {
-                drill.expectation = expected.clone()
+            EventKind::DrillStarted { expectation, .. } => {
+                drill.started_at = Some(event.at);
+                drill.expectation = expectation.clone().unwrap_or_default();
             }
             EventKind::GateAnswered { gate, result } => {
                 if let Some(own) = drill.gates.get_mut(*gate) {

@@ -110,6 +110,7 @@ fn drill(fault: &str, variant: &str, expected: Option<Loop>, outcome: Outcome, s
     let [injected, manifested, detected, attributed, recovered] = answers(held, missed, start);
     let mut report = DrillReport::new(&FaultId::new(fault, variant), expectation).ended(outcome, None);
     report.gates = Gates { injected, manifested, recovered };
+    report.started_at = Some(at(start - 2_000));
     report.undone_at = (held >= 4).then(|| at(start + 5_000));
     report.detectors = deciding(detected, attributed).into_iter().collect();
     report

@@ -63,6 +63,8 @@ pub struct Row<'r> {
     pub lag: Option<SignedDuration>,
     /// From the first evidence to the victim's symptom. Negative when the symptom came first.
     pub lead: Option<SignedDuration>,
+    /// What of the drill the fault itself took, to bite and to clear, and how many times that the whole drill took.
+    pub floor: Option<(SignedDuration, f64)>,
     /// The detector's best diagnosis.
     pub diagnosis: Option<&'r Diagnosis>,
     /// How it ended.
@@ -83,6 +85,7 @@ impl<'r> Row<'r> {
             marks: Gate::ALL.map(|gate| (gate, Mark::of(drill.gate(gate)))),
             lag: deciding.and_then(|d| d.lag).and_then(duration),
             lead: deciding.and_then(|d| d.lead).and_then(duration),
+            floor: floor(drill),
             diagnosis: drill.diagnosis(),
             outcome: &drill.outcome,
             drill,
@@ -108,6 +111,11 @@ impl<'r> Row<'r> {
         let one_of_several = |l| self.drill.expectation.roots.iter().any(|r| r.control_loop == l);
         blamed == self.expected_loop || blamed.is_some_and(one_of_several)
     }
+}
+
+fn floor(drill: &DrillReport) -> Option<(SignedDuration, f64)> {
+    let (floor, took) = (drill.floor()?, drill.took()?);
+    Some((floor, took.as_secs_f64() / floor.as_secs_f64())).filter(|(_, times)| times.is_finite())
 }
 
 /// How many drills ended how.

@@ -18,6 +18,8 @@ pub(super) struct AnyFormat {
     outcome: Outcome,
     gates: AnyGates,
     #[serde(default)]
+    started_at: Option<Timestamp>,
+    #[serde(default)]
     undone_at: Option<Timestamp>,
     #[serde(default)]
     detectors: Vec<DetectorResult>,
@@ -70,6 +72,7 @@ impl From<AnyFormat> for DrillReport {
                 .unwrap_or_else(|| Expectation { roots: roots(), ..Expectation::default() }),
             outcome: read.outcome,
             gates: Gates { injected, manifested, recovered },
+            started_at: read.started_at,
             undone_at: read.undone_at.or(read.timings.undone_at),
             detectors,
             error: read.error,

@@ -39,6 +39,25 @@ fn lag_and_lead_count_from_the_first_evidence() {
 }
 
 #[test]
+fn the_floor_is_what_the_fault_took_itself() {
+    let mut drill = sample::run().drills[1].clone();
+    let after = |ms| Some(sample::at(ms));
+    (drill.started_at, drill.undone_at) = (after(0), after(6_000));
+    let held = |at| GateResult { ok: true, at, ..GateResult::default() };
+    drill.gates.injected = held(after(1_000));
+    drill.gates.manifested = held(after(3_500));
+    drill.gates.recovered = held(after(7_500));
+    // It bit in 2.5 s, and it took 1.5 s to clear.
+    let row = Row::of(&drill);
+    assert_eq!(row.floor.map(|(floor, _)| floor), Some(SignedDuration::from_secs(4)));
+    assert_eq!(row.floor.map(|(_, times)| times), Some(7.5 / 4.0));
+    let told = Scorecard::from(&RunReport { drills: vec![drill.clone()], ..sample::run() }).text(screen(80));
+    assert!(told.contains("4.0 s ×1.9"), "{told}");
+    drill.undone_at = None;
+    assert_eq!(Row::of(&drill).floor, None, "of what was never undone nobody knows");
+}
+
+#[test]
 fn what_never_came_is_missed_and_not_unreached() {
     let silent = GateResult { note: Some("the detector stayed silent".into()), ..GateResult::default() };
     assert_eq!(Mark::of(&silent), Mark::Missed);

@@ -41,12 +41,16 @@ impl Scorecard<'_> {
             return String::new();
         }
         let columns = Columns::of(&self.rows, screen);
+        let has_floor = columns.floor > 0;
         let mut out = columns.head(screen.style);
         for row in &self.rows {
             out += &columns.row(row, screen);
         }
         let legend = Gate::ALL.map(|g| format!("{} {g}", letter(g))).join(" · ");
-        for line in wrap(&format!("{legend}; ✓ held, ✗ did not, – not reached"), screen.width) {
+        let floor =
+            "; FLOOR what the fault itself took to bite and to clear, and how many times that the drill took";
+        let floor = if has_floor { floor } else { "" };
+        for line in wrap(&format!("{legend}; ✓ held, ✗ did not, – not reached{floor}"), screen.width) {
             out += &format!("{}\n", screen.style.dim(&line));
         }
         out
@@ -140,12 +144,18 @@ fn time(d: Option<SignedDuration>) -> String {
     d.map_or("–".into(), say::duration)
 }
 
-/// Widths of the table's columns. The last one, the blame, goes to a line of its own where it does not fit.
+fn floor(row: &Row<'_>) -> String {
+    row.floor.map_or("–".into(), |(floor, times)| format!("{} ×{times:.1}", say::duration(floor)))
+}
+
+/// Widths of the table's columns. The floor is left out where it does not fit or is not known; the last one, the blame,
+/// goes to a line of its own.
 struct Columns {
     drill: usize,
     outcome: usize,
     lag: usize,
     lead: usize,
+    floor: usize,
     blame_beside: bool,
 }
 
@@ -162,31 +172,40 @@ impl Columns {
             outcome: widest("OUTCOME", &|r| short(r.outcome)),
             lag: widest("LAG", &|r| time(r.lag)),
             lead: widest("LEAD", &|r| time(r.lead)),
+            floor: 0,
             blame_beside: false,
         };
+        let floor = widest("FLOOR", &floor);
+        if rows.iter().any(|r| r.floor.is_some()) && columns.width() + 2 + floor <= screen.width {
+            columns.floor = floor;
+        }
         let blame = widest("BLAMED", &|r| r.diagnosis.map(blame).unwrap_or_default());
         columns.blame_beside = columns.width() + 2 + blame <= screen.width;
         columns
     }
 
     fn width(&self) -> usize {
-        self.drill + Self::GATES + self.outcome + self.lag + self.lead + 4 * 2
+        let floor = if self.floor > 0 { 2 + self.floor } else { 0 };
+        self.drill + Self::GATES + self.outcome + self.lag + self.lead + 4 * 2 + floor
     }
 
-    fn line(&self, [drill, gates, outcome, lag, lead]: [&str; 5]) -> String {
-        [
+    fn line(&self, [drill, gates, outcome, lag, lead, floor]: [&str; 6]) -> String {
+        let mut cells = vec![
             pad(drill, self.drill, false),
             pad(gates, Self::GATES, false),
             pad(outcome, self.outcome, false),
             pad(lag, self.lag, true),
             pad(lead, self.lead, true),
-        ]
-        .join("  ")
+        ];
+        if self.floor > 0 {
+            cells.push(pad(floor, self.floor, true));
+        }
+        cells.join("  ")
     }
 
     fn head(&self, style: Style) -> String {
         let gates = Gate::ALL.map(letter).join(" ");
-        let line = self.line(["DRILL", &gates, "OUTCOME", "LAG", "LEAD"]);
+        let line = self.line(["DRILL", &gates, "OUTCOME", "LAG", "LEAD", "FLOOR"]);
         let line = if self.blame_beside { format!("{line}  BLAMED") } else { line };
         format!("{}\n", style.dim(line.trim_end()))
     }
@@ -196,7 +215,7 @@ impl Columns {
         let gates = row.marks.map(|(_, mark)| s.mark(mark)).join(" ");
         let name = s.bold(&cut(&row.id.to_string(), self.drill));
         let outcome = paint_outcome(row.outcome)(s, &short(row.outcome));
-        let mut out = self.line([&name, &gates, &outcome, &time(row.lag), &time(row.lead)]);
+        let mut out = self.line([&name, &gates, &outcome, &time(row.lag), &time(row.lead), &floor(row)]);
         let blame = row.diagnosis.map(|d| {
             let text = blame(d);
             if row.blamed_right() { text } else { s.bad(&text) }
