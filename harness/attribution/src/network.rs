@@ -103,7 +103,7 @@ fn filtered(world: &World, ways: &[Way<'_>], found: &mut Findings<'_>) {
         };
         let patience = if reachable { PROVEN } else { 60.0 };
         let settled = [&way.path.from, &way.path.to].iter().all(|n| world.ready_for(n) > 30.0);
-        if !settled || !found.lasts(since, patience) {
+        if !settled || !is_awake(world, &way.path.to, since) || !found.lasts(since, patience) {
             continue;
         }
         let nodes = [node_subject(&way.path.from), node_subject(&way.path.to)];
@@ -133,6 +133,20 @@ fn is_heard_of(world: &World, node: &str, since: Timestamp) -> bool {
     let own = world.probes.paths().filter(|(path, _)| path.from == node);
     let mut told = own.flat_map(|(_, sizes)| sizes.values().filter_map(Series::last));
     later(read.map(|(at, _)| at)) || told.any(|(at, _)| later(Some(at)))
+}
+
+/// Seconds in which a prober that tells what it finds also answers who asks it.
+const AWAKE: f64 = 1.0;
+
+/// Whether whoever answers there had the time to: the node's own prober has told what it found since then, and went on with
+/// it. On a machine that has too much to do it stands still, and answers nobody. Where a node has none nobody knows.
+fn is_awake(world: &World, node: &str, since: Timestamp) -> bool {
+    let own = world.probes.paths().filter(|(p, _)| p.path == ProbePath::Overlay && p.from == node);
+    let told: Vec<_> =
+        own.flat_map(|(_, sizes)| sizes.values()).flat_map(Series::iter).map(|t| t.0).collect();
+    let after = || told.iter().copied().filter(|at| *at > since);
+    let (first, last) = (after().min(), after().max());
+    told.is_empty() || first.zip(last).is_some_and(|(first, last)| age(last, first) >= AWAKE)
 }
 
 fn unresolved(world: &World, ways: &[Way<'_>], found: &mut Findings<'_>) {

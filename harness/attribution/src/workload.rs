@@ -47,6 +47,13 @@ fn unstarted(world: &World, crash: &Crash<'_>, found: &mut Findings<'_>) {
         .filter(|((_, said), _)| *said == Said::Clearly)
         .max_by_key(|(_, e)| (world.event_last(e), e.at));
     let cause = told.as_ref().map_or(Cause::BadConfiguration, |((cause, _), _)| *cause);
+    // Once, and for no reason that is told or for one of its node's, it may have been the moment's: a runtime that has too
+    // much to do.
+    let is_clear = told.is_some() && !is_of_the_node(cause);
+    let runs = matches!(crash.container.state, ContainerState::Running { .. });
+    if !is_clear && crash.deaths < 2 && (runs || !found.lasts(crash.ended_at, UNSURE)) {
+        return;
+    }
     let mut finding = Finding::new(cause, 0.92, crash.since).about([pod_subject(pod)]).proven_by(
         format!("container {name} could not be started"),
         crash.describe(),

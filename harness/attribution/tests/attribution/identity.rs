@@ -91,6 +91,11 @@ fn memory_and_a_missing_command_are_not_identity_even_after_a_loss() {
         s.may("get", false);
         s.pass(3.0);
         s.dies(pod, code, reason, 0);
+        if cause == BadConfiguration {
+            let words =
+                "Error: failed to create containerd task: exec: \"ecko\": executable file not found in $PATH";
+            s.event(("Pod", "victim"), "pod-victim", "Failed", words);
+        }
         s.pass(1.0);
         assert_eq!(s.causes(), [cause]);
     }

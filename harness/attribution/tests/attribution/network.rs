@@ -128,6 +128,26 @@ fn where_nobody_probes_from_node_to_node_whoever_is_heard_of_is_within_reach() {
 }
 
 #[test]
+fn a_node_on_which_nothing_goes_on_answers_nobody_and_filters_nothing() {
+    let mut s = Scene::lab();
+    healthy_rounds(&mut s, 5);
+    let before = s.told.len();
+    for _ in 0..6 {
+        round(&mut s, [LOST, LOST, LOST], PASSED, PASSED);
+    }
+    let (w2, mut n) = (s.name("w2"), 0);
+    s.told.retain(|o| {
+        n += 1;
+        n <= before || !matches!(&o.signal, Signal::Probe(p) if p.from == w2)
+    });
+    assert_eq!(s.causes(), [], "its prober stands still, too");
+    for _ in 0..3 {
+        round(&mut s, [LOST, LOST, LOST], PASSED, PASSED);
+    }
+    assert_eq!(s.causes(), [TrafficFiltered], "it goes on, and answers nobody");
+}
+
+#[test]
 fn a_machine_that_stands_still_for_a_moment_is_no_black_hole() {
     let mut s = Scene::lab();
     healthy_rounds(&mut s, 5);

@@ -63,6 +63,33 @@ fn what_cannot_be_started_is_configuration() {
 }
 
 #[test]
+fn a_start_that_failed_once_is_told_by_its_words_or_by_what_follows() {
+    let failed = |words: Option<&str>| {
+        let mut s = Scene::lab();
+        let pod = s.pod("victim", |_| {});
+        let pod = s.dies(pod, 128, "StartError", 0);
+        if let Some(words) = words {
+            s.event(("Pod", "victim"), "pod-victim", "Failed", words);
+        }
+        s.pass(1.0);
+        (s, pod)
+    };
+    let missing = "Error: failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: \"ecko\": executable file not found in $PATH: unknown";
+    assert_eq!(failed(Some(missing)).0.causes(), [BadConfiguration], "nobody has to wait for a second time");
+    let busy = "Error: failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to create new parent process: namespace path: lstat /proc/0/ns/ipc: no such file or directory: unknown";
+    for (words, cause) in [(None, BadConfiguration), (Some(busy), RuntimeFailing)] {
+        let (mut s, pod) = failed(words);
+        assert_eq!(s.causes(), [], "a runtime that is busy for a moment fails, too");
+        s.pass(6.0);
+        assert_eq!(s.causes(), [cause], "nobody starts it again");
+        s.runs_again(pod);
+        assert_eq!(s.causes(), [], "it runs");
+        s.pass(10.0);
+        assert_eq!(s.causes(), []);
+    }
+}
+
+#[test]
 fn a_service_whose_selector_matches_nothing_has_no_endpoints() {
     let mut s = Scene::lab();
     wrong_selector(&mut s);
