@@ -39,6 +39,29 @@ fn the_example_has_no_package_that_we_do_not_have() {
     );
 }
 
+/// How a manifest has third parties' crates built for tests: those that the example has.
+fn built(manifest: &Path, lock: &str) -> BTreeSet<String> {
+    let text = fs::read_to_string(manifest).expect("a manifest");
+    let (_, profile) = text.split_once("\n[profile.dev]\n").expect("a profile");
+    let is_told = |line: &&str| {
+        let package = line.split(" = {").next().unwrap_or_default();
+        !line.is_empty()
+            && !line.starts_with('#')
+            && (!line.contains(" = {") || lock.contains(&format!("name = \"{package}\"\nversion")))
+            && !package.starts_with("loopdrill-")
+    };
+    profile.lines().filter(is_told).map(str::to_owned).collect()
+}
+
+/// Otherwise all of them are built a second time, which takes minutes.
+#[test]
+fn the_example_has_third_parties_crates_built_as_we_have() {
+    let lock = fs::read_to_string(example().join("Cargo.lock")).expect("a lock file");
+    let ours = built(&root().join("Cargo.toml"), &lock);
+    assert!(ours.len() > 10, "{ours:#?}");
+    assert_eq!(ours, built(&example().join("Cargo.toml"), &lock));
+}
+
 /// Its `main` of under ten lines runs a sound operator and a mute one; the second one's silence is a gate that fails.
 #[test]
 fn another_teams_operator_is_drilled_and_its_broken_one_is_caught() {
