@@ -253,7 +253,7 @@ fn api(world: &World, hidden: bool, healthy: bool, found: &mut Findings<'_>) {
         // Whether it is slow without more traffic than is usual, only who has watched for a while can say.
     } else if hidden && is_slow && !grown && world.watched_for() > 60.0 && slow_before(world, SLOW_REQUEST) {
         found.add("etcd", base(Cause::EtcdDiskBound, 0.62).about([Subject::new("Component", "", "etcd")]));
-    } else if healthy && is_slow && !grown {
+    } else if healthy && is_slow && !grown && !had_grown(world, &asked) {
         let finding = base(Cause::ControlPlaneStarved, 0.6);
         // A quota lasts. A machine that starts something else is busy for a moment.
         match waits_for_cpu(world, 20, 0).filter(|_| waits_for_cpu(world, 40, 20).is_some()) {
@@ -270,6 +270,15 @@ fn api(world: &World, hidden: bool, healthy: bool, found: &mut Findings<'_>) {
 /// Whether more is asked of the API server than is usual.
 fn has_grown(world: &World) -> bool {
     traffic(world).is_some_and(|asked| asked.now > asked.too_many())
+}
+
+/// Whether too much was asked in ten of the last forty seconds: what lacks a CPU since then may be left of that.
+fn had_grown(world: &World, asked: &Traffic) -> bool {
+    let all = |_: &BTreeMap<String, String>| true;
+    [10, 20, 30].into_iter().any(|ago| {
+        let (from, to) = (world.ago(ago + 10), world.ago(ago));
+        world.telemetry.increase(&metrics::REQUESTS, all, from, to) / 10.0 > asked.too_many()
+    })
 }
 
 /// Whether it is a webhook, or their turn in an API server that has seats, that slow requests wait for: hardly more of them are
