@@ -386,13 +386,13 @@ fn a_machine_that_is_busy_for_a_moment_starves_nobody() {
 fn what_is_left_of_an_overload_is_no_lack_of_cpu_and_what_goes_on_without_it_is() {
     let mut s = Scene::lab();
     let (writes, mut asked) = steady(&mut s, 40);
-    let (mut half, mut waits) = (0, 0);
+    let (mut slow, mut waits) = (0, 0);
     let mut told = Vec::new();
     for second in 1..=90 {
-        let (fast_now, half_now, waits_now) = if second <= 30 { (400, 40, 200) } else { (20, 5, 60) };
-        (asked, half, waits) = (asked + fast_now, half + half_now, waits + waits_now);
+        let (fast_now, slow_now, waits_now) = if second <= 30 { (400, 40, 200) } else { (20, 5, 60) };
+        (asked, slow, waits) = (asked + fast_now, slow + slow_now, waits + waits_now);
         fsyncs(&mut s, writes + 10 * second, 0);
-        answered(&mut s, asked, half, 0);
+        requests(&mut s, asked, slow);
         scheduling(&mut s, 1000 + 50 * second, waits);
         s.pass(1.0);
         told.push(s.causes());
