@@ -2,7 +2,7 @@
 
 use crate::{
     finding::Finding,
-    world::{OUT_OF_MEMORY, Seen, Streak, World, age},
+    world::{OUT_OF_MEMORY, Seen, Streak, World, age, never_ran},
 };
 use loopdrill_model::{Source, Timestamp, signal::*};
 
@@ -28,6 +28,8 @@ pub(crate) struct Crash<'w> {
     pub(crate) loops_since: Timestamp,
     /// An end of this row was for lack of memory.
     lacked_memory: bool,
+    /// How many ends of this row were starts that failed.
+    pub(crate) failed_starts: u32,
 }
 
 /// Seconds for which a container that runs again is still remembered as crashing.
@@ -46,7 +48,7 @@ impl Crash<'_> {
 
     /// It never ran: the runtime could not start it.
     pub(crate) fn never_ran(&self) -> bool {
-        matches!(self.end.reason.as_str(), "StartError" | "ContainerCannotRun" | "RunContainerError")
+        never_ran(self.end)
     }
 
     /// It was killed from outside.
@@ -151,6 +153,7 @@ fn crash<'w>(world: &World, pod: &'w Seen<Pod>, c: &'w Container) -> Option<Cras
         ended_at: streak.last_at,
         since: streak.since,
         lacked_memory: streak.out_of_memory,
+        failed_starts: streak.never_ran,
         loops_since: if backs_off && streak.goes_back {
             streak.since
         } else {

@@ -47,11 +47,16 @@ fn unstarted(world: &World, crash: &Crash<'_>, found: &mut Findings<'_>) {
         .filter(|((_, said), _)| *said == Said::Clearly)
         .max_by_key(|(_, e)| (world.event_last(e), e.at));
     let cause = told.as_ref().map_or(Cause::BadConfiguration, |((cause, _), _)| *cause);
-    // Once, and for no reason that is told or for one of its node's, it may have been the moment's: a runtime that has too
-    // much to do.
+    // For no reason that is told, or for one of its node's, it may have been the moment's: a runtime that has too much to
+    // do. Then it runs by now, or will. Its other ends, as at its node's restarts, are none of that kind.
     let is_clear = told.is_some() && !is_of_the_node(cause);
-    let runs = matches!(crash.container.state, ContainerState::Running { .. });
-    if !is_clear && crash.deaths < 2 && (runs || !found.lasts(crash.ended_at, UNSURE)) {
+    let lasts = match &crash.container.state {
+        ContainerState::Running { .. } => false,
+        _ if crash.failed_starts > 1 => true,
+        ContainerState::Waiting { .. } => found.lasts(crash.ended_at, FIRST_BACK_OFF),
+        ContainerState::Terminated(_) => found.lasts(crash.ended_at, UNSURE),
+    };
+    if !is_clear && !lasts {
         return;
     }
     let mut finding = Finding::new(cause, 0.92, crash.since).about([pod_subject(pod)]).proven_by(
@@ -68,6 +73,9 @@ fn unstarted(world: &World, crash: &Crash<'_>, found: &mut Findings<'_>) {
         None => found.add(format!("{}/configuration", pod.namespace), finding),
     }
 }
+
+/// Seconds within which a kubelet starts a container again that it could not start once: its first back-off takes ten.
+const FIRST_BACK_OFF: f64 = 25.0;
 
 /// Whether the node is to blame for a container that it does not start. A limit of memory is the container's own.
 fn is_of_the_node(cause: Cause) -> bool {

@@ -210,6 +210,12 @@ pub(super) const TABLE: &[Phrase] = &[
         "https://github.com/opencontainers/runc/issues/3312",
         "starting container process caused: process_linux.go:385: applying cgroup configuration for process caused: error creating systemd unit `docker-a.scope`: got `failed`: unknown",
     ),
+    Phrase::strong(
+        "error setting cgroup config for prochooks process",
+        RuntimeFailing,
+        "https://github.com/opencontainers/runc/blob/main/libcontainer/process_linux.go",
+        "OCI runtime create failed: runc create failed: unable to start container process: error during container init: error setting cgroup config for procHooks process: unable to freeze",
+    ),
     Phrase::new(
         "failed to start shim",
         RuntimeFailing,

@@ -10,6 +10,7 @@ struct End {
     seen_at: Timestamp,
     finished_at: Option<Timestamp>,
     out_of_memory: bool,
+    never_ran: bool,
 }
 
 /// Ends by pod's uid and container, then by life: the restart count before it.
@@ -20,6 +21,12 @@ pub(crate) struct Deaths {
 
 /// What the kubelet calls an end for lack of memory.
 pub(crate) const OUT_OF_MEMORY: &str = "OOMKilled";
+
+/// Whether the container never ran: the runtime could not start it.
+pub(crate) fn never_ran(end: &Terminated) -> bool {
+    matches!(end.reason.as_str(), "StartError" | "ContainerCannotRun" | "RunContainerError")
+}
+
 /// Lives remembered of one container.
 const MOST_LIVES: usize = 8;
 /// Seconds between two ends that belong to one streak: a back-off grows to five minutes.
@@ -39,6 +46,8 @@ pub(crate) struct Streak {
     pub(crate) goes_back: bool,
     /// One of them was for lack of memory.
     pub(crate) out_of_memory: bool,
+    /// How many of them were seen that were no lives at all: the runtime could not start it.
+    pub(crate) never_ran: u32,
 }
 
 impl Deaths {
@@ -50,8 +59,12 @@ impl Deaths {
             };
             let last = c.last.as_ref().and_then(|t| Some((c.restarts.checked_sub(1)?, t)));
             for (life, end) in now.into_iter().chain(last) {
-                let memory = end.reason == OUT_OF_MEMORY;
-                let end = End { seen_at: at, finished_at: end.finished_at, out_of_memory: memory };
+                let end = End {
+                    seen_at: at,
+                    finished_at: end.finished_at,
+                    out_of_memory: end.reason == OUT_OF_MEMORY,
+                    never_ran: never_ran(end),
+                };
                 self.put((pod.uid.clone(), c.name.clone()), life, end);
             }
         }
@@ -93,6 +106,7 @@ impl Deaths {
             last_at: when(end),
             goes_back: *newest > 0,
             out_of_memory: end.out_of_memory,
+            never_ran: end.never_ran.into(),
         };
         for (life, end) in ends {
             if age(streak.since, when(end)) > STREAK {
@@ -102,6 +116,7 @@ impl Deaths {
             streak.goes_back = *life > 0;
             streak.ends = newest - life + 1;
             streak.out_of_memory |= end.out_of_memory;
+            streak.never_ran += u32::from(end.never_ran);
             streak.again_at = Some(streak.since);
             streak.since = when(end);
         }
@@ -120,7 +135,12 @@ mod tests {
     fn streak(ends: &[(u32, i64, i64)]) -> Option<Streak> {
         let mut deaths = Deaths::default();
         for (life, finished, seen) in ends {
-            let end = End { seen_at: at(*seen), finished_at: Some(at(*finished)), out_of_memory: false };
+            let end = End {
+                seen_at: at(*seen),
+                finished_at: Some(at(*finished)),
+                out_of_memory: false,
+                never_ran: false,
+            };
             deaths.put(("uid".into(), "c".into()), *life, end);
         }
         deaths.streak("uid", "c", |t| t)
@@ -135,6 +155,7 @@ mod tests {
             last_at: at(61),
             goes_back: true,
             out_of_memory: false,
+            never_ran: 0,
         });
         assert_eq!(streak(&[(4, 0, 1), (5, 30, 31), (6, 60, 61)]), wanted);
         assert_eq!(streak(&[(6, 60, 61), (4, 0, 1), (5, 30, 31)]), wanted);
@@ -149,6 +170,7 @@ mod tests {
             last_at: at(5001),
             goes_back: false,
             out_of_memory: false,
+            never_ran: 0,
         });
         assert_eq!(streak(&[(0, 0, 5000), (1, 5000, 5001)]), wanted);
     }

@@ -23,7 +23,7 @@ mod telemetry;
 
 pub(crate) use cloud::{Cloud, Revocation, Revoked, Said};
 pub(crate) use clues::{Clues, SeenClue};
-pub(crate) use deaths::{Deaths, OUT_OF_MEMORY, Streak};
+pub(crate) use deaths::{Deaths, OUT_OF_MEMORY, Streak, never_ran};
 pub(crate) use events::{Events, SeenEvent};
 pub(crate) use grants::{Grants, Loss};
 pub(crate) use index::Key;

@@ -90,6 +90,50 @@ fn a_start_that_failed_once_is_told_by_its_words_or_by_what_follows() {
 }
 
 #[test]
+fn a_start_that_failed_as_its_node_came_up_is_the_moments() {
+    let words = "Error: failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: error setting cgroup config for procHooks process: unable to freeze";
+    let failed = |s: &mut Scene| {
+        let pod = s.pod("victim", |_| {});
+        // Two ends of other kinds, as at each restart of its node.
+        let pod = s.dies(pod, 255, "Unknown", 0);
+        let pod = s.runs_again(pod);
+        let pod = s.dies(pod, 255, "Unknown", 1);
+        let pod = s.runs_again(pod);
+        let pod = s.dies(pod, 128, "StartError", 2);
+        s.event(("Pod", "victim"), "pod-victim", "Failed", words);
+        pod
+    };
+    let waits = |s: &mut Scene, pod: &Pod| {
+        let mut pod = pod.clone();
+        let container = &mut pod.containers[0];
+        if let ContainerState::Terminated(end) = &container.state {
+            container.last = Some(end.clone());
+        }
+        container.restarts += 1;
+        let reason = "CrashLoopBackOff".into();
+        container.state = ContainerState::Waiting { reason, message: String::new() };
+        s.see_pod(pod)
+    };
+    let mut s = Scene::lab();
+    let pod = failed(&mut s);
+    waits(&mut s, &pod);
+    s.pass(15.0);
+    assert_eq!(s.causes(), [], "the kubelet has not tried again");
+    let pod = s.runs_again(pod);
+    s.pass(5.0);
+    assert_eq!(s.causes(), [], "it runs");
+    s.dies(pod, 128, "StartError", 3);
+    s.pass(1.0);
+    assert_eq!(s.causes(), [RuntimeFailing], "a second time");
+
+    let mut s = Scene::lab();
+    let pod = failed(&mut s);
+    waits(&mut s, &pod);
+    s.pass(30.0);
+    assert_eq!(s.causes(), [RuntimeFailing], "nobody starts it again");
+}
+
+#[test]
 fn a_service_whose_selector_matches_nothing_has_no_endpoints() {
     let mut s = Scene::lab();
     wrong_selector(&mut s);
