@@ -10,10 +10,10 @@ use loopdrill_model::{Gate, Outcome, RunReport};
 use std::{
     env,
     io::Write,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     time::Duration,
 };
-use support::{Run, lab::TestLab, text};
+use support::{Run, Running, lab::TestLab, text};
 
 const NAMESPACE: &str = "daily-work";
 
@@ -63,7 +63,7 @@ fn watch(lab: &Lab, run: &Run, time: Duration, mut work: impl FnMut()) -> (RunRe
     (run.report(), rounds)
 }
 
-fn ended(child: &mut Child) -> bool {
+fn ended(child: &mut Running) -> bool {
     child.try_wait().expect("the child is ours").is_some()
 }
 

@@ -10,17 +10,17 @@ use std::{
     process::{Command, Stdio},
     time::Duration,
 };
-use support::{lab::TestLab, text, wait};
+use support::{lab::TestLab, part, text, wait};
 
 #[test]
 fn verdicts_on_a_real_lab() {
     let lab = TestLab::up("verdicts");
-    a_run_without_a_detector_fails(&lab);
-    a_limit_that_somebody_resets_has_not_manifested(&lab);
-    a_fault_that_cannot_be_applied_is_not_injected(&lab);
-    two_runs_at_once_are_refused(&lab);
-    an_interrupted_run_cleans_up(&lab);
-    a_node_that_dies_mid_drill_is_no_success(&lab);
+    part("no detector", || a_run_without_a_detector_fails(&lab));
+    part("a limit that is reset", || a_limit_that_somebody_resets_has_not_manifested(&lab));
+    part("a fault that cannot be applied", || a_fault_that_cannot_be_applied_is_not_injected(&lab));
+    part("two runs", || two_runs_at_once_are_refused(&lab));
+    part("an interrupted run", || an_interrupted_run_cleans_up(&lab));
+    part("a node that dies", || a_node_that_dies_mid_drill_is_no_success(&lab));
 }
 
 fn a_run_without_a_detector_fails(lab: &TestLab) {

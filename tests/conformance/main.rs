@@ -41,10 +41,7 @@ fn what_people_put_on_clusters_works_on_a_lab() {
         ("namespaces go, and what is left is there again after a stop", &|| lab.stop()),
         ("a run takes the stopped lab, and stops it again", &|| lab.warm_run(&spec)),
     ];
-    for (what, part) in parts {
-        part();
-        eprintln!("pass: {what}");
-    }
+    parts.iter().for_each(|(what, part)| support::part(what, part));
 }
 
 /// The folder of the images, built where they are missing.

@@ -65,8 +65,8 @@ impl Run {
         self.command(args).output().expect("the binary runs")
     }
 
-    pub(crate) fn spawn(&self, args: &[&str]) -> Child {
-        self.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary runs")
+    pub(crate) fn spawn(&self, args: &[&str]) -> Running {
+        Running::start(self.command(args))
     }
 
     pub(crate) fn report(&self) -> RunReport {
@@ -94,6 +94,43 @@ impl Run {
             })
             .collect()
     }
+}
+
+/// A process of the binary that goes on beside the test, and ends with it: a test that fails leaves none behind.
+pub(crate) struct Running(Child);
+
+impl Running {
+    /// Starts it; what it prints is lost.
+    pub(crate) fn start(mut command: Command) -> Self {
+        Running(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary runs"))
+    }
+}
+
+impl std::ops::Deref for Running {
+    type Target = Child;
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Running {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // One that was waited for is not asked again.
+        let _ = self.0.kill().and_then(|()| self.0.wait());
+    }
+}
+
+/// Does one part of a long test, and tells how long it took.
+pub(crate) fn part(what: &str, part: impl FnOnce()) {
+    let since = Instant::now();
+    part();
+    eprintln!("pass: {what} ({:.0} s)", since.elapsed().as_secs_f64());
 }
 
 /// Tests that look at all that the engine holds run one at a time.

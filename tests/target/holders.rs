@@ -3,7 +3,7 @@
 
 use crate::{
     Bed, CONTEXT, has_injected,
-    support::{Run, text, wait},
+    support::{Run, Running, text, wait},
     undone_from,
 };
 use loopdrill_model::Outcome;
@@ -12,7 +12,7 @@ use nix::{
     unistd::Pid,
 };
 use std::{
-    process::{Child, Command, Stdio},
+    process::{Child, Command},
     time::{Duration, Instant},
 };
 
@@ -154,10 +154,7 @@ impl Held {
         // What the detector's probes leave of a killed run is seen once.
         let probes = (day, self.variant) == (Day::HarnessKilled, "path");
         let mut child = match probes {
-            true => {
-                let mut command = bed.command(&run, &args);
-                command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary runs")
-            }
+            true => Running::start(bed.command(&run, &args)),
             false => bed.spawn(&run, &args),
         };
         run.wait_for_event("it is in force", has_injected);

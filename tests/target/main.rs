@@ -17,11 +17,11 @@ use std::{
     fs,
     io::Write as _,
     path::PathBuf,
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Output, Stdio},
     sync::Arc,
     time::{Duration, Instant},
 };
-use support::{Run, lab::TestLab, text, wait};
+use support::{Run, Running, lab::TestLab, text, wait};
 
 const CONTEXT: &str = "staging";
 const SPEC: &str =
@@ -142,10 +142,9 @@ impl Bed {
     }
 
     /// A run whose faults stay in force until it is stopped: its detector says nothing.
-    fn spawn(&self, run: &Run, args: &[&str]) -> Child {
+    fn spawn(&self, run: &Run, args: &[&str]) -> Running {
         let silent = ["--detector", "none", "--detect-within", "600"];
-        let mut command = self.command(run, &[args, &silent].concat());
-        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary runs")
+        Running::start(self.command(run, &[args, &silent].concat()))
     }
 
     fn drill(&self, run: &Run, target: &std::path::Path, more: &[&str]) -> Output {
@@ -210,10 +209,10 @@ fn a_cluster_that_only_a_kubeconfig_reaches() {
     let bed = Bed::up();
     let before = bed.snapshot();
     let part = |what: &str, part: &dyn Fn()| {
-        let since = Instant::now();
-        part();
-        bed.assert_same(&before, what);
-        eprintln!("pass: {what} ({:.0} s)", since.elapsed().as_secs_f64());
+        support::part(what, || {
+            part();
+            bed.assert_same(&before, what);
+        });
     };
     part("the refusals", &|| refusals_come_before_anything_is_touched(&bed));
     part("the push", &|| the_image_goes_into_a_registry(&bed));
