@@ -67,7 +67,7 @@ fn a_limit_that_somebody_resets_has_not_manifested(lab: &TestLab) {
         .stderr(Stdio::piped())
         .spawn();
     let mut resetter = resetter.expect("docker runs");
-    let mut child = run.spawn(&["run", "--lab", &lab.name, "--fault", "etcd-disk"]);
+    let mut child = run.spawn(&["run", "--lab", &lab.name, "--fault", "etcd-disk", "--bite-within", "40"]);
     run.wait_for_event("the throttle in force", |e| {
         e["event"] == "gate-answered" && e["gate"] == Gate::Injected.name()
     });
@@ -133,7 +133,8 @@ fn an_interrupted_run_cleans_up(lab: &TestLab) {
 
 fn a_node_that_dies_mid_drill_is_no_success(lab: &TestLab) {
     let run = lab.run();
-    let mut child = run.spawn(&["run", "--lab", &lab.name, "--fault", "overlay-mtu", "--variant", "df"]);
+    let drill = ["--fault", "overlay-mtu", "--variant", "df", "--bite-within", "30"];
+    let mut child = run.spawn(&[&["run", "--lab", &lab.name], &drill[..]].concat());
     run.wait_for_event("the fault in force", |e| e["event"] == "gate-answered" && e["gate"] == "injected");
     let worker = format!("{}-worker", lab.name);
     let docker = |args: &[&str]| Command::new("docker").args(args).output().expect("docker runs");

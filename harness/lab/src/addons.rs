@@ -3,6 +3,7 @@
 use crate::{
     LabError, apply,
     engine::Engine,
+    image::PodImage,
     labels,
     nodes::DockerNodes,
     owner,
@@ -64,15 +65,17 @@ impl VolumeStore {
     }
 }
 
-/// Installs storage and registry side by side and waits until both are ready. Installing again with another
-/// image replaces what ran the old one.
+/// Puts the program on all nodes, installs storage and registry, and waits until both are ready. Installing again with
+/// another program replaces what ran the old one.
 pub(crate) async fn install(
     client: &Client,
     nodes: &DockerNodes,
     lab: &str,
-    image: &str,
+    program: &PodImage,
 ) -> Result<(), LabError> {
-    tokio::try_join!(storage(client, image), registry::install(client, nodes, lab, image)).map(drop)
+    let image = program.reference();
+    let ((), password) = tokio::try_join!(program.ensure(nodes), registry::start(client, nodes, lab, image))?;
+    tokio::try_join!(storage(client, image), registry::push(nodes, lab, image, &password)).map(drop)
 }
 
 async fn storage(client: &Client, image: &str) -> Result<(), LabError> {

@@ -216,7 +216,7 @@ impl Lab {
             return Ok(());
         }
         if self.ours && self.file.addons {
-            addons::install(&self.client, &self.nodes, &self.name, image.reference()).await?;
+            addons::install(&self.client, &self.nodes, &self.name, &image).await?;
         }
         if self.ours && self.file.cloud {
             cloud::refresh(&self.client, image.reference()).await?;

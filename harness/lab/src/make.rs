@@ -103,8 +103,6 @@ impl Making<'_> {
         };
         let plane = boot.control_plane();
         let client = self.cluster(&boot, &plane, port).await?;
-        // Before this moment it would take from the cluster what a small machine has too little of: processor time.
-        self.pod_image.ensure(&nodes).await?;
         self.furnish(&client, &nodes).await?;
         let config = kubeconfig::fetch(&nodes, &plane, inventory::ADMIN, &self.spec.name, port).await?;
         self.hand_over(nodes, &config).await
@@ -135,9 +133,12 @@ impl Making<'_> {
     /// Installs what the options ask for.
     async fn furnish(&self, client: &kube::Client, nodes: &DockerNodes) -> Result<(), LabError> {
         let (options, lab, image) = (self.options, &self.spec.name, self.pod_image.reference());
+        // Before this moment it would take from the cluster what a small machine has too little of: processor time.
         if options.addons {
-            addons::install(client, nodes, lab, image).await?;
+            addons::install(client, nodes, lab, self.pod_image).await?;
             self.said("storage and registry are ready");
+        } else {
+            self.pod_image.ensure(nodes).await?;
         }
         if options.monitoring {
             monitoring::install(client, nodes, lab, &options.progress).await?;

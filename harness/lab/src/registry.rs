@@ -57,13 +57,13 @@ fn served(image: &str) -> String {
     served_by(HOST, image)
 }
 
-/// Starts the registry, gives it its account and this binary's image, and waits until it serves it.
-pub(crate) async fn install(
+/// Starts the registry, gives it its account and waits until it serves. Returns the account's password.
+pub(crate) async fn start(
     client: &Client,
     nodes: &DockerNodes,
     lab: &str,
     image: &str,
-) -> Result<(), LabError> {
+) -> Result<String, LabError> {
     let node = format!("{lab}-control-plane");
     let password = match known_password(client).await? {
         Some(known) => known,
@@ -84,7 +84,7 @@ pub(crate) async fn install(
     let deployments = Api::<Deployment>::namespaced(client.clone(), NAMESPACE);
     until("the private registry is", || async { Ok(is_available(&deployments.get(DEPLOYMENT).await?)) })
         .await?;
-    push(nodes, &node, image, &password).await
+    Ok(password)
 }
 
 /// An account in the only form that the registry reads: a bcrypt hash. Cheap on purpose, since every request of every
@@ -111,8 +111,14 @@ async fn accept(nodes: &DockerNodes, node: &str, password: &str) -> Result<(), L
     Ok(())
 }
 
-/// Pushes the image from the node itself, so that nothing but the node has to reach the registry.
-async fn push(nodes: &DockerNodes, node: &str, image: &str, password: &str) -> Result<(), LabError> {
+/// Pushes the image from the registry's own node, so that nothing but the node has to reach it.
+pub(crate) async fn push(
+    nodes: &DockerNodes,
+    lab: &str,
+    image: &str,
+    password: &str,
+) -> Result<(), LabError> {
+    let node = &format!("{lab}-control-plane");
     let local = served(image).replace(HOST, "127.0.0.1:5000");
     let script = format!(
         "read -r account; trap 'ctr -n k8s.io images rm {local} >/dev/null' EXIT; \
