@@ -133,7 +133,8 @@ impl Making<'_> {
     /// Installs what the options ask for.
     async fn furnish(&self, client: &kube::Client, nodes: &DockerNodes) -> Result<(), LabError> {
         let (options, lab, image) = (self.options, &self.spec.name, self.pod_image.reference());
-        // Before this moment it would take from the cluster what a small machine has too little of: processor time.
+        // The program goes to the nodes only now: it would take from a cluster that starts what a small machine has too
+        // little of, processor time.
         if options.addons {
             addons::install(client, nodes, lab, self.pod_image).await?;
             self.said("storage and registry are ready");
